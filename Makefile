@@ -1,0 +1,33 @@
+# Two targets are all that a newcomer needs: `make study` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install study test format
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+# The stamp is newer than pyproject.toml when what is installed is what it asks for.
+$(VENV)/installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	touch $@
+
+install: $(VENV)/installed  ## make .venv and install everything into it
+
+study: install  ## run the main job: a laptop study of the gradient-norm method
+	$(BIN)/python -m study.launch --space gradnorm
+
+test: install  ## lint, types, import contracts, tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m pytest
+
+format: install  ## let ruff format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .

@@ -1,0 +1,79 @@
+"""What is searched: the contract of a search space."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from optuna.trial import BaseTrial
+
+from trainables.errors import lookup
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large a study is: what is fixed, and what one trial and the whole study may spend."""
+
+    dataset: str
+    trials: int
+    rounds: int
+    evaluate_every: int
+    num_samples: int
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of the method that are not searched and differ from its defaults."""
+    ood_sets: tuple[str, ...] = ("photo_patches", "scrambled", "fashion_mnist")
+    """Sets for AUROC; one that would have to be downloaded is left out."""
+    gpus_per_trial: float = 0.0
+
+
+@dataclass(frozen=True)
+class FirstTrial:
+    """Settings that are tried before the sampler is asked: Optuna's parameters, and what was published for them."""
+
+    name: str
+    params: Mapping[str, Any]
+    published: Mapping[str, float] = field(default_factory=dict)
+
+
+class SearchSpace(ABC):
+    """A search space at one of its scales.
+
+    Every space has the scales `smoke` (seconds, for tests), `laptop` (minutes on two cores, data that needs no
+    download) and `paper` (the document's settings, on GPUs).
+    """
+
+    name: ClassVar[str]
+    description: ClassVar[str]
+    method: ClassVar[str]
+    objectives: ClassVar[tuple[str, ...]] = ("fid_lenet_best",)
+    """Metrics of a trial that are optimised, in the direction that the metric has."""
+    scales: ClassVar[Mapping[str, Scale]]
+    exhaustive: ClassVar[bool] = False
+    """Whether the first trials are all there is."""
+
+    def __init__(self, scale: str) -> None:
+        self.scale = lookup("scale", scale, self.scales)
+
+    @abstractmethod
+    def suggest(self, trial: BaseTrial) -> dict[str, Any]:
+        """The settings of a trial for the method's config, define-by-run; `scale.fixed` is added by the study."""
+
+    @abstractmethod
+    def first_trials(self) -> list[FirstTrial]:
+        """What is enqueued before the sampler is asked, at this scale."""
+
+
+def weight_or_off(trial: BaseTrial, name: str, low: float, high: float) -> float:
+    """A loss weight on a log scale from `low` to `high`, or 0: what falls below `low`, by up to a decade, is off.
+
+    So "off" is where small weights lead to, and a sampler that models the scale needs no switch beside it.
+    """
+    value = trial.suggest_float(name, off(low), high, log=True)
+    return value if value >= low else 0.0
+
+
+def off(low: float) -> float:
+    """The parameter that stands for "off" where the smallest weight is `low`."""
+    return low / 10

@@ -1,0 +1,21 @@
+"""The driver of a study. Importing it sets the environment that Ray and MLflow read when they are imported."""
+
+import os
+
+os.environ.update(
+    {
+        # Ray would otherwise listen on all interfaces (tests/integration checks that it does not).
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        "RAY_AUTH_MODE": "token",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        # A tracking server that is away should be noticed soon: the spool tries again.
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+        # The tracker and the trials' own files take the place of Ray's loggers and of its snapshots.
+        "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+        "RAY_AIR_NEW_OUTPUT": "0",
+        "TUNE_GLOBAL_CHECKPOINT_S": "3600",
+    }
+)

@@ -1,0 +1,102 @@
+"""A queue on disk between the driver and a tracking server that may be slow or away."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from trainables.checkpoints import write_atomically
+
+Event = dict[str, Any]
+
+
+class Spool:
+    """Events are appended to a file, and delivered in order by a thread of their own.
+
+    An event that could not be delivered is tried again, at first after `retry_seconds`, at most a minute later each
+    time. What was not delivered when the process ended is delivered by the next `Spool` on the same folder, so
+    an event may be delivered twice, and `deliver` must not mind.
+    """
+
+    def __init__(self, folder: Path, deliver: Callable[[Event], None], retry_seconds: float = 1.0) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._events = folder / "events.jsonl"
+        self._offset_file = folder / "delivered"
+        self._deliver = deliver
+        self._retry_seconds = retry_seconds
+        self._drop_torn_line()
+        self._offset = int(self._offset_file.read_text()) if self._offset_file.exists() else 0
+        self._writer = self._events.open("ab")
+        self._news = threading.Condition()
+        self._closing = False
+        self.last_error: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
+        self._thread.start()
+
+    def put(self, event: Event) -> None:
+        """Append an event; returns once it is written, whatever the server does."""
+        with self._news:
+            self._writer.write(json.dumps(event).encode() + b"\n")
+            self._writer.flush()
+            self._news.notify_all()
+
+    def close(self, timeout: float) -> int:
+        """Deliver what is left for at most `timeout` seconds; return the number of events that remain."""
+        with self._news:
+            self._closing = True
+            self._news.notify_all()
+        self._thread.join(timeout)
+        self._writer.close()
+        with self._events.open("rb") as file:
+            file.seek(self._offset)
+            return sum(1 for _ in file)
+
+    def _run(self) -> None:
+        with self._events.open("rb") as reader:
+            reader.seek(self._offset)
+            while line := self._next_line(reader):
+                if not self._deliver_at_last(json.loads(line)):
+                    break
+                self._offset = reader.tell()
+        self._remember_offset()
+
+    def _next_line(self, reader: BinaryIO) -> bytes:
+        """The next event, as soon as there is one; nothing once the spool is closed and empty."""
+        with self._news:
+            while not (line := reader.readline()):
+                if self._closing:
+                    return b""
+                self._remember_offset()
+                self._news.wait()
+            return line
+
+    def _remember_offset(self) -> None:
+        # Only when there is nothing to do: after a crash some events are delivered again, which is harmless.
+        write_atomically(self._offset_file, str(self._offset).encode())
+
+    def _deliver_at_last(self, event: Event) -> bool:
+        """Deliver, however often it takes; False when the spool was closed before it succeeded."""
+        wait = self._retry_seconds
+        while True:
+            try:
+                self._deliver(event)
+            except Exception as error:  # whatever a server or its client comes up with
+                self.last_error = error
+            else:
+                self.last_error = None
+                return True
+            with self._news:
+                if self._news.wait_for(lambda: self._closing, timeout=wait):
+                    return False
+            wait = min(2 * wait, 60.0)
+
+    def _drop_torn_line(self) -> None:
+        """A process that was killed may have left half a line."""
+        if self._events.exists():
+            content = self._events.read_bytes()
+            whole = content[: content.rfind(b"\n") + 1]
+            if whole != content:
+                write_atomically(self._events, whole)

@@ -1,0 +1,156 @@
+"""Ray's events -> MLflow: a parent run per study, a child run per trial. The driver is the only writer."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
+from ray.tune import Callback
+from ray.tune.experiment import Trial as RayTrial
+
+from study.results import FAILURE, numbers
+from study.snapshot import NotInSnapshot
+from study.spool import Event, Spool
+from trainables.errors import InputError
+from trainables.training import TrialSpec
+
+STUDY_TAG = "study"
+TRIAL_TAG = "trial"
+PARENT = "parent"
+
+for library in ("mlflow", "alembic", "urllib3"):
+    logging.getLogger(library).setLevel(logging.ERROR)
+
+
+class Runs:
+    """The runs of one study on a tracking server, found again by their tags.
+
+    An experiment holds all studies of a space, so that MLflow compares them side by side.
+    """
+
+    def __init__(self, tracking_uri: str, experiment: str, study: str, artifacts: Path | None) -> None:
+        self.client = MlflowClient(tracking_uri)
+        self.study = study
+        try:
+            found = self.client.get_experiment_by_name(experiment)
+            self.experiment_id = (
+                found.experiment_id
+                if found
+                else self.client.create_experiment(
+                    experiment, artifact_location=artifacts.resolve().as_uri() if artifacts else None
+                )
+            )
+            self._ids = self._existing()
+        except Exception as error:
+            raise InputError(
+                f"the tracking server at {without_credentials(tracking_uri)} does not answer "
+                f"({first_line(error)}): start it, or leave out --tracking-uri to use a local file."
+            ) from error
+
+    def _existing(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        token = None
+        while True:
+            page = self.client.search_runs(
+                [self.experiment_id],
+                f"tags.{STUDY_TAG} = '{self.study}'",
+                max_results=1000,
+                page_token=token,
+            )
+            found |= {run.data.tags[TRIAL_TAG]: run.info.run_id for run in page}
+            token = page.token
+            if not token:
+                return found
+
+    def id_of(self, trial: str, start_time_ms: int) -> str:
+        """The run of a trial (or of the study, `PARENT`), made if there is none."""
+        if trial not in self._ids:
+            tags = {STUDY_TAG: self.study, TRIAL_TAG: trial}
+            name = self.study
+            if trial != PARENT:
+                tags[MLFLOW_PARENT_RUN_ID] = self._ids[PARENT]
+                name = f"{self.study}-{trial}"
+            run = self.client.create_run(
+                self.experiment_id, start_time_ms, tags | {MLFLOW_RUN_NAME: name}, run_name=name
+            )
+            self._ids[trial] = run.info.run_id
+        return self._ids[trial]
+
+    def deliver(self, event: Event) -> None:
+        """Apply an event; applying it twice changes nothing."""
+        at = event["time_ms"]
+        run_id = self.id_of(event["trial"], at)
+        metrics = [Metric(name, value, at, event.get("step", 0)) for name, value in event.get("metrics", {}).items()]
+        params = [Param(name, str(value)) for name, value in event.get("params", {}).items()]
+        tags = [RunTag(name, str(value)) for name, value in event.get("tags", {}).items()]
+        if metrics or params or tags:
+            self.client.log_batch(run_id, metrics, params, tags)
+        for artifact_path, local in event.get("artifacts", {}).items():
+            if Path(local).is_dir():
+                self.client.log_artifacts(run_id, local, artifact_path)
+            elif Path(local).exists():
+                self.client.log_artifact(run_id, local)
+        if "status" in event:
+            self.client.set_terminated(run_id, event["status"], at)
+
+
+class Tracker(NotInSnapshot, Callback):
+    """Turns what happens to trials into events; a `Spool` delivers them off the driver's critical path."""
+
+    def __init__(self, spool: Spool, trial_tags: dict[str, str]) -> None:
+        self._spool = spool
+        self._trial_tags = trial_tags
+
+    def on_trial_start(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:
+        """Create the run, with the method's whole config as its params."""
+        spec = TrialSpec.model_validate(trial.config["spec"])
+        self._put(trial, params=spec.config | {"method": spec.method, "rounds": spec.rounds}, tags=self._trial_tags)
+
+    def on_trial_result(
+        self, iteration: int, trials: list[RayTrial], trial: RayTrial, result: dict[str, Any], **info: Any
+    ) -> None:
+        """Log the metrics at their round."""
+        self._put(trial, metrics=numbers(result), step=result["round"])
+
+    def on_trial_complete(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:
+        """Log the pictures and the end of the trial."""
+        self._end(trial, trial.last_result.get(FAILURE))
+
+    def on_trial_error(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:
+        """Log the end of a trial whose process was lost for good."""
+        self._end(trial, "the process of the trial ended")
+
+    def _end(self, trial: RayTrial, failure: str | None) -> None:
+        folder = Path(trial.config["spec"]["folder"])
+        self._put(
+            trial,
+            artifacts={"pictures": str(folder / "pictures"), "error": str(folder / "error.txt")},
+            tags={FAILURE: failure} if failure else {},
+            status="FAILED" if failure else "FINISHED",
+        )
+
+    def _put(self, trial: RayTrial, **event: Any) -> None:
+        number = trial.config["spec"]["number"]
+        self._spool.put({"trial": f"{number:04d}", "time_ms": now_ms(), **event})
+
+
+def now_ms() -> int:
+    """Milliseconds since the epoch."""
+    return int(time.time() * 1000)
+
+
+def without_credentials(text: str) -> str:
+    """`text` as it may be printed: user and password left out of every URI in it."""
+    return re.sub(r"://[^/\s]*@", "://", text)
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's message, without credentials, short enough for a sentence."""
+    line = without_credentials((str(error).splitlines() or [type(error).__name__])[0])
+    return line if len(line) <= 160 else line[:157] + "..."

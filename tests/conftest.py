@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from trainables.data import Dataset, Split, prepare
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def cache_dir(tmp_path_factory):
+    """A cache with the data sets that the tests share; treat it as read-only."""
+    folder = tmp_path_factory.mktemp("cache")
+    prepare("digits", folder)
+    return folder
+
+
+@pytest.fixture
+def tiny_dataset():
+    """60 + 20 random 8x8 images of 3 classes."""
+    generator = np.random.default_rng(0)
+
+    def split(n):
+        return Split(generator.integers(0, 256, (n, 1, 8, 8), dtype=np.uint8), np.arange(n) % 3)
+
+    return Dataset("tiny", split(60), split(20), num_classes=3)

@@ -1,0 +1,164 @@
+"""A real study through the command line, and what it leaves in MLflow, in Optuna and on the disk."""
+
+from __future__ import annotations
+
+import math
+import re
+import subprocess
+import sys
+
+import optuna
+import pytest
+from mlflow import MlflowClient
+from optuna.trial import TrialState
+
+from study.searcher import open_storage
+from trainables.data import prepare
+
+pytestmark = pytest.mark.slow
+
+METRICS = ("fid_lenet", "fid_lenet_best", "is_lenet", "auroc", "auroc_scrambled", "auroc_photo_patches")
+
+
+def run(*command):
+    return subprocess.run([sys.executable, *command], capture_output=True, text=True, timeout=240, check=False)
+
+
+def launch(*arguments):
+    return run("-m", "study.launch", "--scale", "smoke", *arguments)
+
+
+@pytest.fixture(scope="module")
+def storage(tmp_path_factory):
+    return tmp_path_factory.mktemp("outputs")
+
+
+@pytest.fixture(scope="module")
+def study(storage):
+    done = launch("--space", "gradnorm", "--name", "s", "--storage-dir", str(storage))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def runs(study, storage):
+    client = MlflowClient(f"sqlite:///{storage}/mlflow.db")
+    experiment = client.get_experiment_by_name("gradnorm")
+    found = client.search_runs([experiment.experiment_id])
+    return {run.data.tags["trial"]: run for run in found}, client
+
+
+def test_the_screen_shows_progress_and_the_way_on(study, storage):
+    shown = study.stdout
+    assert re.search(r"\[ *2/2\] trial +\d  fid_lenet_best +\d+\.\d\d  best .* left", shown)
+    assert "fid_lenet_noise" in shown
+    assert "published: all" in shown
+    assert f"mlflow server --backend-store-uri sqlite:///{storage}/mlflow.db --host 127.0.0.1" in shown
+    assert "-m study.launch --space" in shown
+    assert len(shown.splitlines()) < 40
+    assert study.stderr == ""
+
+
+def test_mlflow_has_a_run_for_the_study_and_one_per_trial(runs):
+    by_trial, _ = runs
+    assert set(by_trial) == {"parent", "0000", "0001"}
+    parent = by_trial["parent"]
+    for name, trial_run in by_trial.items():
+        assert trial_run.info.status == "FINISHED"
+        assert trial_run.info.end_time >= trial_run.info.start_time
+        assert trial_run.data.tags["space"] == "gradnorm"
+        assert trial_run.data.tags["method"] == "discriminator_only"
+        assert len(trial_run.data.tags["protocol"]) == 64
+        assert trial_run.data.tags["git_commit"]
+        assert trial_run.data.tags["version.ray"]
+        if name != "parent":
+            assert trial_run.data.tags["mlflow.parentRunId"] == parent.info.run_id
+    assert parent.data.metrics["fid_lenet_noise"] > parent.data.metrics["fid_lenet_test_images"]
+    assert parent.data.metrics["classifier_test_accuracy"] > 0.95
+
+
+def test_mlflow_has_the_params_metrics_and_pictures_of_a_trial(runs):
+    by_trial, client = runs
+    run = by_trial["0000"]
+    assert run.data.params["lambda_gnorm"] == "50.0"
+    assert run.data.params["seed"] == "0"
+    assert by_trial["0001"].data.params["seed"] == "1"
+    for metric in METRICS:
+        history = client.get_metric_history(run.info.run_id, metric)
+        assert [m.step for m in history] == [2, 4]
+        assert all(math.isfinite(m.value) for m in history)
+    for metric in ("seconds_training", "images_per_second", "inner_updates", "memory_mb"):
+        assert run.data.metrics[metric] > 0
+    pictures = {artifact.path for artifact in client.list_artifacts(run.info.run_id, "pictures")}
+    assert pictures == {"pictures/samples.png", "pictures/nearest.png", "pictures/scores.png"}
+
+
+def test_a_trial_process_stays_small(runs):
+    by_trial, _ = runs
+    assert max(by_trial[name].data.metrics["memory_mb"] for name in ("0000", "0001")) < 1200
+
+
+def test_optuna_agrees_with_mlflow(study, runs, storage):
+    by_trial, _ = runs
+    journal = storage / "studies/s/optuna.journal"
+    trials = optuna.load_study(study_name="s", storage=open_storage(journal)).trials
+    finished = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    assert [trial.number for trial in finished] == [0, 1]
+    assert {trial.state for trial in trials[2:]} <= {TrialState.WAITING}
+    for trial in finished:
+        run = by_trial[f"{trial.number:04d}"]
+        assert trial.value == run.data.metrics["fid_lenet_best"]
+        assert trial.params["image_lr"] == float(run.data.params["image_lr"])
+
+
+def test_everything_is_in_the_storage_folder(study, storage):
+    assert {path.name for path in storage.iterdir()} == {"cache", "mlartifacts", "mlflow.db", "studies"}
+
+
+def test_the_same_name_again_is_refused(study, storage):
+    before = sorted(path.stat().st_mtime_ns for path in (storage / "studies").rglob("*"))
+    again = launch("--space", "gradnorm", "--name", "s", "--storage-dir", str(storage))
+    assert again.returncode == 2
+    assert re.fullmatch(r"error: study 's' exists already in .*--name.*\n", again.stderr)
+    assert sorted(path.stat().st_mtime_ns for path in (storage / "studies").rglob("*")) == before
+
+
+def test_a_trial_that_diverges_fails_with_its_reason_and_the_study_goes_on(storage, study, tmp_path):
+    """A space whose first trial's loss overflows; the rest of the study is as always."""
+    prepare("digits", storage / "cache")
+    script = tmp_path / "diverging.py"
+    script.write_text(DIVERGING)
+    options = ("--space", "diverging", "--scale", "smoke", "--name", "d", "--storage-dir", str(storage))
+    done = run(str(script), *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "failed: loss_discriminator became inf in round 1" in done.stdout
+    client = MlflowClient(f"sqlite:///{storage}/mlflow.db")
+    experiment = client.get_experiment_by_name("diverging")
+    runs = {run.data.tags["trial"]: run for run in client.search_runs([experiment.experiment_id])}
+    assert {name: run.info.status for name, run in runs.items()} == {
+        "parent": "FINISHED",
+        "0000": "FAILED",
+        "0001": "FINISHED",
+    }
+    assert runs["0000"].data.tags["failure"] == "loss_discriminator became inf in round 1"
+    trials = optuna.load_study(study_name="d", storage=open_storage(storage / "studies/d/optuna.journal")).trials
+    assert [trial.state for trial in trials[:2]] == [TrialState.FAIL, TrialState.COMPLETE]
+
+
+DIVERGING = """
+import sys
+from search_spaces import SPACES
+from search_spaces.gradnorm import GradNorm
+from study import launch
+
+
+class Diverging(GradNorm):
+    name = "diverging"
+
+    def suggest(self, trial):
+        return super().suggest(trial) | ({"lambda_ce": 1e38} if trial.number == 0 else {})
+
+
+SPACES["diverging"] = Diverging
+sys.exit(launch.main())
+"""

@@ -1,0 +1,106 @@
+"""What every space promises, and what the two of the thesis are."""
+
+from __future__ import annotations
+
+import optuna
+import pytest
+
+from search_spaces import SPACES
+from search_spaces.ablation import Ablation
+from search_spaces.gradnorm import GradNorm
+from trainables.data import SOURCES
+from trainables.errors import InputError
+from trainables.methods import METHODS
+from trainables.metrics import direction
+
+SCALES = ("smoke", "laptop", "paper")
+
+
+@pytest.fixture(params=[(name, scale) for name in SPACES for scale in SCALES], ids="-".join)
+def space(request):
+    name, scale = request.param
+    return SPACES[name](scale)
+
+
+def suggest(space, trial):
+    return METHODS[space.method].Config(**{**space.scale.fixed, **space.suggest(trial)})
+
+
+def study_of(space, seed=0):
+    return optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
+
+
+def test_names_exist(space):
+    assert SPACES[space.name] is type(space)
+    assert space.method in METHODS
+    assert space.scale.dataset in SOURCES
+    assert all(direction(metric) for metric in space.objectives)
+    assert set(space.scales) == set(SCALES)
+
+
+def test_first_trials_are_valid_and_complete(space):
+    """Optuna asks for nothing that a first trial does not say, and takes each value as it stands."""
+    study = study_of(space)
+    for first in space.first_trials():
+        study.enqueue_trial(dict(first.params))
+        trial = study.ask()
+        suggest(space, trial)
+        assert trial.params == dict(first.params)
+
+
+def test_suggestions_are_configs_of_the_method(space):
+    study = study_of(space)
+    configs = [suggest(space, study.ask()) for _ in range(50)]
+    assert len({config.model_dump_json() for config in configs}) > 1
+
+
+def test_laptop_needs_no_download_and_no_gpu():
+    for name in SPACES:
+        scale = SPACES[name]("laptop").scale
+        assert scale.dataset in ("digits", "mnist5k")
+        assert scale.gpus_per_trial == 0
+
+
+def test_an_unknown_scale_is_named():
+    with pytest.raises(InputError, match="unknown scale 'laptp': did you mean 'laptop'"):
+        GradNorm("laptp")
+
+
+def test_ablation_is_the_seven_variants_with_every_seed():
+    space = Ablation("laptop")
+    study = study_of(space)
+    terms = set()
+    for first in space.first_trials():
+        study.enqueue_trial(dict(first.params))
+        config = suggest(space, study.ask())
+        assert config.lambda_stat == 100
+        assert config.discriminator_lr == 1e-4
+        assert config.image_lr == 0.01
+        terms.add((config.lambda_tv, config.lambda_ce, config.lambda_gnorm, config.seed))
+    tv, ce, gnorm = 1e-3, 1e-4, 50
+    variants = [(0, 0, 0), (tv, 0, 0), (0, ce, 0), (0, 0, gnorm), (tv, 0, gnorm), (0, ce, gnorm), (tv, ce, gnorm)]
+    assert terms == {(*variant, seed) for variant in variants for seed in range(3)}
+    assert space.exhaustive
+    assert space.scale.trials == len(terms) == len(space.first_trials())
+
+
+def test_at_paper_scale_gradnorm_starts_with_the_published_settings():
+    space = GradNorm("paper")
+    first = space.first_trials()[0]
+    study = study_of(space)
+    study.enqueue_trial(dict(first.params))
+    assert suggest(space, study.ask()).model_dump(exclude={"pool_slack"}) == METHODS[space.method].Config().model_dump(
+        exclude={"pool_slack"}
+    )
+    assert first.published == {"fid_inception_best": 25.26}
+
+
+def test_a_weight_can_be_off_or_anything_in_its_range():
+    space = GradNorm("laptop")
+    study = study_of(space)
+    weights = [suggest(space, study.ask()).lambda_gnorm for _ in range(300)]
+    on = [weight for weight in weights if weight > 0]
+    assert 200 < len(on) < 280  # four decades of five
+    assert min(on) < 2e-2
+    assert max(on) > 50
+    assert all(1e-2 <= weight <= 1e2 for weight in on)

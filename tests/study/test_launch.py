@@ -1,0 +1,104 @@
+"""The command line without a study: what it shows, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from study.launch import main
+
+
+def refused(capsys, *arguments):
+    """The sentence with which the arguments are refused; nothing else is printed."""
+    assert main(list(arguments)) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1
+    assert "Traceback" not in captured.err
+    return captured.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--space", "gradnrm"], "unknown space 'gradnrm': did you mean 'gradnorm'?"),
+        (["--scale", "laptp"], "unknown scale 'laptp': did you mean 'laptop'?"),
+        (["--dataset", "digit"], "unknown data set 'digit': did you mean 'digits'?"),
+        (["--trials", "0"], "--trials is 0: it must be at least 1."),
+        (["--max-concurrent", "0"], "--max-concurrent is 0: it must be at least 1."),
+        (["--seed", "-1"], "--seed is -1: it must be at least 0."),
+        (["--cpus-per-trial", "0"], "--cpus-per-trial is 0.0: it must be above 0."),
+        (["--gpus-per-trial", "-1"], "--gpus-per-trial is -1.0: it must be at least 0."),
+        (["--name", "../x"], "--name '../x': use up to 100 letters"),
+    ],
+)
+def test_bad_settings_are_one_sentence(capsys, tmp_path, arguments, sentence):
+    assert sentence in refused(capsys, "--storage-dir", str(tmp_path / "out"), *arguments)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_name_that_is_taken(capsys, tmp_path):
+    folder = tmp_path / "studies" / "mine"
+    folder.mkdir(parents=True)
+    sentence = refused(capsys, "--scale", "smoke", "--name", "mine", "--storage-dir", str(tmp_path))
+    assert "'mine' exists already" in sentence
+    assert "--name" in sentence
+    assert list(folder.iterdir()) == []
+
+
+def test_a_storage_folder_that_cannot_be_written(capsys, tmp_path):
+    (tmp_path / "file").touch()
+    sentence = refused(capsys, "--scale", "smoke", "--storage-dir", str(tmp_path / "file" / "out"))
+    assert "cannot write to the storage folder" in sentence
+    assert "--storage-dir" in sentence
+
+
+def test_a_tracking_server_that_does_not_answer(capsys, tmp_path):
+    uri = "http://127.0.0.1:1"
+    sentence = refused(capsys, "--scale", "smoke", "--tracking-uri", uri, "--storage-dir", str(tmp_path))
+    assert uri in sentence
+    assert "does not answer" in sentence
+    assert not (tmp_path / "studies").exists()
+
+
+def test_a_data_set_that_is_absent_offline(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("trainables.data.idx._download", offline)
+    sentence = refused(capsys, "--scale", "smoke", "--dataset", "kmnist", "--storage-dir", str(tmp_path))
+    assert str(tmp_path / "cache/downloads/KMNIST/raw") in sentence
+    assert "train-images-idx3-ubyte" in sentence
+    assert not (tmp_path / "studies").exists()
+
+
+def offline(*arguments):
+    from trainables.data.idx import _DownloadError
+
+    raise _DownloadError("no route to host")
+
+
+def test_list_shows_spaces_scales_and_data_sets(capsys):
+    assert main(["--list"]) == 0
+    shown = capsys.readouterr().out
+    for name in ("gradnorm", "ablation", "smoke", "laptop", "paper", "digits", "mnist5k", "fashion_mnist"):
+        assert name in shown
+
+
+def test_dry_run_shows_five_configurations_and_starts_nothing(capsys, tmp_path):
+    assert main(["--dry-run", "--storage-dir", str(tmp_path / "out"), "--name", "x"]) == 0
+    shown = capsys.readouterr().out
+    plan, _ = json.JSONDecoder().raw_decode(shown)
+    assert plan["name"] == "x"
+    assert plan["dataset"] == "digits"
+    configs = [json.loads(line) for line in shown.splitlines() if line.startswith("  {")]
+    assert len(configs) == 5
+    assert configs[0]["lambda_gnorm"] == 50
+    assert len({json.dumps(config) for config in configs}) == 5
+    assert not (tmp_path / "out").exists()
+
+
+def test_help_and_unknown_flags_leave_with_the_usual_status(capsys):
+    with pytest.raises(SystemExit) as help_exit:
+        main(["--help"])
+    with pytest.raises(SystemExit) as bad_exit:
+        main(["--no-such-flag", "1"])
+    assert (help_exit.value.code, bad_exit.value.code) == (0, 2)

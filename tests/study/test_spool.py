@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import json
+import threading
+import time
+
+import pytest
+
+from study.spool import Spool
+
+
+class Server:
+    """Takes events, can be away, and forgets nothing."""
+
+    def __init__(self):
+        self.received = []
+        self.away = False
+        self.attempts = 0
+
+    def __call__(self, event):
+        self.attempts += 1
+        if self.away:
+            raise ConnectionError("the server is away")
+        self.received.append(event)
+
+    def numbers(self):
+        return [event["n"] for event in self.received]
+
+
+@pytest.fixture
+def server():
+    return Server()
+
+
+def until(condition, seconds=10.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "timed out"
+        time.sleep(0.01)
+
+
+def test_events_arrive_in_order(tmp_path, server):
+    spool = Spool(tmp_path, server)
+    for n in range(100):
+        spool.put({"n": n})
+    assert spool.close(10) == 0
+    assert server.numbers() == list(range(100))
+
+
+def test_events_arrive_without_waiting_for_the_end(tmp_path, server):
+    spool = Spool(tmp_path, server)
+    spool.put({"n": 1})
+    until(lambda: server.numbers() == [1])
+    spool.put({"n": 2})
+    until(lambda: server.numbers() == [1, 2])
+    spool.close(10)
+
+
+def test_a_server_that_is_away_does_not_hold_up_the_driver(tmp_path, server):
+    slow = threading.Event()
+    spool = Spool(tmp_path, lambda event: slow.wait(5))
+    started = time.monotonic()
+    for n in range(100):
+        spool.put({"n": n})
+    assert time.monotonic() - started < 1
+    slow.set()
+    assert spool.close(10) == 0
+
+
+def test_events_of_an_outage_arrive_when_the_server_is_back(tmp_path, server):
+    server.away = True
+    spool = Spool(tmp_path, server, retry_seconds=0.01)
+    for n in range(10):
+        spool.put({"n": n})
+    until(lambda: server.attempts > 2)
+    assert server.received == []
+    server.away = False
+    until(lambda: server.numbers() == list(range(10)))
+    assert spool.close(10) == 0
+
+
+def test_what_was_not_delivered_is_delivered_by_the_next_process(tmp_path, server):
+    server.away = True
+    spool = Spool(tmp_path, server, retry_seconds=0.01)
+    for n in range(10):
+        spool.put({"n": n})
+    assert spool.close(1) == 10
+    server.away = False
+    again = Spool(tmp_path, server)
+    again.put({"n": 10})
+    assert again.close(10) == 0
+    assert server.numbers() == list(range(11))
+
+
+def test_delivered_events_are_not_delivered_again_after_a_clean_end(tmp_path, server):
+    spool = Spool(tmp_path, server)
+    spool.put({"n": 1})
+    spool.close(10)
+    Spool(tmp_path, server).close(10)
+    assert server.numbers() == [1]
+
+
+def test_half_a_line_left_by_a_killed_process_is_dropped(tmp_path, server):
+    (tmp_path / "events.jsonl").write_bytes(json.dumps({"n": 1}).encode() + b'\n{"n": 2')
+    spool = Spool(tmp_path, server)
+    spool.put({"n": 3})
+    spool.close(10)
+    assert server.numbers() == [1, 3]

@@ -1,0 +1,188 @@
+"""What every method promises; a new method is one more line in `TINY`."""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import replace
+
+import pydantic
+import pytest
+import torch
+
+from trainables.data import Split
+from trainables.errors import InputError
+from trainables.methods import METHODS
+from trainables.methods.base import MethodConfig
+
+CPU = torch.device("cpu")
+
+TINY = {
+    "discriminator_only": {
+        "width": 1 / 64,
+        "batch_size": 16,
+        "initial_epochs": 1,
+        "max_updates": 3,
+        "pool_size": 0.7,
+        "discriminator_lr": 1e-3,
+    },
+}
+
+
+@pytest.fixture(params=sorted(METHODS))
+def make(request, tiny_dataset):
+    method = METHODS[request.param]
+
+    def build(seed=0, dataset=tiny_dataset):
+        return method(method.Config(seed=seed, **TINY[request.param]), dataset, CPU)
+
+    return build
+
+
+@pytest.fixture(params=sorted(METHODS))
+def method_config(request):
+    return METHODS[request.param].Config
+
+
+def through_a_file(state):
+    """Save and load the way checkpoints are."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    buffer.seek(0)
+    return torch.load(buffer, weights_only=True)
+
+
+def rounds(method, n):
+    return [method.train_round() for _ in range(n)]
+
+
+def generator(seed=5):
+    return torch.Generator().manual_seed(seed)
+
+
+def test_config_goes_through_json(method_config):
+    config = method_config(seed=3)
+    assert method_config.model_validate_json(config.model_dump_json()) == config
+
+
+def test_config_refuses_unknown_settings(method_config):
+    with pytest.raises(pydantic.ValidationError, match="no_such_setting"):
+        method_config(no_such_setting=1)
+
+
+def test_config_refuses_a_negative_seed_and_cannot_be_changed(method_config):
+    assert issubclass(method_config, MethodConfig)
+    with pytest.raises(pydantic.ValidationError, match="seed"):
+        method_config(seed=-1)
+    with pytest.raises(pydantic.ValidationError):
+        method_config().seed = 1
+
+
+def test_config_refuses_nan_and_infinity_in_every_number(method_config):
+    for name, field in method_config.model_fields.items():
+        if field.annotation is float:
+            for value in (math.nan, math.inf):
+                with pytest.raises(pydantic.ValidationError, match=name):
+                    method_config(**{name: value})
+
+
+def test_a_round_reports_finite_numbers(make):
+    for metrics in rounds(make(), 2):
+        assert metrics
+        assert all(isinstance(v, float) and math.isfinite(v) for v in metrics.values())
+
+
+def test_samples_are_images_of_the_data_set_in_range(make):
+    method = make()
+    method.train_round()
+    for n in (1, 16, 21):
+        samples = method.sample(n, generator())
+        assert samples.shape == (n, 1, 8, 8)
+        assert samples.dtype == torch.float32
+        assert samples.min() >= -1
+        assert samples.max() <= 1
+        assert not samples.requires_grad
+
+
+def test_samples_to_evaluate_are_as_many_as_asked_for(make):
+    method = make()
+    method.train_round()
+    for n in (5, 100):
+        samples = method.samples_to_evaluate(n, generator())
+        assert samples.shape == (n, 1, 8, 8)
+        assert samples.min() >= -1
+        assert samples.max() <= 1
+
+
+def test_samples_depend_on_the_generator_alone(make):
+    method = make()
+    method.train_round()
+    first, second, other = (method.sample(8, generator(seed)) for seed in (5, 5, 6))
+    assert torch.equal(first, second)
+    assert not torch.equal(first, other)
+
+
+def test_sampling_and_scoring_do_not_disturb_training(make):
+    plain, sampled = make(), make()
+    plain.train_round()
+    sampled.train_round()
+    sampled.sample(8, generator())
+    sampled.score(torch.zeros(3, 1, 8, 8))
+    assert plain.train_round() == sampled.train_round()
+
+
+def test_score_is_one_number_per_image_whatever_the_batch(make):
+    method = make()
+    method.train_round()
+    images = torch.rand(9, 1, 8, 8) * 2 - 1
+    scores = method.score(images)
+    if scores is None:
+        pytest.skip("the method has no score")
+    assert scores.shape == (9,)
+    one_by_one = torch.cat([method.score(image[None]) for image in images])
+    assert torch.allclose(scores, one_by_one, atol=1e-5)
+
+
+def test_the_seed_decides(make):
+    assert rounds(make(seed=1), 3) == rounds(make(seed=1), 3)
+    assert rounds(make(seed=1), 3) != rounds(make(seed=2), 3)
+
+
+def test_the_global_generator_is_neither_read_nor_moved(make):
+    torch.manual_seed(1)
+    first = rounds(make(), 2)
+    after = torch.random.get_rng_state()
+    torch.manual_seed(1)
+    assert torch.equal(after, torch.random.get_rng_state())
+    torch.manual_seed(2)
+    assert rounds(make(), 2) == first
+
+
+@pytest.mark.parametrize("before", [0, 1, 5])
+def test_a_restored_run_equals_an_uninterrupted_one_bit_for_bit(make, before):
+    uninterrupted = make()
+    rounds(uninterrupted, before)
+    state = through_a_file(uninterrupted.state_dict())
+    restored = make(seed=99)
+    restored.load_state_dict(state)
+    assert rounds(restored, 3) == rounds(uninterrupted, 3)
+    assert torch.equal(restored.sample(4, generator()), uninterrupted.sample(4, generator()))
+    evaluated = [m.samples_to_evaluate(30, generator()) for m in (restored, uninterrupted)]
+    assert torch.equal(*evaluated)
+
+
+def test_data_without_labels_is_taken_or_refused_with_a_sentence(make, tiny_dataset):
+    unlabelled = replace(
+        tiny_dataset,
+        train=Split(tiny_dataset.train.images),
+        test=Split(tiny_dataset.test.images),
+        num_classes=None,
+    )
+    try:
+        method = make(dataset=unlabelled)
+    except InputError as refusal:
+        sentence = str(refusal)
+    else:
+        sentence = "trained without labels"
+        method.train_round()
+    assert "labels" in sentence

@@ -1,0 +1,115 @@
+"""Every loss against its formula written out, or finite differences, in float64."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from trainables import losses
+
+
+@pytest.fixture
+def images():
+    return torch.randn(5, 2, 4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture
+def critic():
+    """A smooth function of images with a gradient that differs from image to image."""
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(24, 7), nn.Tanh(), nn.Linear(7, 1), nn.Flatten(0)).double()
+
+
+def test_hinge_by_hand():
+    scores = torch.tensor([-2.0, 0.5, 1.0, 3.0])
+    assert losses.hinge_real(scores).item() == pytest.approx((3.0 + 0.5 + 0 + 0) / 4)
+    assert losses.hinge_fake(scores).item() == pytest.approx((0 + 1.5 + 2.0 + 4.0) / 4)
+
+
+def test_total_variation_is_equation_3_2(images):
+    x = images.numpy()
+    b, c, h, w = x.shape
+    total = 0.0
+    for image in x:
+        for channel in image:
+            total += sum((channel[j, i + 1] - channel[j, i]) ** 2 for j in range(h) for i in range(w - 1))
+            total += sum((channel[j + 1, i] - channel[j, i]) ** 2 for j in range(h - 1) for i in range(w))
+    assert losses.total_variation(images).item() == pytest.approx(total / (c * h * w * b), rel=1e-12)
+
+
+def test_dataset_statistics_is_equation_3_4(images):
+    mean, variance = (torch.full((2, 4, 3), v, dtype=torch.float64) for v in (0.3, 1.7))
+    x = images.numpy()
+    expected = ((0.3 - x.mean(0)) ** 2).sum() + ((1.7 - x.var(0)) ** 2).sum()
+    assert losses.dataset_statistics(images, mean, variance).item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_dataset_statistics_of_the_data_set_itself_is_zero(images):
+    variance, mean = torch.var_mean(images, dim=0, correction=0)
+    assert losses.dataset_statistics(images, mean, variance).item() == 0.0
+
+
+def finite_difference_gradients(critic, images, step=1e-6):
+    """dD(x_i)/dx_i by central differences, `(B, C*H*W)`."""
+    flat = images.flatten(1)
+    gradient = torch.empty_like(flat)
+    for pixel in range(flat.shape[1]):
+        offset = torch.zeros_like(flat)
+        offset[:, pixel] = step
+        plus, minus = critic((flat + offset).view_as(images)), critic((flat - offset).view_as(images))
+        gradient[:, pixel] = (plus - minus) / (2 * step)
+    return gradient.detach().numpy()
+
+
+def test_gradient_norm_per_image_is_the_mean_of_the_norms(images, critic):
+    expected = np.linalg.norm(finite_difference_gradients(critic, images), axis=1).mean()
+    images.requires_grad_()
+    assert losses.gradient_norm(critic(images), images).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_gradient_norm_of_the_batch_mean_is_one_norm_over_the_batch(images, critic):
+    expected = np.linalg.norm(finite_difference_gradients(critic, images) / len(images))
+    images.requires_grad_()
+    value = losses.gradient_norm(critic(images), images, "batch_mean").item()
+    assert value == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("reading", ["per_image", "batch_mean"])
+def test_gradient_norm_trains_the_critic(images, critic, reading):
+    """Its gradient with respect to a weight of the critic, by central differences."""
+    images.requires_grad_()
+    weight = critic[1].weight
+
+    def value():
+        return losses.gradient_norm(critic(images), images, reading)
+
+    (gradient,) = torch.autograd.grad(value(), weight)
+    step = 1e-6
+    with torch.no_grad():
+        weight[2, 5] += step
+    above = value().item()
+    with torch.no_grad():
+        weight[2, 5] -= 2 * step
+    below = value().item()
+    assert gradient[2, 5].item() == pytest.approx((above - below) / (2 * step), rel=1e-5)
+
+
+def test_gradient_norm_of_a_constant_critic_is_zero_and_harmless(images):
+    images.requires_grad_()
+    scale = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    value = losses.gradient_norm((images.flatten(1).sum(1)) * scale, images)
+    (gradient,) = torch.autograd.grad(value, scale)
+    assert value.item() == 0.0
+    assert math.isfinite(gradient.item())
+
+
+def test_cross_entropy_is_equation_3_7_summed_over_the_batch():
+    energies = torch.tensor([[1.0, 2.0, 0.5], [0.0, -1.0, 3.0]], dtype=torch.float64)
+    labels = torch.tensor([2, 0])
+    p = np.exp(energies.numpy()) / np.exp(energies.numpy()).sum(1, keepdims=True)
+    expected = -math.log(p[0, 2]) - math.log(p[1, 0])
+    assert losses.summed_cross_entropy(energies, labels).item() == pytest.approx(expected, rel=1e-12)

@@ -1,0 +1,62 @@
+"""Which examples make up the next batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+
+class EpochSampler:
+    """An endless sequence of fresh permutations of `0 .. length - 1`, cut into batches of `batch_size`.
+
+    One permutation is an epoch. Every batch is full: one that meets the end of an epoch goes on with the next
+    permutation, where it may draw an index again. `batch_size` may exceed `length`.
+
+    A permutation is drawn from `generator`, on the CPU, when its first index is needed. The generator belongs
+    to the caller, who may draw other things from it, and who saves its state beside the sampler's.
+
+    Raises `ValueError` if `length` or `batch_size` is not positive.
+    """
+
+    def __init__(self, length: int, batch_size: int, generator: Generator) -> None:
+        if length < 1 or batch_size < 1:
+            raise ValueError(f"length {length} and batch size {batch_size} must be positive")
+        self.length = length
+        self.batch_size = batch_size
+        self.generator = generator
+        self._permutation = torch.empty(0, dtype=torch.int64)
+        self._position = 0
+
+    def next(self) -> Tensor:
+        """The indices of the next batch, `(batch_size,)`, int64, on the CPU."""
+        parts = []
+        missing = self.batch_size
+        while missing > 0:
+            if self._position == len(self._permutation):
+                self._permutation = torch.randperm(self.length, generator=self.generator)
+                self._position = 0
+            part = self._permutation[self._position : self._position + missing]
+            self._position += len(part)
+            missing -= len(part)
+            parts.append(part)
+        return torch.cat(parts)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The current permutation, `(length,)`, int64, and the position in it. No batch yet: an empty one."""
+        return {"permutation": self._permutation, "position": self._position}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where `state` was taken.
+
+        The rest of that epoch follows in any case, the same later epochs only if the generator, too, is in
+        the state that it had then.
+
+        Raises `ValueError` for the state of a sampler of another length.
+        """
+        permutation = state["permutation"]
+        if len(permutation) not in (0, self.length):
+            raise ValueError(f"the state is of {len(permutation)} examples, not of {self.length}")
+        self._permutation = permutation
+        self._position = state["position"]

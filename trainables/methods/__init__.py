@@ -1,0 +1,10 @@
+"""The registry of methods: a new system is one file in this folder and one line here."""
+
+from trainables.methods.base import Method, MethodConfig, NonFiniteLossError
+from trainables.methods.discriminator_only import DiscriminatorOnly
+
+METHODS: dict[str, type[Method]] = {
+    "discriminator_only": DiscriminatorOnly,
+}
+
+__all__ = ["METHODS", "Method", "MethodConfig", "NonFiniteLossError"]

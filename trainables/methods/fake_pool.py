@@ -1,0 +1,54 @@
+"""The pool of generated images that a discriminator-only model is fine-tuned on (thesis of 2022, algorithm 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+class FakePool:
+    """At most `size` images, those with the highest scores.
+
+    Scoring the whole pool costs more than adding a batch to it. So it may outgrow `size` by the share `slack`
+    before it is scored and cut; with slack 0 that happens at each batch once the pool is full, as in the thesis.
+    """
+
+    def __init__(self, size: int, slack: float, batch_size: int, shape: tuple[int, ...], device: torch.device) -> None:
+        self.size = size
+        self.limit = size + int(size * slack)
+        self._images = torch.empty(self.limit + batch_size, *shape, device=device)
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    @property
+    def images(self) -> Tensor:
+        """The images of the pool `(len(pool), C, H, W)`, a view."""
+        return self._images[: self._length]
+
+    def add(self, fakes: Tensor, score: Callable[[Tensor], Tensor]) -> None:
+        """Append a batch; when that leaves more than the limit, keep the `size` images that `score` highest."""
+        self._fill(fakes, self._length)
+        if self._length > self.limit:
+            best = score(self.images).topk(self.size).indices
+            self._fill(self.images[best], 0)
+
+    def draw(self, n: int, generator: torch.Generator) -> Tensor:
+        """`n` images of the pool, uniformly and with replacement."""
+        indices = torch.randint(self._length, (n,), generator=generator)
+        return self.images[indices.to(self._images.device)]
+
+    def state_dict(self) -> Tensor:
+        """The images of the pool, a copy."""
+        return self.images.clone()
+
+    def load_state_dict(self, images: Tensor) -> None:
+        """Replace the pool by `images`."""
+        self._fill(images, 0)
+
+    def _fill(self, images: Tensor, start: int) -> None:
+        self._length = start + len(images)
+        self._images[start : self._length] = images

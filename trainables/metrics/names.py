@@ -1,0 +1,37 @@
+"""How metrics are named, and which way each is better.
+
+A name is `<family>[_<what it was measured with>][_best]`: `fid_lenet_best`, `auroc_photo_patches`.
+Numbers of different feature extractors or out-of-distribution sets never share a name.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from trainables.errors import lookup
+
+Direction = Literal["minimize", "maximize"]
+
+DIRECTIONS: dict[str, Direction] = {
+    "accuracy": "maximize",
+    "auroc": "maximize",
+    "coverage": "maximize",
+    "density": "maximize",
+    "fid": "minimize",
+    "is": "maximize",
+    "kid": "minimize",
+    "mse": "minimize",
+    "precision": "maximize",
+    "psnr": "maximize",
+    "recall": "maximize",
+    "ssim": "maximize",
+}
+
+
+def direction(metric_name: str) -> Direction:
+    """Whether a study minimizes or maximizes the metric `metric_name`, which its family decides.
+
+    Raises `InputError` with the nearest names if no family in `DIRECTIONS` is meant.
+    """
+    family = metric_name.partition("_")[0]
+    return lookup("metric family", family, DIRECTIONS)

@@ -1,0 +1,44 @@
+"""What the driver does once, before any trial: data sets and classifier into the cache, the protocol fixed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from trainables.data import is_at_hand, prepare
+from trainables.evaluation import SCRAMBLED, Evaluator, Protocol
+from trainables.metrics import prepare_classifier
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """The protocol of a study and what was found out while preparing it."""
+
+    protocol: Protocol
+    classifier_accuracy: float
+    anchors: dict[str, float]
+    """The Frechet distance of noise and of test images under the protocol."""
+    left_out: tuple[str, ...]
+    """Out-of-distribution sets that are not on this machine."""
+
+
+def prepare_protocol(dataset_name: str, ood_sets: tuple[str, ...], num_samples: int, cache_dir: Path) -> Preparation:
+    """Prepare everything that trials read; raises `InputError` where something cannot be had."""
+    dataset = prepare(dataset_name, cache_dir)
+    extractor = prepare_classifier(dataset, cache_dir)
+    others = [name for name in ood_sets if name != dataset_name]
+    found = [name for name in others if name == SCRAMBLED or is_at_hand(name, cache_dir)]
+    for name in found:
+        if name != SCRAMBLED:
+            prepare(name, cache_dir)
+    protocol = Protocol(
+        dataset=dataset_name,
+        extractor_sha256=extractor.sha256,
+        num_samples=num_samples,
+        ood_sets=tuple(found),
+    )
+    anchors = Evaluator(protocol, cache_dir, torch.device("cpu")).anchors()
+    left_out = tuple(name for name in others if name not in found)
+    return Preparation(protocol, extractor.test_accuracy, anchors, left_out)

@@ -1,0 +1,78 @@
+"""The Ray Trainable: the only file below the driver that imports Ray."""
+
+from __future__ import annotations
+
+import gc
+import json
+import traceback
+from pathlib import Path
+from typing import Any
+
+import ray
+import torch
+from ray.tune import Trainable
+
+from trainables.evaluation import Evaluator
+from trainables.methods import NonFiniteLossError
+from trainables.training import Training, TrialSpec
+
+MARKER = "checkpoint.json"
+"""What Ray keeps of a checkpoint: where the trial's own checkpoints are."""
+
+
+class Trial(Trainable):
+    """Runs one `TrialSpec` (the config's only key is "spec"); a step is the rounds up to an evaluation.
+
+    What fails inside the trial (a diverged loss, any exception) fails again when it is repeated, so it ends the
+    trial with `failure`, one sentence, in the last result. What kills the process does not get that far: Ray
+    starts the trial again, and it goes on from its newest checkpoint.
+    """
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Take the spec; networks and data come with the first step."""
+        self.spec = TrialSpec.model_validate(config["spec"])
+        self.training: Training | None = None
+        self.evaluator: Evaluator | None = None
+        # Ray derives the number of threads from the CPUs of the actor, torch does not always hear of it.
+        assigned = ray.get_runtime_context().get_assigned_resources().get("CPU", 1)
+        torch.set_num_threads(max(1, int(assigned)))
+
+    def step(self) -> dict[str, Any]:
+        """Train and evaluate once."""
+        try:
+            training = self._training()
+            metrics: dict[str, Any] = dict(training.advance())
+            return metrics | {"done": training.is_done}
+        except NonFiniteLossError as error:
+            return self._failure(str(error))
+        except Exception as error:
+            return self._failure(f"{type(error).__name__}: {error}")
+
+    def _training(self) -> Training:
+        if self.training is None:
+            device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+            if self.evaluator is None or self.evaluator.protocol != self.spec.protocol:
+                self.evaluator = Evaluator(self.spec.protocol, Path(self.spec.cache_dir), device)
+            self.training = Training(self.spec, self.evaluator, device)
+        return self.training
+
+    def _failure(self, reason: str) -> dict[str, Any]:
+        folder = Path(self.spec.folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "error.txt").write_text(traceback.format_exc())
+        return {"round": self.training.round if self.training else 0, "failure": reason, "done": True}
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Become another trial in the same process; nothing of the old one is kept but the evaluator."""
+        self.training = None
+        gc.collect()
+        self.spec = TrialSpec.model_validate(new_config["spec"])
+        return True
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Leave a marker for Ray: `Training` has written the checkpoint itself."""
+        Path(checkpoint_dir, MARKER).write_text(json.dumps({"folder": self.spec.folder}))
+
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        """Go on from the newest checkpoint: the next step reads it from the trial's folder."""
+        self.training = None
