@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install study test format
+.PHONY: help install study ui test format
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -20,6 +20,10 @@ install: $(VENV)/installed  ## make .venv and install everything into it
 
 study: install  ## run the main job: a laptop study of the gradient-norm method
 	$(BIN)/python -m study.launch --space gradnorm
+
+ui: install  ## show the studies in outputs/ in MLflow on http://127.0.0.1:5000
+	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow server --backend-store-uri sqlite:///outputs/mlflow.db \
+		--host 127.0.0.1 --port 5000
 
 test: install  ## lint, types, import contracts, tests
 	$(BIN)/ruff check .

@@ -21,7 +21,7 @@ SCALES = {
         num_samples=128,
         fixed=SMALL | {"width": 1 / 64, "initial_epochs": 1},
     ),
-    "laptop": Scale(dataset="digits", trials=18, rounds=368, evaluate_every=46, num_samples=1024, fixed=SMALL),
+    "laptop": Scale(dataset="digits", trials=18, rounds=276, evaluate_every=46, num_samples=1024, fixed=SMALL),
     "paper": Scale(
         dataset="mnist",
         trials=100,
@@ -34,7 +34,7 @@ SCALES = {
     ),
 }
 
-MAX_UPDATES = {"smoke": (2, 4), "laptop": (8, 20), "paper": (100, published.MAX_UPDATES)}
+MAX_UPDATES = {"smoke": (2, 4), "laptop": (5, 20), "paper": (100, published.MAX_UPDATES)}
 """How often a batch of images may be updated; what the thesis allows is the paper scale's upper end."""
 
 WEIGHTS = {

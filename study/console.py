@@ -101,25 +101,27 @@ class Progress(NotInSnapshot, Callback):
         """A trial has ended by itself."""
         result = trial.last_result
         if FAILURE in result:
-            self._line(trial, f"failed: {result[FAILURE]}")
+            self._line(trials, trial, f"failed: {result[FAILURE]}")
             return
         value, number = result.get(self._objective), _number(trial)
         if value is None:
-            self._line(trial, f"failed: no {self._objective}")
+            self._line(trials, trial, f"failed: no {self._objective}")
             return
         sign = 1 if direction(self._objective) == "minimize" else -1
         if self._best is None or sign * value < sign * self._best[0]:
             self._best = (value, number)
-        self._line(trial, f"{self._objective} {value:8.2f}")
+        self._line(trials, trial, f"{self._objective} {value:8.2f}")
 
     def on_trial_error(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:
         """A trial's process was lost for good."""
-        self._line(trial, "failed: the process of the trial ended")
+        self._line(trials, trial, "failed: the process of the trial ended")
 
-    def _line(self, trial: RayTrial, outcome: str) -> None:
+    def _line(self, trials: list[RayTrial], trial: RayTrial, outcome: str) -> None:
         self._done += 1
         elapsed = time.monotonic() - self._started
-        left = elapsed / self._done * (self._plan.num_trials - self._done)
+        running = sum(other.status == RayTrial.RUNNING for other in trials if other is not trial)
+        spent = self._done + running / 2  # what runs is on average half done
+        left = max(0.0, elapsed / spent * (self._plan.num_trials - spent))
         best = f"best {self._best[0]:.2f} (trial {self._best[1]})" if self._best else "no result yet"
         self._console.print(
             f"[{self._done:>3}/{self._plan.num_trials}] trial {_number(trial):>3}  {outcome}  {best}  "
