@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, TPESampler
@@ -49,7 +50,8 @@ def create_study(name: str, storage: optuna.storages.BaseStorage, space: SearchS
 def ask(study: optuna.Study, seed: int) -> optuna.Trial:
     """The next trial. What is suggested follows from the history, the seed and the trial's number alone."""
     number = sum(trial.state != TrialState.WAITING for trial in study.get_trials(deepcopy=False))
-    study.sampler = make_sampler(seed + number)
+    # A stream of its own for each (seed, number): the trials of studies with neighbouring seeds do not coincide.
+    study.sampler = make_sampler(int(np.random.SeedSequence([seed, number]).generate_state(1)[0]))
     return study.ask()
 
 

@@ -134,6 +134,12 @@ def test_one_trial_at_a_time_the_seed_decides_what_is_suggested(tmp_path, space)
     assert suggestions(tmp_path, space, 1, "c")[3:] != suggestions(tmp_path, space, 2, "d")[3:]
 
 
+def test_studies_with_neighbouring_seeds_share_no_suggestions(tmp_path, space):
+    first = suggestions(tmp_path, space, 0, "a")[3:]
+    second = suggestions(tmp_path, space, 1, "b")[3:]
+    assert not {str(config) for config in first} & {str(config) for config in second}
+
+
 def test_suggestions_do_not_repeat(tmp_path, space):
     configs = suggestions(tmp_path, space, 0, "a")
     assert len({str(config) for config in configs}) == len(configs)
