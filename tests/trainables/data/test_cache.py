@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import resource
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -177,20 +178,21 @@ def test_a_folder_that_cannot_be_written_is_an_input_error(tmp_path):
         prepare("tiny", tmp_path / "file/cache")
 
 
-@pytest.fixture
+@contextmanager
 def full_disk():
-    """No file may grow beyond a kilobyte."""
+    """No file may grow beyond a kilobyte; inside, pytest's own output counts too."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1024, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-@pytest.mark.usefixtures("full_disk")
 def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
     large = Split(np.zeros((100, 3, 32, 32), np.uint8))
     register(monkeypatch, lambda downloads: (large, large))
-    with pytest.raises(InputError, match="make room there") as caught:
+    with full_disk(), pytest.raises(InputError, match="make room there") as caught:
         prepare("tiny", tmp_path)
     assert "\n" not in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["tiny.lock"]
