@@ -54,6 +54,7 @@ class SearchSpace(ABC):
     """Whether the first trials are all there is."""
 
     def __init__(self, scale: str) -> None:
+        self.scale_name = scale
         self.scale = lookup("scale", scale, self.scales)
 
     @abstractmethod
