@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install study ui test format
+.PHONY: help install study ui test soak format
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ test: install  ## lint, types, import contracts, tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest
+
+soak: install  ## kill and resume a study 20 times, and compare it with one that was left alone
+	$(BIN)/python tests/integration/soak.py
 
 format: install  ## let ruff format the code
 	$(BIN)/ruff check --fix .

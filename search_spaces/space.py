@@ -55,7 +55,7 @@ class SearchSpace(ABC):
 
     def __init__(self, scale: str) -> None:
         self.scale_name = scale
-        self.scale = lookup("scale", scale, self.scales)
+        self.scale: Scale = lookup("scale", scale, self.scales)
 
     @abstractmethod
     def suggest(self, trial: BaseTrial) -> dict[str, Any]:

@@ -1,71 +1,110 @@
-"""What the command line says, and whether it makes sense."""
+"""What the command line says. What it does not say is None, and gets its default in `study.plan`."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from datetime import datetime
+import json
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
-from search_spaces import SPACES, SearchSpace
-from trainables.data import SOURCES
-from trainables.errors import InputError, lookup
+from trainables.errors import InputError
+
+FORMAT = 1
+"""Raise when a study of an older version can no longer be resumed."""
 
 
 @dataclass(frozen=True)
 class StudyConfig:
     """Run a distributed hyperparameter study of a generative image model."""
 
-    space: str = "gradnorm"
+    space: str | None = None
     """The search space, as `--list` shows them."""
-    scale: str = "laptop"
-    """smoke (seconds), laptop (minutes on two cores) or paper (the document's settings, GPUs)."""
+    scale: str | None = None
+    """smoke (seconds), laptop (minutes on two cores; the default) or paper (the document's settings, GPUs)."""
     dataset: str | None = None
     """Train on this data set instead of the scale's own."""
     name: str | None = None
     """The study's name; by default the space, the scale and the time."""
     trials: int | None = None
-    """How many trials, instead of the scale's own number."""
+    """How many trials in all, instead of the scale's own number."""
+    seeds: int | None = None
+    """Train each configuration this many times and report the mean and the standard deviation (default 1)."""
+    objectives: tuple[str, ...] | None = None
+    """Metrics to optimise instead of the space's own; with several, the Pareto front is searched."""
+    sampler: str | None = None
+    """tpe (default), gp, cmaes, random, qmc, grid, nsga2 or nsga3."""
+    scheduler: str | None = None
+    """Early stopping: asha, hyperband, median, pbt (population based training) or none (default)."""
+    seed: int | None = None
+    """Seeds the sampler; trial n trains with seed + n unless the space chooses its seed (default 0)."""
     max_concurrent: int | None = None
     """How many trials at once; by default as many as the cluster's CPUs and GPUs allow."""
-    seed: int = 0
-    """Seeds the sampler; trial n trains with seed + n unless the space chooses its seed."""
-    storage_dir: Path = Path("outputs")
-    """The one folder that everything is written to."""
-    tracking_uri: str | None = None
-    """MLflow's tracking server; by default a SQLite file in the storage folder."""
-    cpus_per_trial: float = 1.0
-    """CPUs of one trial, and its number of threads."""
+    cpus_per_trial: float | None = None
+    """CPUs of one trial, and its number of threads (default 1)."""
     gpus_per_trial: float | None = None
     """GPUs of one trial, instead of the scale's own number; fractions share a GPU."""
+    storage_dir: Path = Path("outputs")
+    """The one folder that everything is written to."""
+    optuna_storage: str | None = None
+    """URL of a database for Optuna; by default a journal file in the study's folder."""
+    tracking_uri: str | None = None
+    """MLflow's tracking server; by default a SQLite file in the storage folder."""
     address: str | None = None
     """Join the Ray cluster at this address instead of starting one here."""
+    resume: str | None = None
+    """Go on with the study of this name; with a higher --trials, extend it."""
+    confirm: str | None = None
+    """Rerun the best configurations of the finished study of this name, as a study of its own."""
+    top: int | None = None
+    """With --confirm: how many configurations (default 3)."""
     dry_run: bool = False
     """Show the study and the first five suggested configurations, start nothing."""
     list_all: Annotated[bool, tyro.conf.arg(name="list")] = False
     """Show the spaces, their scales, and the data sets."""
 
-    def validate(self) -> SearchSpace:
-        """The search space at its scale; raises `InputError` for the first setting that makes no sense."""
-        space = lookup("space", self.space, SPACES)(self.scale)
-        lookup("data set", self.dataset or space.scale.dataset, SOURCES)
-        for flag, value, smallest in (
-            ("--trials", self.trials, 1),
-            ("--max-concurrent", self.max_concurrent, 1),
-            ("--seed", self.seed, 0),
-            ("--gpus-per-trial", self.gpus_per_trial, 0),
-        ):
-            if value is not None and value < smallest:
-                raise InputError(f"{flag} is {value}: it must be at least {smallest}.")
-        if self.cpus_per_trial <= 0:
-            raise InputError(f"--cpus-per-trial is {self.cpus_per_trial}: it must be above 0.")
-        if self.name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", self.name):
-            raise InputError(f"--name {self.name!r}: use up to 100 letters, digits, '.', '_' and '-'.")
-        return space
 
-    def study_name(self) -> str:
-        """`name`, or one made of the space, the scale and the time."""
-        return self.name or f"{self.space}-{self.scale}-{datetime.now():%Y%m%d-%H%M%S}"
+# What may differ when a study goes on: how many trials, and where they run.
+CHANGEABLE = (
+    "trials",
+    "max_concurrent",
+    "cpus_per_trial",
+    "gpus_per_trial",
+    "storage_dir",
+    "optuna_storage",
+    "tracking_uri",
+    "address",
+    "resume",
+    "dry_run",
+    "list_all",
+)
+
+
+def to_json(config: StudyConfig, name: str) -> dict[str, Any]:
+    """What a study keeps of its command line; nothing that may hold a password."""
+    kept = {f.name: getattr(config, f.name) for f in fields(config) if f.name not in CHANGEABLE}
+    return {"format": FORMAT, **kept, "name": name, "trials": config.trials}
+
+
+def resumed(config: StudyConfig, study_json: Path) -> StudyConfig:
+    """The config of the study that `study_json` was written for, with what `config` may change.
+
+    Raises `InputError` where the study is of another version, or `config` asks for what cannot change.
+    """
+    stored = json.loads(study_json.read_text())["config"]
+    if stored.pop("format", None) != FORMAT:
+        raise InputError(f"study {config.resume!r} was made by another version of this program: start a new one.")
+    if stored["objectives"] is not None:
+        stored["objectives"] = tuple(stored["objectives"])
+    for key, value in stored.items():
+        asked = getattr(config, key)
+        if key not in CHANGEABLE and asked is not None and asked != value:
+            flag = f"--{key.replace('_', '-')}"
+            raise InputError(
+                f"study {config.resume!r} was started with {flag} {value}, it cannot go on with {flag} {asked}: "
+                "leave it out, or start a new study."
+            )
+    if config.trials is not None:
+        stored["trials"] = config.trials
+    return replace(config, **stored)

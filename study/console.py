@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 import time
+from collections import Counter
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,17 @@ from ray.tune.experiment import Trial as RayTrial
 from rich.console import Console as RichConsole
 from rich.table import Table
 
+from study.interruption import Interruption
 from study.plan import StudyPlan
-from study.results import FAILURE
+from study.results import FAILURE, PROCESS_LOST, is_finite, number_of
 from study.searcher import FIRST_TRIAL, METRICS
 from study.snapshot import NotInSnapshot
+from study.storage import ranked
 from trainables.metrics.names import direction
 from trainables.preparation import Preparation
 
 BEST_SHOWN = 5
+STATES = {"complete": "finished", "pruned": "stopped early", "fail": "failed", "running": "to go on with"}
 SHOWN_METRICS = ("is_lenet_best", "auroc_best", "inner_updates", "seconds_training")
 
 
@@ -59,43 +63,56 @@ class Console:
 
     def print_results(self, plan: StudyPlan, preparation: Preparation, study: optuna.Study) -> None:
         """The best trials beside the first trials, and how the best compares with pure noise."""
-        finished = _ranked(study)
-        first = [t for t in study.trials if FIRST_TRIAL in t.user_attrs and t.state != TrialState.WAITING]
-        shown = finished[:BEST_SHOWN] + [trial for trial in first if trial not in finished[:BEST_SHOWN]]
-        self._console.print(_table(plan, shown))
-        failed = [trial for trial in study.trials if trial.state == TrialState.FAIL]
-        self.print(f"{len(finished)} trials finished, {len(failed)} failed")
-        if finished:
-            best = finished[0].user_attrs[METRICS][plan.space.objectives[0]]
-            for name, anchor in preparation.anchors.items():
-                self.print(f"best {plan.space.objectives[0]} / {name}: {best:.2f} / {anchor:.2f} = {best / anchor:.3f}")
+        trials = study.get_trials(deepcopy=False)
+        finished = ranked(study)
+        several = len(plan.objectives) > 1
+        best = study.best_trials if several else finished[:BEST_SHOWN]
+        title = "Pareto front" if several else "best"
+        first = [t for t in trials if FIRST_TRIAL in t.user_attrs and t.state != TrialState.WAITING]
+        shown = {trial.number: trial for trial in [*best, *first]}
+        self._console.print(_table(plan, f"study {plan.name}: {title}, then the first trials", list(shown.values())))
+        counts = Counter(trial.state.name.lower() for trial in trials if trial.state != TrialState.WAITING)
+        self.print(", ".join(f"{number} {STATES[state]}" for state, number in sorted(counts.items())))
+        name = plan.objectives[0]
+        if finished and not several and name.startswith("fid_"):
+            value = finished[0].values[0]
+            for anchor, at in preparation.anchors.items():
+                self.print(f"best {name} / {anchor}: {value:.2f} / {at:.2f} = {value / at:.3f}")
 
-    def print_next_steps(self, plan: StudyPlan) -> None:
+    def print_next_steps(self, plan: StudyPlan, interruption: Interruption) -> None:
         """The exact commands to look at the study and to go on."""
-        bin_dir = Path(sys.executable).parent
-        store = shlex.quote(plan.tracking_uri)
+        python = Path(sys.executable)
+        launch = f"  {_shown(python)} -m study.launch"
+        storage = [] if plan.config.storage_dir == Path("outputs") else ["--storage-dir", str(plan.config.storage_dir)]
+        if interruption.received:
+            self.print(f"\nStopped by {interruption.received.name}. Go on with:")
+            self.print(f"{launch} {shlex.join(['--resume', plan.name, *storage])}")
+            return
         self.print("\nLook at every trial in MLflow (then open http://127.0.0.1:5000):")
         if plan.config.tracking_uri is None:
-            self.print(
-                f"  {_shown(bin_dir / 'mlflow')} server --backend-store-uri {store} --host 127.0.0.1 --port 5000"
-            )
+            mlflow = _shown(python.parent / "mlflow")
+            store = shlex.quote(plan.tracking_uri)
+            self.print(f"  {mlflow} server --backend-store-uri {store} --host 127.0.0.1 --port 5000")
         else:
             self.print("  it is on the tracking server that you named.")
-        other = "ablation" if plan.space.name != "ablation" else "gradnorm"
-        self.print("Run the next thing:")
-        self.print(f"  {_shown(Path(sys.executable))} -m study.launch --space {other} --scale {plan.config.scale}")
+        self.print("Train the best settings again with other seeds, or go on searching:")
+        self.print(f"{launch} {shlex.join(['--confirm', plan.name, '--top', '3', '--seeds', '5', *storage])}")
+        more = str(2 * plan.num_trials)
+        self.print(f"{launch} {shlex.join(['--resume', plan.name, '--trials', more, *storage])}")
 
 
 class Progress(NotInSnapshot, Callback):
     """A line per finished trial: how many are done, its result, the best so far, the time left."""
 
-    def __init__(self, console: Console, plan: StudyPlan) -> None:
+    def __init__(self, console: Console, plan: StudyPlan, study: optuna.Study) -> None:
         self._console = console
         self._plan = plan
-        self._objective = plan.space.objectives[0]
+        self._objective = plan.objectives[0]
         self._started = time.monotonic()
+        self._before = sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
         self._done = 0
-        self._best: tuple[float, int] | None = None
+        best = ranked(study)[:1]
+        self._best = (best[0].values[0], best[0].number) if best else None
 
     def on_trial_complete(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:
         """A trial has ended by itself."""
@@ -103,9 +120,9 @@ class Progress(NotInSnapshot, Callback):
         if FAILURE in result:
             self._line(trials, trial, f"failed: {result[FAILURE]}")
             return
-        value, number = result.get(self._objective), _number(trial)
-        if value is None:
-            self._line(trials, trial, f"failed: no {self._objective}")
+        value, number = result.get(self._objective), number_of(trial)
+        if not is_finite(value):
+            self._line(trials, trial, f"failed: {self._objective} is {value}")
             return
         sign = 1 if direction(self._objective) == "minimize" else -1
         if self._best is None or sign * value < sign * self._best[0]:
@@ -114,23 +131,20 @@ class Progress(NotInSnapshot, Callback):
 
     def on_trial_error(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:
         """A trial's process was lost for good."""
-        self._line(trials, trial, "failed: the process of the trial ended")
+        self._line(trials, trial, f"failed: {PROCESS_LOST}")
 
     def _line(self, trials: list[RayTrial], trial: RayTrial, outcome: str) -> None:
         self._done += 1
         elapsed = time.monotonic() - self._started
         running = sum(other.status == RayTrial.RUNNING for other in trials if other is not trial)
         spent = self._done + running / 2  # what runs is on average half done
-        left = max(0.0, elapsed / spent * (self._plan.num_trials - spent))
+        done = self._before + self._done
+        left = max(0.0, elapsed / spent * (self._plan.num_trials - self._before - spent))
         best = f"best {self._best[0]:.2f} (trial {self._best[1]})" if self._best else "no result yet"
         self._console.print(
-            f"[{self._done:>3}/{self._plan.num_trials}] trial {_number(trial):>3}  {outcome}  {best}  "
+            f"[{done:>3}/{self._plan.num_trials}] trial {number_of(trial):>3}  {outcome}  {best}  "
             f"{_duration(elapsed)} gone, about {_duration(left)} left"
         )
-
-
-def _number(trial: RayTrial) -> int:
-    return trial.config["spec"]["number"]
 
 
 def _duration(seconds: float) -> str:
@@ -144,16 +158,9 @@ def _shown(path: Path) -> str:
     return shlex.quote(os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path))
 
 
-def _ranked(study: optuna.Study) -> list[FrozenTrial]:
-    """Finished trials, the best first by the first objective."""
-    finished = [trial for trial in study.trials if trial.state == TrialState.COMPLETE]
-    reverse = study.directions[0] == optuna.study.StudyDirection.MAXIMIZE
-    return sorted(finished, key=lambda trial: trial.values[0], reverse=reverse)
-
-
-def _table(plan: StudyPlan, trials: list[FrozenTrial]) -> Table:
-    columns = [plan.space.objectives[0], *SHOWN_METRICS]
-    table = Table(title=f"study {plan.name}", box=rich.box.SIMPLE, title_justify="left")
+def _table(plan: StudyPlan, title: str, trials: list[FrozenTrial]) -> Table:
+    columns = list(dict.fromkeys([*plan.objectives, *SHOWN_METRICS]))
+    table = Table(title=title, box=rich.box.SIMPLE, title_justify="left")
     table.add_column("trial", justify="right")
     for name in columns:
         table.add_column(name, justify="right")

@@ -18,7 +18,7 @@ SUGGESTIONS_SHOWN = 5
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns the exit status: 0, or 2 for bad input."""
+    """Run the command line; returns the exit status: 0, 2 for bad input, 128 + n for signal n."""
     config = tyro.cli(
         StudyConfig, prog="python -m study.launch", args=arguments, config=(tyro.conf.FlagCreatePairsOff,)
     )
@@ -35,11 +35,10 @@ def main(arguments: list[str] | None = None) -> int:
         from study.console import Console
         from study.runner import run_study
 
-        run_study(plan, Console())
+        return run_study(plan, Console())
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    return 0
 
 
 def print_registries() -> None:
@@ -59,10 +58,10 @@ def print_plan(plan: StudyPlan) -> None:
     from study.searcher import FIRST_TRIAL, ask, create_study
 
     print(json.dumps(plan.describe(), indent=2))
-    study = create_study(plan.name, optuna.storages.InMemoryStorage(), plan.space)
+    study = create_study(plan.name, optuna.storages.InMemoryStorage(), plan.space, plan.objectives)
     print(f"the first {min(SUGGESTIONS_SHOWN, plan.num_trials)} configurations of {plan.space.method}:")
     for _ in range(min(SUGGESTIONS_SHOWN, plan.num_trials)):
-        trial = ask(study, plan.config.seed)
+        trial = ask(study, plan.sampler, plan.seed)
         config = plan.method_config(trial)
         print(f"trial {trial.number} ({trial.user_attrs.get(FIRST_TRIAL, 'suggested')}):")
         print(f"  {json.dumps(config)}")

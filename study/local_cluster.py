@@ -35,7 +35,7 @@ def cluster(plan: StudyPlan) -> Iterator[int]:
 
 def _concurrent_trials(plan: StudyPlan) -> int:
     resources = ray.cluster_resources()
-    wanted = {"CPU": plan.config.cpus_per_trial, "GPU": plan.gpus_per_trial}
+    wanted = {"CPU": plan.cpus_per_trial, "GPU": plan.gpus_per_trial}
     fits = [int(resources.get(kind, 0) / amount) for kind, amount in wanted.items() if amount > 0]
     if min(fits) < 1:
         raise InputError(
@@ -43,4 +43,6 @@ def _concurrent_trials(plan: StudyPlan) -> int:
             f"{resources.get('CPU', 0):g} and {resources.get('GPU', 0):g}: "
             "lower --cpus-per-trial and --gpus-per-trial."
         )
+    if plan.scheduler == "pbt":
+        return plan.num_trials  # the whole population: Ray lets its trials take turns
     return min(min(fits), plan.config.max_concurrent or min(fits), plan.num_trials)

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import re
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from optuna.trial import BaseTrial
+import optuna
+from optuna.distributions import FloatDistribution
+from optuna.trial import BaseTrial, FixedTrial
 from pydantic import ValidationError
 
-from search_spaces import SearchSpace
-from study.config import StudyConfig
-from trainables.errors import InputError
-from trainables.evaluation import Protocol
+from search_spaces import SPACES, SearchSpace
+from study.config import StudyConfig, resumed, to_json
+from study.confirmation import Confirmation
+from study.samplers import check_sampler
+from study.schedulers import check_scheduler
+from study.storage import open_storage, ranked
+from trainables.data import SOURCES
+from trainables.errors import InputError, lookup
+from trainables.evaluation import SCRAMBLED, Protocol
 from trainables.methods import METHODS
+from trainables.metrics import direction
 from trainables.training import TrialSpec
 
 
@@ -24,11 +34,69 @@ class StudyPlan:
     config: StudyConfig
     space: SearchSpace
     name: str
+    objectives: tuple[str, ...]
 
     @classmethod
     def of(cls, config: StudyConfig) -> StudyPlan:
         """Check `config`; raises `InputError` for the first setting that makes no sense."""
-        return cls(config, config.validate(), config.study_name())
+        if config.resume is not None:
+            folder = studies_folder(config) / config.resume
+            if not (folder / "study.json").exists():
+                raise InputError(f"there is no study {config.resume!r} to resume in {folder.parent}: check --resume.")
+            config = resumed(config, folder / "study.json")
+        _check_numbers(config)
+        if config.confirm is not None:
+            return cls._confirming(config)
+        if config.space is None:
+            raise InputError("name a search space with --space; --list shows them.")
+        space = lookup("space", config.space, SPACES)(config.scale or "laptop")
+        return cls._with_space(config, space)
+
+    @classmethod
+    def _with_space(cls, config: StudyConfig, space: SearchSpace) -> StudyPlan:
+        lookup("data set", config.dataset or space.scale.dataset, SOURCES)
+        objectives = config.objectives or space.objectives
+        for objective in objectives:
+            _check_objective(objective, space)
+        check_sampler(config.sampler or "tpe", len(objectives))
+        check_scheduler(config.scheduler or "none", len(objectives))
+        kind = "confirm" if config.confirm else space.name
+        name = config.name or f"{kind}-{space.scale_name}-{datetime.now():%Y%m%d-%H%M%S}"
+        return cls(config, space, name, objectives)
+
+    @classmethod
+    def _confirming(cls, config: StudyConfig) -> StudyPlan:
+        """The plan that trains the best configurations of study `config.confirm` again."""
+        where = StudyConfig(storage_dir=config.storage_dir, optuna_storage=config.optuna_storage)
+        original = cls.of(replace(where, resume=config.confirm))
+        try:
+            study = optuna.load_study(study_name=original.name, storage=open_storage(original.optuna_storage))
+        except (KeyError, OSError) as error:
+            raise InputError(
+                f"the trials of study {original.name!r} are not in {original.folder}: "
+                "name the --optuna-storage that it was started with."
+            ) from error
+        best = ranked(study)[: config.top or 3]
+        if not best:
+            raise InputError(f"study {original.name!r} has no finished trial to confirm.")
+
+        def configure(number: int) -> dict[str, Any]:
+            return original.method_config(FixedTrial(study.trials[number].params, number))
+
+        space = Confirmation(original.space, original.name, best, configure)
+        confirming = replace(
+            config,
+            dataset=original.config.dataset,
+            objectives=original.objectives,
+            seeds=config.seeds or 5,
+            trials=len(best),
+        )
+        return cls._with_space(confirming, space)
+
+    @property
+    def is_resumed(self) -> bool:
+        """Whether the study was started before."""
+        return self.config.resume is not None
 
     @property
     def dataset(self) -> str:
@@ -38,7 +106,38 @@ class StudyPlan:
     @property
     def num_trials(self) -> int:
         """How many trials the study has."""
-        return self.config.trials or self.space.scale.trials
+        wanted = self.config.trials or self.space.scale.trials
+        return min(wanted, len(self.space.first_trials())) if self.space.exhaustive else wanted
+
+    @property
+    def seed(self) -> int:
+        """Seeds the sampler and, with a trial's number, its training."""
+        return self.config.seed or 0
+
+    @property
+    def sampler(self) -> str:
+        """The name of the sampler."""
+        return self.config.sampler or "tpe"
+
+    @property
+    def scheduler(self) -> str:
+        """The name of the scheduler."""
+        return self.config.scheduler or "none"
+
+    def mutations(self) -> dict[str, tuple[float, float]]:
+        """The continuous settings that population based training may perturb, with their ranges."""
+        trial = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)).ask()
+        settings = self.space.suggest(trial)
+        return {
+            name: (found.low, found.high)
+            for name, found in trial.distributions.items()
+            if isinstance(found, FloatDistribution) and name in settings
+        }
+
+    @property
+    def cpus_per_trial(self) -> float:
+        """CPUs of one trial."""
+        return self.config.cpus_per_trial or 1.0
 
     @property
     def gpus_per_trial(self) -> float:
@@ -54,12 +153,17 @@ class StudyPlan:
     @property
     def folder(self) -> Path:
         """The study's own folder."""
-        return self.storage / "studies" / self.name
+        return studies_folder(self.config) / self.name
 
     @property
     def cache_dir(self) -> Path:
         """Data sets and classifiers, shared by all studies."""
         return self.storage / "cache"
+
+    @property
+    def optuna_storage(self) -> str:
+        """Optuna's storage: a file, or the URL of a database."""
+        return self.config.optuna_storage or str(self.folder / "optuna.journal")
 
     @property
     def tracking_uri(self) -> str:
@@ -77,7 +181,7 @@ class StudyPlan:
         Raises `InputError` naming the field that the method refuses.
         """
         suggested = self.space.suggest(trial)
-        settings = {"seed": self.config.seed + trial.number, **self.space.scale.fixed, **suggested}
+        settings = {"seed": self.seed + trial.number, **self.space.scale.fixed, **suggested}
         try:
             return METHODS[self.space.method].Config(**settings).model_dump(mode="json")
         except ValidationError as error:
@@ -95,6 +199,7 @@ class StudyPlan:
             config=self.method_config(trial),
             rounds=self.space.scale.rounds,
             evaluate_every=self.space.scale.evaluate_every,
+            seeds=self.config.seeds or 1,
             protocol=protocol,
             cache_dir=str(self.cache_dir),
             folder=str(self.folder / "trials" / f"{trial.number:04d}"),
@@ -107,13 +212,50 @@ class StudyPlan:
             "name": self.name,
             "space": self.space.name,
             "method": self.space.method,
-            "objectives": list(self.space.objectives),
-            "scale": self.config.scale,
+            "objectives": list(self.objectives),
+            "scale": self.space.scale_name,
             "dataset": self.dataset,
             "trials": self.num_trials,
-            "seed": self.config.seed,
-            "cpus_per_trial": self.config.cpus_per_trial,
+            "sampler": self.sampler,
+            "scheduler": self.scheduler,
+            "seed": self.seed,
+            "seeds": self.config.seeds or 1,
+            "cpus_per_trial": self.cpus_per_trial,
             "gpus_per_trial": self.gpus_per_trial,
             "folder": str(self.folder),
             **{key: scale[key] for key in ("rounds", "evaluate_every", "num_samples", "ood_sets", "fixed")},
         }
+
+    def study_json(self) -> dict[str, Any]:
+        """What the study's folder says of it: enough to resume it."""
+        return {"config": to_json(self.config, self.name), "study": self.describe()}
+
+
+def studies_folder(config: StudyConfig) -> Path:
+    """Where the studies of a storage folder are."""
+    return config.storage_dir.resolve() / "studies"
+
+
+def _check_numbers(config: StudyConfig) -> None:
+    for flag, value, smallest in (
+        ("--trials", config.trials, 1),
+        ("--seeds", config.seeds, 1),
+        ("--top", config.top, 1),
+        ("--max-concurrent", config.max_concurrent, 1),
+        ("--seed", config.seed, 0),
+        ("--gpus-per-trial", config.gpus_per_trial, 0),
+    ):
+        if value is not None and value < smallest:
+            raise InputError(f"{flag} is {value}: it must be at least {smallest}.")
+    if config.cpus_per_trial is not None and config.cpus_per_trial <= 0:
+        raise InputError(f"--cpus-per-trial is {config.cpus_per_trial}: it must be above 0.")
+    if config.name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", config.name):
+        raise InputError(f"--name {config.name!r}: use up to 100 letters, digits, '.', '_' and '-'.")
+
+
+def _check_objective(objective: str, space: SearchSpace) -> None:
+    """Raise `InputError`, with the nearest names, for a metric that no trial of the space reports."""
+    sets = [f"auroc_{name}" for name in (*space.scale.ood_sets, SCRAMBLED)]
+    known = ["fid_lenet", "is_lenet", "auroc", *sets]
+    lookup("objective", objective, dict.fromkeys([*known, *(f"{name}_best" for name in known)]))
+    direction(objective)

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeGuard
 
+from ray.tune.experiment import Trial as RayTrial
 from ray.tune.result import AUTO_RESULT_KEYS
+
+from trainables.training import REPORTED
 
 FAILURE = "failure"
 """The key of a result under which a failed trial says why."""
 
+PROCESS_LOST = "the process of the trial was lost, and so it was after each restart"
+"""The reason of a trial whose process was killed more often than it may be."""
+
 
 def numbers(result: dict[str, Any]) -> dict[str, float]:
-    """The metrics of a result: its finite numbers, without Ray's bookkeeping."""
-    return {name: float(value) for name, value in result.items() if is_finite(value) and name not in AUTO_RESULT_KEYS}
+    """The metrics of a result: its finite numbers, without Ray's and our bookkeeping."""
+    ours = {name: value for name, value in result.items() if name != REPORTED and name not in AUTO_RESULT_KEYS}
+    return {name: float(value) for name, value in ours.items() if is_finite(value)}
 
 
-def is_finite(value: object) -> bool:
+def is_finite(value: object) -> TypeGuard[float]:
     """Whether `value` is a number, and neither NaN nor infinite."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def number_of(trial: RayTrial) -> int:
+    """The number in the study of a Ray trial."""
+    return trial.config["spec"]["number"]

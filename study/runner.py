@@ -6,60 +6,82 @@ import json
 import os
 import platform
 import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import optuna
-from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner, with_resources
+from filelock import FileLock, Timeout
+from optuna.trial import TrialState
+from ray.tune import Callback, CheckpointConfig, RunConfig, TuneConfig, Tuner, with_resources
 from ray.tune.experiment import Trial as RayTrial
+from ray.tune.schedulers import TrialScheduler
 
 from study.console import Console, Progress
+from study.interruption import Interruption, clean_stop
 from study.local_cluster import cluster
 from study.plan import StudyPlan
-from study.searcher import OptunaSearcher, create_study, open_storage
+from study.results import FAILURE
+from study.schedulers import make_scheduler
+from study.searcher import OptunaSearcher, create_study, num_started, reopen
 from study.spool import Spool
-from study.tracking import PARENT, Runs, Tracker, now_ms, without_credentials
+from study.storage import open_storage
+from study.tracking import PARENT, Runs, Tracker, first_line, now_ms, trial_key, without_credentials
+from trainables.checkpoints import write_atomically
 from trainables.errors import InputError
+from trainables.metrics import direction
 from trainables.preparation import Preparation, prepare_protocol
 from trainables.trial import Trial
 
 DELIVERY_SECONDS = 60.0
 """How long the end of a study waits for the tracking server."""
+INTERRUPTED_DELIVERY_SECONDS = 10.0
 
 PACKAGES = ("ray", "optuna", "mlflow", "torch")
 
 
-def run_study(plan: StudyPlan, console: Console) -> None:
-    """Prepare a study, run it to its end and print what came of it.
+def run_study(plan: StudyPlan, console: Console) -> int:
+    """Prepare a study, run it to its end or to a signal, and print what came of it; returns the exit status.
 
     Raises `InputError` before anything is started or overwritten.
     """
-    _check_storage(plan)
-    runs = Runs(plan.tracking_uri, plan.space.name, plan.name, plan.artifacts)
-    with console.status(f"preparing data set and classifier of {plan.dataset}"):
-        scale = plan.space.scale
-        preparation = prepare_protocol(plan.dataset, scale.ood_sets, scale.num_samples, plan.cache_dir)
-    console.print_preparation(plan, preparation)
-    with cluster(plan) as concurrent:
-        plan.folder.mkdir(parents=True)
-        (plan.folder / "study.json").write_text(json.dumps(plan.describe(), indent=2))
-        study = create_study(plan.name, open_storage(plan.folder / "optuna.journal"), plan.space)
-        spool = Spool(plan.folder / "spool", runs.deliver)
+    with ExitStack() as stack:
+        _check_storage(plan)
+        if plan.is_resumed:
+            stack.enter_context(_only_driver(plan))
+        runs = Runs(plan.tracking_uri, plan.space.name, plan.name, plan.artifacts)
+        with console.status(f"preparing data set and classifier of {plan.dataset}"):
+            scale = plan.space.scale
+            preparation = prepare_protocol(plan.dataset, scale.ood_sets, scale.num_samples, plan.cache_dir)
+        concurrent = stack.enter_context(cluster(plan))
+        if not plan.is_resumed:
+            stack.enter_context(_only_driver(plan))
+        study = _open_study(plan)
+        console.print_preparation(plan, preparation)
         tags = _tags(plan, preparation)
+        spool = Spool(plan.folder / "spool", runs.deliver)
         spool.put(_start_of_study(plan, preparation, tags))
+        for event in _endings(study, runs):
+            spool.put(event)
+        interruption = Interruption()
         try:
-            _tune(plan, preparation, study, concurrent, [Tracker(spool, tags), Progress(console, plan)])
-            failed = all(trial.state == optuna.trial.TrialState.FAIL for trial in study.get_trials(deepcopy=False))
-            spool.put({"trial": PARENT, "time_ms": now_ms(), "status": "FAILED" if failed else "FINISHED"})
+            interruption = _tune(plan, preparation, study, concurrent, spool, tags, console)
+            spool.put({"trial": PARENT, "time_ms": now_ms(), "status": _status(study, interruption)})
         finally:
-            undelivered = spool.close(DELIVERY_SECONDS)
+            seconds = INTERRUPTED_DELIVERY_SECONDS if interruption.received else DELIVERY_SECONDS
+            undelivered = spool.close(seconds)
     console.print_results(plan, preparation, study)
-    console.print_next_steps(plan)
+    console.print_next_steps(plan, interruption)
+    for reason in runs.refused:
+        console.warn(f"the tracking server refused a part of the study: {reason}")
     if undelivered:
         console.warn(
-            f"{undelivered} events did not reach {without_credentials(plan.tracking_uri)}; "
-            f"they are kept in {plan.folder / 'spool'}."
+            f"{undelivered} events did not reach {without_credentials(plan.tracking_uri)}; they are kept in "
+            f"{plan.folder / 'spool'} and delivered when the study is resumed."
         )
+    return interruption.exit_status
 
 
 def _tune(
@@ -67,16 +89,26 @@ def _tune(
     preparation: Preparation,
     study: optuna.Study,
     concurrent: int,
-    callbacks: list,
-) -> None:
+    spool: Spool,
+    tags: dict[str, str],
+    console: Console,
+) -> Interruption:
     searcher = OptunaSearcher(
-        study, plan.space, lambda trial: plan.trial_spec(trial, preparation.protocol), plan.config.seed
+        study,
+        plan.objectives,
+        lambda trial: plan.trial_spec(trial, preparation.protocol),
+        plan.num_trials,
+        plan.sampler,
+        plan.seed,
     )
-    Tuner(
-        with_resources(Trial, {"cpu": plan.config.cpus_per_trial, "gpu": plan.gpus_per_trial}),
+    progress = Progress(console, plan, study)
+    callbacks: list[Callback] = [Tracker(spool, tags, searcher.will_restart), progress]
+    tuner = Tuner(
+        with_resources(Trial, {"cpu": plan.cpus_per_trial, "gpu": plan.gpus_per_trial}),
         tune_config=TuneConfig(
             search_alg=searcher,
-            num_samples=plan.num_trials,
+            scheduler=_scheduler(plan, study),
+            num_samples=-1,  # the searcher says when there are no more: a lost trial is handed out again
             max_concurrent_trials=concurrent,
             reuse_actors=True,
             trial_name_creator=_trial_name,
@@ -86,21 +118,42 @@ def _tune(
             name="ray",
             storage_path=str(plan.folder),
             checkpoint_config=CheckpointConfig(checkpoint_at_end=False),
-            failure_config=FailureConfig(max_failures=2),
             callbacks=callbacks,
             verbose=0,
         ),
-    ).fit()
+    )
+    with clean_stop(searcher.close) as interruption:
+        tuner.fit()
+    if interruption.received:
+        for trial in reopen(study, plan.sampler, plan.seed):
+            spool.put({"trial": trial_key(trial.number), "time_ms": now_ms(), "status": "KILLED"})
+    return interruption
+
+
+def _scheduler(plan: StudyPlan, study: optuna.Study) -> TrialScheduler:
+    """The scheduler of the study, which knows what trials reported to earlier drivers."""
+    scale = plan.space.scale
+    history = [(trial.number, trial.intermediate_values) for trial in study.get_trials(deepcopy=False)]
+    return make_scheduler(
+        plan.scheduler,
+        plan.objectives,
+        direction(plan.objectives[0]),
+        scale.rounds,
+        scale.evaluate_every,
+        history,
+        plan.mutations(),
+    )
 
 
 def _trial_name(trial: RayTrial) -> str:
-    return f"trial-{trial.config['spec']['number']:04d}"
+    return f"trial-{trial_key(trial.config['spec']['number'])}"
 
 
 def _check_storage(plan: StudyPlan) -> None:
-    if plan.folder.exists():
+    if plan.folder.exists() and not plan.is_resumed:
         raise InputError(
-            f"study {plan.name!r} exists already in {plan.folder}: choose another --name or remove that folder."
+            f"study {plan.name!r} exists already in {plan.folder}: "
+            f"go on with it by --resume {plan.name}, or choose another --name."
         )
     probe = plan.storage / f".probe-{os.getpid()}"
     try:
@@ -113,14 +166,76 @@ def _check_storage(plan: StudyPlan) -> None:
         ) from error
 
 
-def _start_of_study(plan: StudyPlan, preparation: Preparation, tags: dict[str, str]) -> dict:
+@contextmanager
+def _only_driver(plan: StudyPlan) -> Iterator[None]:
+    """Hold the study's lock; the system releases it when the process ends, however it ends."""
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(plan.folder / "driver.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise InputError(f"study {plan.name!r} is being run by another process: wait for it, or stop it.") from error
+    with lock:
+        yield
+
+
+def _open_study(plan: StudyPlan) -> optuna.Study:
+    """Optuna's study, made if the study is new; `study.json` is written last, and says that there is one."""
+    try:
+        storage = open_storage(plan.optuna_storage)
+        names = optuna.get_all_study_names(storage)
+    except Exception as error:
+        raise InputError(
+            f"Optuna's storage {without_credentials(plan.optuna_storage)} does not answer ({first_line(error)}): "
+            "check --optuna-storage."
+        ) from error
+    if plan.is_resumed and plan.name not in names:
+        raise InputError(
+            f"Optuna's storage {without_credentials(plan.optuna_storage)} does not hold study {plan.name!r}: "
+            "name the --optuna-storage that it was started with."
+        )
+    if plan.name in names:
+        study = optuna.load_study(study_name=plan.name, storage=storage)
+        if not plan.is_resumed and num_started(study):
+            raise InputError(f"Optuna's storage holds a study {plan.name!r} already: choose another --name.")
+    else:
+        study = create_study(plan.name, storage, plan.space, plan.objectives)
+    write_atomically(plan.folder / "study.json", json.dumps(plan.study_json(), indent=2).encode())
+    return study
+
+
+def _endings(study: optuna.Study, runs: Runs) -> Iterator[dict[str, Any]]:
+    """Ends that an earlier driver told Optuna but not the tracker: it was killed in between."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)):
+        if trial_key(trial.number) in runs.unfinished:
+            failure = trial.user_attrs.get(FAILURE)
+            yield {
+                "trial": trial_key(trial.number),
+                "time_ms": now_ms(),
+                "tags": {FAILURE: failure} if failure else {},
+                "status": "FAILED" if failure else "FINISHED",
+            }
+
+
+def _status(study: optuna.Study, interruption: Interruption) -> str:
+    if interruption.received:
+        return "KILLED"
+    failed = all(trial.state == TrialState.FAIL for trial in study.get_trials(deepcopy=False))
+    return "FAILED" if failed else "FINISHED"
+
+
+def _start_of_study(plan: StudyPlan, preparation: Preparation, tags: dict[str, str]) -> dict[str, Any]:
+    description = plan.describe()
+    trials = description.pop("trials")  # params cannot change, and a resumed study may be extended
+    protocol = {f"protocol.{key}": value for key, value in preparation.protocol.model_dump().items()}
     return {
         "trial": PARENT,
         "time_ms": now_ms(),
-        "params": plan.describe() | {f"protocol.{k}": v for k, v in preparation.protocol.model_dump().items()},
+        "params": {} if plan.is_resumed else description | protocol,
         "metrics": preparation.anchors | {"classifier_test_accuracy": preparation.classifier_accuracy},
-        "tags": tags,
+        "tags": tags | {"trials": str(trials)},
         "artifacts": {"study": str(plan.folder / "study.json")},
+        "status": "RUNNING",
     }
 
 
@@ -129,7 +244,7 @@ def _tags(plan: StudyPlan, preparation: Preparation) -> dict[str, str]:
     return versions | {
         "version.python": platform.python_version(),
         "space": plan.space.name,
-        "scale": plan.config.scale,
+        "scale": plan.space.scale_name,
         "dataset": plan.dataset,
         "method": plan.space.method,
         "protocol": preparation.protocol.sha256,
@@ -140,16 +255,7 @@ def _tags(plan: StudyPlan, preparation: Preparation) -> dict[str, str]:
 def _git_commit() -> str:
     """The commit of the code that runs, "+changes" where files differ from it; "unknown" outside a checkout."""
     here = Path(__file__).parent
-    command = [
-        "git",
-        "-C",
-        str(here),
-        "describe",
-        "--always",
-        "--abbrev=40",
-        "--dirty=+changes",
-        "--exclude=*",
-    ]
+    command = ["git", "-C", str(here), "describe", "--always", "--abbrev=40", "--dirty=+changes", "--exclude=*"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
     except (OSError, subprocess.SubprocessError):

@@ -2,122 +2,153 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import optuna
-from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import BaseSampler, TPESampler
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
-from optuna.trial import FrozenTrial, TrialState
+from optuna.storages import BaseStorage
+from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from search_spaces import SearchSpace
-from study.results import FAILURE, is_finite, numbers
+from study.results import FAILURE, PROCESS_LOST, is_finite, numbers
+from study.samplers import make_sampler
 from study.snapshot import NotInSnapshot
 from trainables.metrics.names import direction
 from trainables.training import TrialSpec
 
 FIRST_TRIAL = "first_trial"
 METRICS = "metrics"
+LOST = "lost"
+"""How often the process of a trial was lost."""
+
+MAX_RESTARTS = 2
+"""How often a trial whose process was lost starts again from its checkpoint."""
 
 
-def open_storage(path: Path) -> JournalStorage:
-    """A journal file: one writer, the driver; also works on network file systems."""
-    return JournalStorage(JournalFileBackend(str(path)))
-
-
-def make_sampler(seed: int) -> BaseSampler:
-    """TPE that models parameters jointly, group by group, and keeps parallel trials apart."""
-    warnings.simplefilter("ignore", ExperimentalWarning)
-    return TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
-
-
-def create_study(name: str, storage: optuna.storages.BaseStorage, space: SearchSpace) -> optuna.Study:
+def create_study(name: str, storage: BaseStorage, space: SearchSpace, objectives: Sequence[str]) -> optuna.Study:
     """A new Optuna study with the space's first trials enqueued."""
     study = optuna.create_study(
-        study_name=name, storage=storage, directions=[direction(metric) for metric in space.objectives]
+        study_name=name, storage=storage, directions=[direction(metric) for metric in objectives]
     )
     for first in space.first_trials():
         study.enqueue_trial(dict(first.params), user_attrs={FIRST_TRIAL: first.name})
     return study
 
 
-def ask(study: optuna.Study, seed: int) -> optuna.Trial:
-    """The next trial. What is suggested follows from the history, the seed and the trial's number alone."""
-    number = sum(trial.state != TrialState.WAITING for trial in study.get_trials(deepcopy=False))
-    # A stream of its own for each (seed, number): the trials of studies with neighbouring seeds do not coincide.
-    study.sampler = make_sampler(int(np.random.SeedSequence([seed, number]).generate_state(1)[0]))
+def num_started(study: optuna.Study) -> int:
+    """How many trials have been asked for, whatever became of them."""
+    return sum(trial.state != TrialState.WAITING for trial in study.get_trials(deepcopy=False))
+
+
+def ask(study: optuna.Study, sampler: str, seed: int) -> optuna.Trial:
+    """The next trial."""
+    study.sampler = make_sampler(sampler, seed, num_started(study))
     return study.ask()
 
 
-class OptunaSearcher(NotInSnapshot, Searcher):
-    """Hands Optuna's suggestions to Ray and Ray's results to Optuna.
+def reopen(study: optuna.Study, sampler: str, seed: int) -> list[optuna.Trial]:
+    """The trials that an earlier driver asked for and did not finish, by number.
 
-    A trial that ends early is PRUNED, one that fails or whose objective is not finite is FAIL with the reason
-    among its attributes, one that used its budget is COMPLETE.
+    One that was lost while it was being suggested gets the rest of the parameters that it would have got.
+    """
+    trials = []
+    for frozen in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study.sampler = make_sampler(sampler, seed, frozen.number)
+        trials.append(optuna.Trial(study, frozen._trial_id))
+    return trials
+
+
+class OptunaSearcher(NotInSnapshot, Searcher):
+    """Hands Optuna's suggestions to Ray and Ray's results to Optuna, until `num_trials` have been finished.
+
+    A trial that used its budget is COMPLETE, one that was stopped early is PRUNED with its last value, one that
+    failed or whose objective is not finite is FAIL with the reason among its attributes. A trial whose process was
+    lost is handed out again, a few times, as a new Ray trial that goes on from its checkpoint.
     """
 
     def __init__(
         self,
         study: optuna.Study,
-        space: SearchSpace,
+        objectives: Sequence[str],
         make_spec: Callable[[optuna.Trial], TrialSpec],
-        seed: int,
+        num_trials: int,
+        sampler: str = "tpe",
+        seed: int = 0,
     ) -> None:
         super().__init__()
         self._study = study
-        self._space = space
+        self._objectives = objectives
         self._make_spec = make_spec
+        self._num_trials = num_trials
+        self._sampler = sampler
         self._seed = seed
+        self._again = reopen(study, sampler, seed)
         self._trials: dict[str, optuna.Trial] = {}
         self._specs: dict[str, TrialSpec] = {}
+        self._is_closed = False
 
     def suggest(self, trial_id: str) -> Any:
-        """The config of a new Ray trial, a dict; FINISHED when the space has no more."""
-        if self._space.exhaustive and not self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
-            return Searcher.FINISHED
-        trial = ask(self._study, self._seed)
+        """The config of a new Ray trial, a dict; None while others run that may be lost; FINISHED at the end."""
+        if self._is_closed:
+            return None
+        if self._again:
+            trial = self._again.pop(0)
+        elif num_started(self._study) < self._num_trials:
+            trial = ask(self._study, self._sampler, self._seed)
+        else:
+            return None if self._trials else Searcher.FINISHED
         spec = self._make_spec(trial)
         self._trials[trial_id], self._specs[trial_id] = trial, spec
         return {"spec": spec.model_dump(mode="json")}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Report an intermediate value."""
-        self._report(trial_id, result)
+        """Report an intermediate value; Optuna takes them for single objectives, each step once."""
+        trial = self._trials[trial_id]
+        value = result.get(self._objectives[0])
+        if len(self._objectives) > 1 or not is_finite(value):
+            return
+        known = self._study._storage.get_trial(trial._trial_id).intermediate_values
+        if result["round"] not in known:
+            trial.report(float(value), result["round"])
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Tell Optuna how the trial ended."""
-        trial, spec = self._trials.pop(trial_id), self._specs.pop(trial_id)
+        if self._is_closed:
+            return
         if error or result is None:
-            self._fail(trial, "the process of the trial ended")
-        elif FAILURE in result:
+            self._lost(trial_id)
+            return
+        self.on_trial_result(trial_id, result)  # Ray leaves out the last one
+        trial, spec = self._trials.pop(trial_id), self._specs.pop(trial_id)
+        if FAILURE in result:
             self._fail(trial, result[FAILURE])
-        elif bad := [metric for metric in self._space.objectives if not is_finite(result.get(metric))]:
+        elif bad := [metric for metric in self._objectives if not is_finite(result.get(metric))]:
             self._fail(trial, f"{bad[0]} is {result.get(bad[0])}")
         else:
             trial.set_user_attr(METRICS, numbers(result))
-            values = [result[metric] for metric in self._space.objectives]
             if result["round"] < spec.rounds:
                 self._study.tell(trial, state=TrialState.PRUNED)
             else:
-                self._study.tell(trial, values)
+                self._study.tell(trial, [result[metric] for metric in self._objectives])
 
-    def _report(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Optuna takes intermediate values of single-objective studies, each step once."""
-        trial = self._trials[trial_id]
-        objectives = self._space.objectives
-        if len(objectives) > 1 or not is_finite(result.get(objectives[0])):
-            return
-        if result["round"] not in self._frozen(trial).intermediate_values:
-            trial.report(result[objectives[0]], result["round"])
+    def will_restart(self, number: int) -> bool:
+        """Whether the trial, whose process was lost, is handed out again."""
+        return any(trial.number == number for trial in self._again)
 
-    def _frozen(self, trial: optuna.Trial) -> FrozenTrial:
-        return self._study._storage.get_trial(trial._trial_id)
+    def close(self) -> None:
+        """The driver is about to stop: what Ray ends from now on is not finished."""
+        self._is_closed = True
+
+    def _lost(self, trial_id: str) -> None:
+        trial = self._trials.pop(trial_id)
+        del self._specs[trial_id]
+        times = trial.user_attrs.get(LOST, 0) + 1
+        trial.set_user_attr(LOST, times)
+        if times <= MAX_RESTARTS:
+            self._again.append(trial)
+        else:
+            self._fail(trial, PROCESS_LOST)
 
     def _fail(self, trial: optuna.Trial, reason: str) -> None:
         trial.set_user_attr(FAILURE, reason)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import logging
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Metric, Param, RunStatus, RunTag
+from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 from ray.tune import Callback
 from ray.tune.experiment import Trial as RayTrial
 
-from study.results import FAILURE, numbers
+from study.results import FAILURE, PROCESS_LOST, REPORTED, number_of, numbers
+from study.schedulers import perturbed
 from study.snapshot import NotInSnapshot
 from study.spool import Event, Spool
 from trainables.errors import InputError
@@ -23,6 +26,7 @@ from trainables.training import TrialSpec
 STUDY_TAG = "study"
 TRIAL_TAG = "trial"
 PARENT = "parent"
+BAD_REQUEST = 400
 
 for library in ("mlflow", "alembic", "urllib3"):
     logging.getLogger(library).setLevel(logging.ERROR)
@@ -37,6 +41,10 @@ class Runs:
     def __init__(self, tracking_uri: str, experiment: str, study: str, artifacts: Path | None) -> None:
         self.client = MlflowClient(tracking_uri)
         self.study = study
+        self.refused: list[str] = []
+        """What the server will never take, and why: it is left out instead of tried for ever."""
+        self.unfinished: set[str] = set()
+        """Trials whose runs an earlier driver left without an end."""
         try:
             found = self.client.get_experiment_by_name(experiment)
             self.experiment_id = (
@@ -63,7 +71,11 @@ class Runs:
                 max_results=1000,
                 page_token=token,
             )
-            found |= {run.data.tags[TRIAL_TAG]: run.info.run_id for run in page}
+            for run in page:
+                trial = run.data.tags[TRIAL_TAG]
+                found[trial] = run.info.run_id
+                if not RunStatus.is_terminated(RunStatus.from_string(run.info.status)):
+                    self.unfinished.add(trial)
             token = page.token
             if not token:
                 return found
@@ -83,7 +95,15 @@ class Runs:
         return self._ids[trial]
 
     def deliver(self, event: Event) -> None:
-        """Apply an event; applying it twice changes nothing."""
+        """Apply an event; applying it twice changes nothing. Raises where the server cannot be reached."""
+        try:
+            self._apply(event)
+        except MlflowException as error:
+            if error.get_http_status_code() != BAD_REQUEST:
+                raise
+            self.refused.append(first_line(error))
+
+    def _apply(self, event: Event) -> None:
         at = event["time_ms"]
         run_id = self.id_of(event["trial"], at)
         metrics = [Metric(name, value, at, event.get("step", 0)) for name, value in event.get("metrics", {}).items()]
@@ -96,27 +116,41 @@ class Runs:
                 self.client.log_artifacts(run_id, local, artifact_path)
             elif Path(local).exists():
                 self.client.log_artifact(run_id, local)
-        if "status" in event:
-            self.client.set_terminated(run_id, event["status"], at)
+        status = event.get("status")
+        if status == "RUNNING":
+            self.client.update_run(run_id, status)
+        elif status:
+            self.client.set_terminated(run_id, status, at)
 
 
 class Tracker(NotInSnapshot, Callback):
     """Turns what happens to trials into events; a `Spool` delivers them off the driver's critical path."""
 
-    def __init__(self, spool: Spool, trial_tags: dict[str, str]) -> None:
+    def __init__(self, spool: Spool, trial_tags: dict[str, str], will_restart: Callable[[int], bool]) -> None:
         self._spool = spool
         self._trial_tags = trial_tags
+        self._will_restart = will_restart
+        self._specs: dict[int, TrialSpec] = {}
 
     def on_trial_start(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:
-        """Create the run, with the method's whole config as its params."""
+        """Create the run, with the method's whole config as its params; or go on with it."""
         spec = TrialSpec.model_validate(trial.config["spec"])
-        self._put(trial, params=spec.config | {"method": spec.method, "rounds": spec.rounds}, tags=self._trial_tags)
+        before = self._specs.get(spec.number)
+        self._specs[spec.number] = spec
+        if before is None:
+            params = spec.config | {"method": spec.method, "rounds": spec.rounds}
+            self._put(trial, params=params, tags=self._trial_tags, status="RUNNING")
+        elif changed := perturbed(before, spec):  # MLflow's params cannot change
+            tags = {f"perturbed.{name}": str(value) for name, value in changed.items()}
+            metrics = {f"perturbed_{name}": value for name, value in changed.items()}
+            self._put(trial, metrics=metrics, tags=tags, step=trial.last_result.get("round", 0))
 
     def on_trial_result(
         self, iteration: int, trials: list[RayTrial], trial: RayTrial, result: dict[str, Any], **info: Any
     ) -> None:
-        """Log the metrics at their round."""
-        self._put(trial, metrics=numbers(result), step=result["round"])
+        """Log the metrics at their round; at the time of the report, so that a repeated report is the same."""
+        at = {"time_ms": result[REPORTED]} if REPORTED in result else {}
+        self._put(trial, metrics=numbers(result), step=result["round"], **at)
 
     def on_trial_complete(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:
         """Log the pictures and the end of the trial."""
@@ -124,7 +158,8 @@ class Tracker(NotInSnapshot, Callback):
 
     def on_trial_error(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:
         """Log the end of a trial whose process was lost for good."""
-        self._end(trial, "the process of the trial ended")
+        if not self._will_restart(number_of(trial)):
+            self._end(trial, PROCESS_LOST)
 
     def _end(self, trial: RayTrial, failure: str | None) -> None:
         folder = Path(trial.config["spec"]["folder"])
@@ -136,8 +171,12 @@ class Tracker(NotInSnapshot, Callback):
         )
 
     def _put(self, trial: RayTrial, **event: Any) -> None:
-        number = trial.config["spec"]["number"]
-        self._spool.put({"trial": f"{number:04d}", "time_ms": now_ms(), **event})
+        self._spool.put({"trial": trial_key(number_of(trial)), "time_ms": now_ms()} | event)
+
+
+def trial_key(number: int) -> str:
+    """How runs, folders and Ray's trials name a trial."""
+    return f"{number:04d}"
 
 
 def now_ms() -> int:

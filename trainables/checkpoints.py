@@ -53,7 +53,7 @@ class CheckpointFolder:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a small file whole or not at all."""
+    """Write a file whole or not at all: it appears by a rename after its bytes are on the disk."""
     partial = path.with_name(path.name + ".partial")
     with partial.open("wb") as file:
         file.write(content)

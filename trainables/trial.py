@@ -14,7 +14,8 @@ from ray.tune import Trainable
 
 from trainables.evaluation import Evaluator
 from trainables.methods import NonFiniteLossError
-from trainables.training import Training, TrialSpec
+from trainables.takeover import take_over
+from trainables.training import Repetitions, Training, TrialSpec, make_training
 
 MARKER = "checkpoint.json"
 """What Ray keeps of a checkpoint: where the trial's own checkpoints are."""
@@ -31,30 +32,31 @@ class Trial(Trainable):
     def setup(self, config: dict[str, Any]) -> None:
         """Take the spec; networks and data come with the first step."""
         self.spec = TrialSpec.model_validate(config["spec"])
-        self.training: Training | None = None
+        self.training: Training | Repetitions | None = None
         self.evaluator: Evaluator | None = None
         # Ray derives the number of threads from the CPUs of the actor, torch does not always hear of it.
         assigned = ray.get_runtime_context().get_assigned_resources().get("CPU", 1)
         torch.set_num_threads(max(1, int(assigned)))
 
     def step(self) -> dict[str, Any]:
-        """Train and evaluate once."""
+        """Train and evaluate once; or, after a restart, report again what may not have been heard."""
         try:
-            training = self._training()
-            metrics: dict[str, Any] = dict(training.advance())
-            return metrics | {"done": training.is_done}
+            if self.training is None:
+                self.training = self._make_training()
+                report = self.training.report or self.training.advance()
+            else:
+                report = self.training.advance()
+            return {**report, "done": self.training.is_done}
         except NonFiniteLossError as error:
             return self._failure(str(error))
         except Exception as error:
             return self._failure(f"{type(error).__name__}: {error}")
 
-    def _training(self) -> Training:
-        if self.training is None:
-            device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-            if self.evaluator is None or self.evaluator.protocol != self.spec.protocol:
-                self.evaluator = Evaluator(self.spec.protocol, Path(self.spec.cache_dir), device)
-            self.training = Training(self.spec, self.evaluator, device)
-        return self.training
+    def _make_training(self) -> Training | Repetitions:
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if self.evaluator is None or self.evaluator.protocol != self.spec.protocol:
+            self.evaluator = Evaluator(self.spec.protocol, Path(self.spec.cache_dir), device)
+        return make_training(self.spec, self.evaluator, device)
 
     def _failure(self, reason: str) -> dict[str, Any]:
         folder = Path(self.spec.folder)
@@ -71,8 +73,15 @@ class Trial(Trainable):
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Leave a marker for Ray: `Training` has written the checkpoint itself."""
-        Path(checkpoint_dir, MARKER).write_text(json.dumps({"folder": self.spec.folder}))
+        marker = {"folder": self.spec.folder, "round": self.training.round if self.training else None}
+        Path(checkpoint_dir, MARKER).write_text(json.dumps(marker))
 
     def load_checkpoint(self, checkpoint: Any) -> None:
-        """Go on from the newest checkpoint: the next step reads it from the trial's folder."""
+        """Go on from the newest checkpoint: the next step reads it from the trial's folder.
+
+        Where the marker is another trial's (population based training), its checkpoint is taken over first.
+        """
         self.training = None
+        marker = json.loads(Path(checkpoint, MARKER).read_text())
+        if marker["folder"] != self.spec.folder:
+            take_over(self.spec, Path(marker["folder"]), marker["round"])

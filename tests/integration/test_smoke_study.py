@@ -12,7 +12,7 @@ import pytest
 from mlflow import MlflowClient
 from optuna.trial import TrialState
 
-from study.searcher import open_storage
+from study.storage import open_storage
 from trainables.data import prepare
 
 pytestmark = pytest.mark.slow
@@ -54,7 +54,8 @@ def test_the_screen_shows_progress_and_the_way_on(study, storage):
     assert "fid_lenet_noise" in shown
     assert "published: all" in shown
     assert f"mlflow server --backend-store-uri sqlite:///{storage}/mlflow.db --host 127.0.0.1" in shown
-    assert "-m study.launch --space" in shown
+    assert "-m study.launch --confirm s --top 3 --seeds 5" in shown
+    assert "-m study.launch --resume s --trials 4" in shown
     assert len(shown.splitlines()) < 40
     assert study.stderr == ""
 

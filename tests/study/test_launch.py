@@ -23,13 +23,26 @@ def refused(capsys, *arguments):
     ("arguments", "sentence"),
     [
         (["--space", "gradnrm"], "unknown space 'gradnrm': did you mean 'gradnorm'?"),
-        (["--scale", "laptp"], "unknown scale 'laptp': did you mean 'laptop'?"),
-        (["--dataset", "digit"], "unknown data set 'digit': did you mean 'digits'?"),
+        ([], "name a search space with --space"),
+        (["--space", "gradnorm", "--scale", "laptp"], "unknown scale 'laptp': did you mean 'laptop'?"),
+        (["--space", "gradnorm", "--dataset", "digit"], "unknown data set 'digit': did you mean 'digits'?"),
         (["--trials", "0"], "--trials is 0: it must be at least 1."),
         (["--max-concurrent", "0"], "--max-concurrent is 0: it must be at least 1."),
         (["--seed", "-1"], "--seed is -1: it must be at least 0."),
         (["--cpus-per-trial", "0"], "--cpus-per-trial is 0.0: it must be above 0."),
         (["--gpus-per-trial", "-1"], "--gpus-per-trial is -1.0: it must be at least 0."),
+        (["--seeds", "0"], "--seeds is 0: it must be at least 1."),
+        (["--space", "gradnorm", "--sampler", "tpf"], "unknown sampler 'tpf': did you mean 'tpe'"),
+        (
+            ["--space", "gradnorm", "--objectives", "fid_lenett"],
+            "unknown objective 'fid_lenett': did you mean 'fid_lenet'",
+        ),
+        (
+            ["--space", "gradnorm", "--objectives", "fid_lenet", "auroc", "--sampler", "cmaes"],
+            "--sampler cmaes takes one objective only",
+        ),
+        (["--resume", "nothing"], "there is no study 'nothing' to resume in"),
+        (["--confirm", "nothing"], "there is no study 'nothing'"),
         (["--name", "../x"], "--name '../x': use up to 100 letters"),
     ],
 )
@@ -41,7 +54,9 @@ def test_bad_settings_are_one_sentence(capsys, tmp_path, arguments, sentence):
 def test_a_name_that_is_taken(capsys, tmp_path):
     folder = tmp_path / "studies" / "mine"
     folder.mkdir(parents=True)
-    sentence = refused(capsys, "--scale", "smoke", "--name", "mine", "--storage-dir", str(tmp_path))
+    sentence = refused(
+        capsys, "--space", "gradnorm", "--scale", "smoke", "--name", "mine", "--storage-dir", str(tmp_path)
+    )
     assert "'mine' exists already" in sentence
     assert "--name" in sentence
     assert list(folder.iterdir()) == []
@@ -49,14 +64,18 @@ def test_a_name_that_is_taken(capsys, tmp_path):
 
 def test_a_storage_folder_that_cannot_be_written(capsys, tmp_path):
     (tmp_path / "file").touch()
-    sentence = refused(capsys, "--scale", "smoke", "--storage-dir", str(tmp_path / "file" / "out"))
+    sentence = refused(
+        capsys, "--space", "gradnorm", "--scale", "smoke", "--storage-dir", str(tmp_path / "file" / "out")
+    )
     assert "cannot write to the storage folder" in sentence
     assert "--storage-dir" in sentence
 
 
 def test_a_tracking_server_that_does_not_answer(capsys, tmp_path):
     uri = "http://127.0.0.1:1"
-    sentence = refused(capsys, "--scale", "smoke", "--tracking-uri", uri, "--storage-dir", str(tmp_path))
+    sentence = refused(
+        capsys, "--space", "gradnorm", "--scale", "smoke", "--tracking-uri", uri, "--storage-dir", str(tmp_path)
+    )
     assert uri in sentence
     assert "does not answer" in sentence
     assert not (tmp_path / "studies").exists()
@@ -64,7 +83,9 @@ def test_a_tracking_server_that_does_not_answer(capsys, tmp_path):
 
 def test_a_data_set_that_is_absent_offline(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr("trainables.data.idx._download", offline)
-    sentence = refused(capsys, "--scale", "smoke", "--dataset", "kmnist", "--storage-dir", str(tmp_path))
+    sentence = refused(
+        capsys, "--space", "gradnorm", "--scale", "smoke", "--dataset", "kmnist", "--storage-dir", str(tmp_path)
+    )
     assert str(tmp_path / "cache/downloads/KMNIST/raw") in sentence
     assert "train-images-idx3-ubyte" in sentence
     assert not (tmp_path / "studies").exists()
@@ -84,7 +105,7 @@ def test_list_shows_spaces_scales_and_data_sets(capsys):
 
 
 def test_dry_run_shows_five_configurations_and_starts_nothing(capsys, tmp_path):
-    assert main(["--dry-run", "--storage-dir", str(tmp_path / "out"), "--name", "x"]) == 0
+    assert main(["--space", "gradnorm", "--dry-run", "--storage-dir", str(tmp_path / "out"), "--name", "x"]) == 0
     shown = capsys.readouterr().out
     plan, _ = json.JSONDecoder().raw_decode(shown)
     assert plan["name"] == "x"

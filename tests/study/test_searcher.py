@@ -8,7 +8,8 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from search_spaces import SPACES
-from study.searcher import FIRST_TRIAL, METRICS, OptunaSearcher, create_study, open_storage
+from study.searcher import FIRST_TRIAL, LOST, MAX_RESTARTS, METRICS, OptunaSearcher, create_study
+from study.storage import open_storage
 from trainables.evaluation import Protocol
 from trainables.training import TrialSpec
 
@@ -25,7 +26,7 @@ def journal(tmp_path):
     return tmp_path / "optuna.journal"
 
 
-def make_searcher(study, space, seed=0):
+def make_searcher(study, space, seed=0, num_trials=100, objectives=(OBJECTIVE,), sampler="tpe"):
     def make_spec(trial):
         return TrialSpec(
             number=trial.number,
@@ -38,12 +39,12 @@ def make_searcher(study, space, seed=0):
             folder="",
         )
 
-    return OptunaSearcher(study, space, make_spec, seed)
+    return OptunaSearcher(study, objectives, make_spec, num_trials, sampler, seed)
 
 
 @pytest.fixture
 def study(space, journal):
-    return create_study("s", open_storage(journal), space)
+    return create_study("s", open_storage(journal), space, (OBJECTIVE,))
 
 
 @pytest.fixture
@@ -52,8 +53,8 @@ def searcher(study, space):
 
 
 def finish(searcher, trial_id, value):
+    """As Ray does: the last result comes with the end alone."""
     searcher.on_trial_result(trial_id, {"round": 2, OBJECTIVE: value + 1})
-    searcher.on_trial_result(trial_id, {"round": 4, OBJECTIVE: value})
     searcher.on_trial_complete(trial_id, {"round": 4, OBJECTIVE: value, "fid_lenet": value})
 
 
@@ -104,12 +105,101 @@ def test_a_result_that_is_no_number_is_a_failure_with_the_reason(searcher, journ
 def test_a_failed_trial_keeps_its_reason(searcher, journal):
     searcher.suggest("a")
     searcher.on_trial_complete("a", {"round": 2, "failure": "loss became nan in round 2"})
+    trial = stored(journal)[0]
+    assert trial.state == TrialState.FAIL
+    assert trial.user_attrs["failure"] == "loss became nan in round 2"
+
+
+def test_a_lost_trial_is_handed_out_again_and_fails_when_it_is_lost_too_often(searcher, journal):
+    config = searcher.suggest("a0")
+    for attempt in range(MAX_RESTARTS):
+        searcher.on_trial_complete(f"a{attempt}", error=True)
+        assert searcher.will_restart(0)
+        assert stored(journal)[0].state == TrialState.RUNNING
+        assert searcher.suggest(f"a{attempt + 1}") == config
+        assert not searcher.will_restart(0)
+    searcher.on_trial_complete(f"a{MAX_RESTARTS}", error=True)
+    trial = stored(journal)[0]
+    assert trial.state == TrialState.FAIL
+    assert trial.user_attrs[LOST] == MAX_RESTARTS + 1
+    assert "process" in trial.user_attrs["failure"]
+
+
+def test_it_waits_for_running_trials_that_may_be_lost_and_then_finishes(study, space):
+    searcher = make_searcher(study, space, num_trials=2)
+    first = searcher.suggest("a")
     searcher.suggest("b")
-    searcher.on_trial_complete("b", error=True)
-    first, second = stored(journal)[:2]
-    assert first.state == second.state == TrialState.FAIL
-    assert first.user_attrs["failure"] == "loss became nan in round 2"
-    assert "process" in second.user_attrs["failure"]
+    assert searcher.suggest("c") is None
+    searcher.on_trial_complete("a", error=True)
+    assert searcher.suggest("c") == first
+    finish(searcher, "b", 1.0)
+    finish(searcher, "c", 1.0)
+    assert searcher.suggest("d") == Searcher.FINISHED
+
+
+def test_after_the_driver_was_killed_the_running_trials_come_first(space, journal, study):
+    searcher = make_searcher(study, space)
+    searcher.suggest("a")
+    running = [searcher.suggest(name) for name in "bcde"]  # the last of them beyond the first trials
+    finish(searcher, "a", 1.0)
+    again = make_searcher(optuna.load_study(study_name="s", storage=open_storage(journal)), space)
+    assert [again.suggest(f"again {name}") for name in "bcde"] == running
+    assert again.suggest("new")["spec"]["number"] == 5
+
+
+def test_a_trial_that_was_lost_while_it_was_suggested_gets_what_it_would_have_got(tmp_path, space):
+    """The driver is killed between Optuna's ask and the first parameter."""
+
+    def after_four(name):
+        study = create_study(name, open_storage(tmp_path / name), space, (OBJECTIVE,))
+        searcher = make_searcher(study, space)
+        for i in range(4):
+            searcher.suggest(f"t{i}")
+            finish(searcher, f"t{i}", float(i))
+        return study, searcher
+
+    _, whole = after_four("whole")
+    killed, _ = after_four("killed")
+    killed.ask()
+    assert make_searcher(killed, space).suggest("again") == whole.suggest("t4")
+
+
+def test_when_the_driver_stops_nothing_is_told(searcher, journal):
+    searcher.suggest("a")
+    searcher.close()
+    searcher.on_trial_complete("a", {"round": 2, OBJECTIVE: 1.0})
+    assert stored(journal)[0].state == TrialState.RUNNING
+    assert searcher.suggest("b") is None
+
+
+def test_several_objectives_are_told_together_and_a_missing_one_is_a_failure(space, journal):
+    objectives = ("fid_lenet", "auroc")
+    study = create_study("s", open_storage(journal), space, objectives)
+    searcher = make_searcher(study, space, objectives=objectives)
+    for name, result in {
+        "a": {"fid_lenet": 5.0, "auroc": 0.9},
+        "b": {"fid_lenet": 6.0, "auroc": 0.8},
+        "c": {"fid_lenet": 4.0},
+        "d": {"fid_lenet": 7.0, "auroc": math.nan},
+    }.items():
+        searcher.suggest(name)
+        searcher.on_trial_result(name, {"round": 2, **result})
+        searcher.on_trial_complete(name, {"round": 4, **result})
+    trials = stored(journal)
+    assert [trial.state.name for trial in trials[:4]] == ["COMPLETE", "COMPLETE", "FAIL", "FAIL"]
+    assert [trial.number for trial in study.best_trials] == [0]
+    assert trials[2].user_attrs["failure"] == "auroc is None"
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "gp", "cmaes", "random", "qmc", "nsga2", "nsga3"])
+def test_every_sampler_suggests_beyond_the_first_trials(tmp_path, space, sampler):
+    study = create_study("s", open_storage(tmp_path / "j"), space, (OBJECTIVE,))
+    searcher = make_searcher(study, space, sampler=sampler)
+    configs = []
+    for i in range(10):
+        configs.append(searcher.suggest(f"t{i}")["spec"]["config"])
+        finish(searcher, f"t{i}", configs[-1]["image_lr"])
+    assert len({str(config) for config in configs}) == 10
 
 
 def test_a_repeated_result_is_taken_once(searcher, journal):
@@ -120,7 +210,7 @@ def test_a_repeated_result_is_taken_once(searcher, journal):
 
 
 def suggestions(tmp_path, space, seed, name):
-    searcher = make_searcher(create_study(name, open_storage(tmp_path / name), space), space, seed)
+    searcher = make_searcher(create_study(name, open_storage(tmp_path / name), space, (OBJECTIVE,)), space, seed)
     configs = []
     for i in range(16):
         configs.append(searcher.suggest(f"t{i}")["spec"]["config"])
@@ -147,7 +237,9 @@ def test_suggestions_do_not_repeat(tmp_path, space):
 
 def test_an_exhaustive_space_ends_with_its_first_trials(journal):
     space = SPACES["ablation"]("smoke")
-    searcher = make_searcher(create_study("s", open_storage(journal), space), space)
+    study = create_study("s", open_storage(journal), space, (OBJECTIVE,))
+    searcher = make_searcher(study, space, num_trials=len(space.first_trials()))
     for i in range(7):
         assert isinstance(searcher.suggest(f"t{i}"), dict)
+        finish(searcher, f"t{i}", 1.0)
     assert searcher.suggest("one more") == Searcher.FINISHED

@@ -1,18 +1,22 @@
 from __future__ import annotations
 
+import contextlib
+import statistics
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from trainables.evaluation import Evaluator
+from trainables.export import load_export, read_header
 from trainables.methods import NonFiniteLossError
 from trainables.preparation import prepare_protocol
-from trainables.training import Training, TrialSpec
+from trainables.training import Repetitions, Training, TrialSpec, make_training
 
 CPU = torch.device("cpu")
 CONFIG = {"width": 1 / 64, "batch_size": 32, "initial_epochs": 1, "max_updates": 3, "seed": 4}
-DURATIONS = ("seconds_", "images_per_second", "memory_mb")
+DURATIONS = ("seconds_", "images_per_second", "memory_mb", "reported_ms")
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +31,14 @@ def evaluator(preparation, cache_dir):
 
 @pytest.fixture
 def make_spec(preparation, cache_dir, tmp_path):
-    def make(name="trial", rounds=6, **config):
+    def make(name="trial", rounds=6, seeds=1, **config):
         return TrialSpec(
             number=0,
             method="discriminator_only",
             config=CONFIG | config,
             rounds=rounds,
             evaluate_every=2,
+            seeds=seeds,
             protocol=preparation.protocol,
             cache_dir=str(cache_dir),
             folder=str(tmp_path / name),
@@ -91,6 +96,27 @@ def test_a_restored_training_equals_an_uninterrupted_one(make_spec, evaluator, s
     assert without_durations(parts) == without_durations(whole)
 
 
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_a_restored_training_still_knows_its_last_report(make_spec, evaluator, seeds):
+    """The process may have died before anybody heard it."""
+    spec = make_spec(seeds=seeds)
+    assert make_training(spec, evaluator, CPU).report == {}
+    reported = make_training(spec, evaluator, CPU).advance()
+    restored = make_training(spec, evaluator, CPU).report
+    assert restored | {"memory_mb": 0} == reported | {"memory_mb": 0}
+
+
+def test_the_best_seed_is_shown_even_if_the_process_died_before(make_spec, evaluator, tmp_path):
+    spec = make_spec(rounds=2, seeds=2)
+    training = make_training(spec, evaluator, CPU)
+    training.advance()
+    shown = tmp_path / "trial" / "best.safetensors"
+    content = shown.read_bytes()
+    shown.unlink()
+    assert make_training(spec, evaluator, CPU).is_done
+    assert shown.read_bytes() == content
+
+
 def test_a_finished_training_does_nothing_when_it_is_restored(make_spec, evaluator):
     run(Training(make_spec(), evaluator, CPU))
     assert Training(make_spec(), evaluator, CPU).is_done
@@ -102,6 +128,136 @@ def test_it_leaves_pictures_of_the_best_evaluation(make_spec, evaluator, tmp_pat
     assert sorted(path.name for path in folder.iterdir()) == ["nearest.png", "samples.png", "scores.png"]
     for path in folder.iterdir():
         assert np.asarray(Image.open(path).convert("L")).std() > 5  # something is on it
+
+
+def test_the_best_weights_are_exported_with_their_metrics(make_spec, evaluator, cache_dir, tmp_path):
+    spec = make_spec(rounds=10, discriminator_lr=1e-2)
+    training = Training(spec, evaluator, CPU)
+    samples = {}
+    results = []
+    while not training.is_done:
+        results.append(training.advance())
+        samples[results[-1]["round"]] = training.method.sample(4, torch.Generator().manual_seed(0))
+    best = min(results, key=lambda result: result["fid_lenet"])
+    assert best is not results[-1]  # otherwise the last weights would pass for the best
+    header = read_header(tmp_path / "trial" / "best.safetensors")
+    assert (header.round, header.method, header.dataset) == (best["round"], "discriminator_only", "digits")
+    assert header.metrics == {name: best[name] for name in header.metrics}
+    assert "fid_lenet" in header.metrics
+    assert header.config == training.config.model_dump(mode="json")
+    loaded = load_export(tmp_path / "trial" / "best.safetensors", cache_dir, CPU)
+    assert torch.equal(loaded.sample(4, torch.Generator().manual_seed(0)), samples[best["round"]])
+
+
+def test_a_restored_training_keeps_the_best_weights_of_before(make_spec, evaluator, tmp_path):
+    spec = make_spec(rounds=10, discriminator_lr=1e-2)
+    values = {}
+    while not values.get(10):
+        result = Training(spec, evaluator, CPU).advance()
+        values[result["round"]] = result["fid_lenet"]
+        header = read_header(tmp_path / "trial" / "best.safetensors")
+        assert header.metrics["fid_lenet"] == values[header.round] == min(values.values())
+    assert header.round < 10
+
+
+def test_one_seed_is_a_plain_training(make_spec, evaluator, tmp_path):
+    training = make_training(make_spec(), evaluator, CPU)
+    assert isinstance(training, Training)
+    training.advance()
+    assert {path.name for path in (tmp_path / "trial").iterdir()} == {"best.safetensors", "checkpoints", "pictures"}
+
+
+def separately(make_spec, evaluator, seeds):
+    """The results of the repetitions, each trained as a trial of its own."""
+    specs = [make_spec(f"alone-{seed}", seed=seed) for seed in seeds]
+    return list(zip(*(run(Training(spec, evaluator, CPU)) for spec in specs), strict=True))
+
+
+def test_seeds_are_averaged_and_their_costs_summed(make_spec, evaluator):
+    results = run(make_training(make_spec(seeds=3), evaluator, CPU))
+    expected = separately(make_spec, evaluator, (4, 4 + 1_000_003, 4 + 2_000_006))
+    assert [result["round"] for result in results] == [2, 4, 6]
+    for result, alone in zip(results, expected, strict=True):
+        for name in ("fid_lenet", "fid_lenet_best", "auroc", "is_lenet_best"):
+            values = [other[name] for other in alone]
+            assert len(set(values)) == 3
+            assert result[name] == pytest.approx(statistics.mean(values), rel=1e-12)
+            assert result[f"{name}_std"] == pytest.approx(statistics.stdev(values), rel=1e-9)
+        assert result["gradient_norm"] == pytest.approx(statistics.mean(other["gradient_norm"] for other in alone))
+        assert "gradient_norm_std" not in result
+        for name in ("inner_updates", "images_generated"):
+            assert result[name] == sum(other[name] for other in alone)
+            assert f"{name}_std" not in result
+    last = results[-1]
+    assert last["images_per_second"] == pytest.approx(last["images_generated"] / last["seconds_training"])
+
+
+def test_seeds_cost_the_time_of_all_of_them(make_spec, evaluator):
+    training = make_training(make_spec(seeds=2), evaluator, CPU)
+    result = training.advance()
+    for name in ("seconds_training", "seconds_evaluation", "seconds_saving"):
+        assert result[name] == pytest.approx(sum(one.report[name] for one in training.trainings))
+    assert result["seconds_training"] == pytest.approx(
+        sum(one.totals["seconds_training"] for one in training.trainings)
+    )
+    assert result["reported_ms"] == max(one.report["reported_ms"] for one in training.trainings)
+
+
+def test_the_best_seed_is_shown_in_the_trials_folder(make_spec, evaluator, tmp_path):
+    training = make_training(make_spec(seeds=3), evaluator, CPU)
+    folder = tmp_path / "trial"
+    while not training.is_done:
+        training.advance()
+        distances = {k: read_header(folder / f"seed-{k}/best.safetensors").metrics["fid_lenet"] for k in range(3)}
+        best = folder / f"seed-{min(distances, key=distances.get)}"
+        for file in ("best.safetensors", "pictures/samples.png", "pictures/nearest.png", "pictures/scores.png"):
+            assert (folder / file).read_bytes() == (best / file).read_bytes()
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+@pytest.mark.parametrize("evaluations", [1, 2, 3])
+def test_seeds_go_on_as_if_nothing_had_happened_wherever_they_were_stopped(make_spec, evaluator, evaluations):
+    """Two seeds x two evaluations; the process ends in the evaluation after the given number of them."""
+    whole = run(make_training(make_spec("whole", rounds=4, seeds=2), evaluator, CPU))
+    done = 0
+
+    def stopping(method, generator):
+        nonlocal done
+        done += 1
+        if done > evaluations:
+            raise Killed
+        return evaluator(method, generator)
+
+    stopping.dataset = evaluator.dataset
+    interrupted = make_training(make_spec("parts", rounds=4, seeds=2), stopping, CPU)
+    parts = []
+    with contextlib.suppress(Killed):
+        while True:
+            parts.append(interrupted.advance())
+    parts += run(make_training(make_spec("parts", rounds=4, seeds=2), evaluator, CPU))
+    assert without_durations(parts) == without_durations(whole)
+
+
+def test_a_damaged_checkpoint_of_one_seed_only_costs_the_time_to_make_it_again(make_spec, evaluator, tmp_path):
+    whole = run(make_training(make_spec("whole", seeds=2), evaluator, CPU))
+    parts = make_training(make_spec("parts", seeds=2), evaluator, CPU)
+    results = [parts.advance(), parts.advance()]
+    (tmp_path / "parts/seed-1/checkpoints/round-00000004.pt").write_bytes(b"")
+    with pytest.warns(UserWarning, match="damaged"):
+        restored = make_training(make_spec("parts", seeds=2), evaluator, CPU)
+    assert restored.round == 2
+    assert without_durations([restored.advance()]) == without_durations([results[1]])
+    assert without_durations(run(restored)) == without_durations(whole[2:])
+
+
+def test_a_diverged_seed_is_the_trials_failure(make_spec, evaluator):
+    training = make_training(make_spec(seeds=2, lambda_ce=1e38), evaluator, CPU)
+    assert isinstance(training, Repetitions)
+    with pytest.raises(NonFiniteLossError):
+        training.advance()
 
 
 def test_divergence_is_an_error(make_spec, evaluator):

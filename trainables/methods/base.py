@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from trainables.data import Dataset
 
@@ -67,6 +67,10 @@ class Method(ABC):
     def score(self, x: Tensor) -> Tensor | None:
         """Score images `(n, C, H, W)`: `(n,)`, higher = more in-distribution; None without such a score."""
         return None
+
+    @abstractmethod
+    def networks(self) -> dict[str, nn.Module]:
+        """The networks that `sample` needs, by name: with their weights and the config, a new object samples alike."""
 
     @abstractmethod
     def state_dict(self) -> State:

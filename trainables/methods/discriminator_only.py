@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from trainables import losses
 from trainables.data import Dataset, EpochSampler, to_tensor, to_uint8
@@ -183,6 +183,9 @@ class DiscriminatorOnly(Method):
         return torch.cat([self.discriminator(batch.to(self.device))[0] for batch in x.split(SCORING_BATCH)])
 
     # --- state ------------------------------------------------------------------------------------
+
+    def networks(self) -> dict[str, nn.Module]:
+        return {"discriminator": self.discriminator}
 
     def state_dict(self) -> State:
         return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import math
 from dataclasses import replace
@@ -10,8 +11,9 @@ import pydantic
 import pytest
 import torch
 
-from trainables.data import Split
+from trainables.data import Split, open_dataset
 from trainables.errors import InputError
+from trainables.export import export, load_export
 from trainables.methods import METHODS
 from trainables.methods.base import MethodConfig
 
@@ -156,6 +158,32 @@ def test_the_global_generator_is_neither_read_nor_moved(make):
     assert torch.equal(after, torch.random.get_rng_state())
     torch.manual_seed(2)
     assert rounds(make(), 2) == first
+
+
+def test_the_networks_are_the_ones_that_are_trained(make):
+    method = make()
+    before = {name: copy.deepcopy(network.state_dict()) for name, network in method.networks().items()}
+    assert before
+    method.train_round()
+    for name, network in method.networks().items():
+        assert any(not torch.equal(value, before[name][key]) for key, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize("method_name", sorted(METHODS))
+def test_exported_weights_give_the_samples_and_scores_of_their_method(method_name, cache_dir, tmp_path):
+    """Of a method with other initial weights, so that all that matters has to be in the file."""
+    digits = open_dataset("digits", cache_dir)
+    config = METHODS[method_name].Config(seed=1, **TINY[method_name])
+    method = METHODS[method_name](config, digits, CPU)
+    rounds(method, 2)
+    path = tmp_path / "weights.safetensors"
+    other_seed = config.model_dump(mode="json") | {"seed": 2}
+    export(method_name, other_seed, "digits", method, path, 2, {})
+    loaded = load_export(path, cache_dir, CPU)
+    assert torch.equal(loaded.sample(8, generator()), method.sample(8, generator()))
+    images = torch.rand(5, *digits.shape) * 2 - 1
+    scores = method.score(images)
+    assert scores is None or torch.equal(loaded.score(images), scores)
 
 
 @pytest.mark.parametrize("before", [0, 1, 5])

@@ -1,0 +1,56 @@
+"""Optuna's samplers by name. One is made for each trial, seeded by the study's seed and the trial's number."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import optuna.samplers as samplers
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import BaseSampler
+
+from trainables.errors import InputError, lookup
+
+warnings.simplefilter("ignore", ExperimentalWarning)
+
+# Studies are short here: Optuna's own ten random trials would be half of one.
+START_UP = 6
+
+
+def tpe(seed: int) -> BaseSampler:
+    """Parameters modelled jointly, conditional ones in groups, parallel trials kept apart."""
+    return samplers.TPESampler(seed=seed, n_startup_trials=START_UP, multivariate=True, group=True, constant_liar=True)
+
+
+SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
+    "tpe": tpe,
+    "gp": lambda seed: samplers.GPSampler(seed=seed, n_startup_trials=START_UP),
+    "cmaes": lambda seed: samplers.CmaEsSampler(seed=seed, n_startup_trials=START_UP),
+    "random": lambda seed: samplers.RandomSampler(seed=seed),
+    "qmc": lambda seed: samplers.QMCSampler(seed=seed, scramble=True),
+    "grid": lambda seed: samplers.BruteForceSampler(seed=seed),
+    "nsga2": lambda seed: samplers.NSGAIISampler(seed=seed),
+    "nsga3": lambda seed: samplers.NSGAIIISampler(seed=seed),
+}
+
+ONE_OBJECTIVE_ONLY = ("cmaes",)
+ONE_SEQUENCE = ("qmc", "grid")
+"""Samplers that walk through one sequence, whose place is in the storage: all trials share a seed."""
+
+
+def make_sampler(name: str, seed: int, trial_number: int) -> BaseSampler:
+    """The sampler for one trial: what it suggests follows from the history, the seed and the number alone.
+
+    Each (seed, number) has a random stream of its own, so the trials of studies with neighbouring seeds differ.
+    """
+    make = lookup("sampler", name, SAMPLERS)
+    number = 0 if name in ONE_SEQUENCE else trial_number
+    return make(int(np.random.SeedSequence([seed, number]).generate_state(1)[0]))
+
+
+def check_sampler(name: str, num_objectives: int) -> None:
+    """Raise `InputError` for an unknown sampler, or one that cannot work with several objectives."""
+    lookup("sampler", name, SAMPLERS)
+    if num_objectives > 1 and name in ONE_OBJECTIVE_ONLY:
+        raise InputError(f"--sampler {name} takes one objective only: use tpe, nsga2 or nsga3 for several.")

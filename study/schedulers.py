@@ -1,0 +1,286 @@
+"""Schedulers by name: which trials end early, and which go on from a better one. Time is the method's rounds.
+
+To a scheduler that stops trials, a trial is its number in the study. So what trials reported to an earlier driver,
+or to a process that was lost, counts as theirs, whatever Ray calls them now.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from ray import tune
+from ray.tune.experiment import Trial as RayTrial
+from ray.tune.schedulers import (
+    AsyncHyperBandScheduler,
+    FIFOScheduler,
+    MedianStoppingRule,
+    PopulationBasedTraining,
+    TrialScheduler,
+)
+from ray.tune.schedulers.pbt import _PBTTrialState
+
+from study.results import is_finite, number_of
+from trainables.errors import InputError, lookup
+from trainables.metrics.names import Direction
+from trainables.takeover import EXPLOIT
+from trainables.training import TrialSpec
+
+TIME = "round"
+REDUCTION = 3
+"""One of how many trials goes on at a rung, and how much longer the next rung takes."""
+
+PERTURBATIONS = (0.8, 1.25)
+
+History = Iterable[tuple[int, Mapping[int, float]]]
+"""The number of a trial and the objective at each round that it has reported: ended trials and unfinished ones."""
+
+Ranges = Mapping[str, tuple[float, float]]
+"""Settings of the method with the lowest and the highest value that they may take."""
+
+
+@dataclass(frozen=True)
+class _Task:
+    metric: str
+    mode: Literal["min", "max"]
+    rounds: int
+    evaluate_every: int
+    mutations: Ranges
+
+    @property
+    def first_rung(self) -> int:
+        """The rounds of the first decision: about a ninth of the budget, where trials are evaluated."""
+        evaluations = math.ceil(self.rounds / REDUCTION**2 / self.evaluate_every)
+        return min(self.rounds, evaluations * self.evaluate_every)
+
+
+def check_scheduler(name: str, num_objectives: int) -> None:
+    """Raise `InputError` for an unknown name, and for several objectives with a scheduler that ranks trials."""
+    lookup("scheduler", name, SCHEDULERS)
+    if num_objectives > 1 and name != "none":
+        raise InputError(
+            f"scheduler {name!r} would need one of the {num_objectives} objectives to decide which trials "
+            "are the worse ones: choose 'none', or a single objective."
+        )
+
+
+def make_scheduler(
+    name: str,
+    objective: str | Sequence[str],
+    direction: Direction,
+    rounds: int,
+    evaluate_every: int,
+    history: History = (),
+    mutations: Ranges | None = None,
+) -> TrialScheduler:
+    """The scheduler `name` for trials of at most `rounds` rounds that report every `evaluate_every` rounds.
+
+    `history` is what trials have reported in earlier sessions of the study; "asha", "hyperband" and "median" go on
+    from it. `mutations` are the settings that "pbt" perturbs. Raises `InputError` as `check_scheduler` does, and
+    for "pbt" without `mutations`.
+    """
+    objectives = [objective] if isinstance(objective, str) else list(objective)
+    check_scheduler(name, len(objectives))
+    task = _Task(objectives[0], "min" if direction == "minimize" else "max", rounds, evaluate_every, mutations or {})
+    scheduler = SCHEDULERS[name](task)
+    if isinstance(scheduler, _ByNumber):
+        scheduler.replay(history)
+    return scheduler
+
+
+def perturbed(old: TrialSpec, new: TrialSpec) -> dict[str, float]:
+    """The settings of the method that population based training has changed, with their new values."""
+    return {name: value for name, value in new.config.items() if old.config.get(name) != value}
+
+
+@dataclass(frozen=True)
+class _Numbered:
+    """Stands in for Ray's trial: equal to every other Ray trial of the same number."""
+
+    number: int
+
+    @property
+    def trial_id(self) -> str:
+        """The key that Ray's schedulers remember a trial by."""
+        return str(self.number)
+
+
+class _ByNumber(FIFOScheduler):
+    """A mixin before one of Ray's schedulers that stop trials.
+
+    The scheduler hears of each round of a trial once, and only of finite objectives: a failed trial's last result
+    has none, one without would raise inside Ray.
+    """
+
+    _metric: str
+
+    def __init__(self, task: _Task, **settings: Any) -> None:
+        settings |= {"time_attr": TIME, "metric": task.metric, "mode": task.mode}
+        super().__init__(**settings)
+        self._rounds_heard: dict[_Numbered, int] = {}
+
+    @property
+    def metric(self) -> None:
+        """None: Ray would refuse results without it."""
+        return None
+
+    def replay(self, history: History) -> None:
+        """Hear again what trials have reported in earlier sessions."""
+        for number, values in history:
+            trial = _Numbered(number)
+            self._enter(None, trial)
+            for time, value in sorted(values.items()):
+                self._hear(None, trial, {TIME: time, self._metric: value})
+
+    def on_trial_add(self, tune_controller: Any, trial: RayTrial) -> None:
+        """A new trial, or one that is back."""
+        self._enter(tune_controller, _numbered(trial))
+
+    def on_trial_result(self, tune_controller: Any, trial: RayTrial, result: dict[str, Any]) -> str:
+        """Whether the trial goes on."""
+        return self._hear(tune_controller, _numbered(trial), result)
+
+    def on_trial_complete(self, tune_controller: Any, trial: RayTrial, result: dict[str, Any]) -> None:
+        """The last result; Ray has shown it before if the scheduler has stopped the trial, else not."""
+        self._hear(tune_controller, _numbered(trial), result)
+
+    def on_trial_remove(self, tune_controller: Any, trial: RayTrial) -> None:
+        """Nothing: what the trial has reported still counts."""
+
+    def _enter(self, tune_controller: Any, trial: Any) -> None:
+        super().on_trial_add(tune_controller, trial)
+
+    def _hear(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        if not is_finite(result.get(self._metric)) or result[TIME] <= self._rounds_heard.get(trial, -1):
+            return TrialScheduler.CONTINUE
+        self._rounds_heard[trial] = result[TIME]
+        return super().on_trial_result(tune_controller, trial, result)
+
+
+class SuccessiveHalving(_ByNumber, AsyncHyperBandScheduler):
+    """Asynchronous successive halving (Li et al. 2018, arXiv:1810.05934), and with several brackets Hyperband.
+
+    A trial ends at a rung where it is not among the best third of those that came so far. Rungs are at the first
+    rung and at 3, 9, ... times its rounds. Bracket s begins s rungs later; the last never stops a trial. The bracket
+    follows from the trial's number, in Hyperband's proportions (Li et al. 2017, arXiv:1603.06560, algorithm 1).
+    """
+
+    def __init__(self, task: _Task, brackets: int = 1) -> None:
+        super().__init__(
+            task,
+            max_t=task.rounds,
+            grace_period=task.first_rung,
+            reduction_factor=REDUCTION,
+            brackets=brackets,
+        )
+
+    def _enter(self, tune_controller: Any, trial: Any) -> None:
+        sizes = np.array([len(bracket._rungs) for bracket in self._brackets])
+        shares = REDUCTION**sizes / (sizes + 1)
+        chosen = np.random.default_rng(trial.number).choice(len(sizes), p=shares / shares.sum())
+        self._trial_info[trial.trial_id] = self._brackets[chosen]
+
+
+class MedianStopping(_ByNumber, MedianStoppingRule):
+    """Ends a trial whose best value is worse than the median of the others' running means (Golovin et al. 2017)."""
+
+    def __init__(self, task: _Task) -> None:
+        super().__init__(task, grace_period=task.first_rung, min_samples_required=3)
+
+    def _hear(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        self._stopped_trials.discard(trial)  # it is here, so it was not stopped: a replay finds other medians
+        return super()._hear(tune_controller, trial, result)
+
+    def _on_insufficient_samples(self, tune_controller: Any, trial: Any, time: float) -> str:
+        """Go on; Ray's would pause the trial in favour of those that wait."""
+        return TrialScheduler.CONTINUE
+
+
+class PopulationBased(PopulationBasedTraining):
+    """Population based training (Jaderberg et al. 2017, arXiv:1711.09846) that begins with Optuna's suggestions.
+
+    Ray refuses a searcher beside its own. A trial of the worst quarter goes on from a checkpoint of one of the
+    best, with that one's `mutations`, each times 0.8 or 1.25 and within its range; 0, a term that is off, stays.
+    It keeps its number, its folder and its other settings. No trial ends early.
+    """
+
+    def __init__(self, task: _Task) -> None:
+        if not task.mutations:
+            raise InputError("scheduler 'pbt' has nothing to perturb: the space names no continuous settings.")
+        super().__init__(
+            time_attr=TIME,
+            metric=task.metric,
+            mode=task.mode,
+            perturbation_interval=task.first_rung,
+            hyperparam_mutations={
+                "spec": {"config": {name: tune.uniform(*ends) for name, ends in task.mutations.items()}}
+            },
+            log_config=False,
+            require_attrs=False,
+        )
+        self._ranges = dict(task.mutations)
+
+    @property
+    def metric(self) -> None:
+        """None: Ray would refuse results without it."""
+        return None
+
+    def on_trial_add(self, tune_controller: Any, trial: RayTrial) -> None:
+        """A new trial, or one that is back: with the settings that it had when its process or the driver ended."""
+        if trial in self._trial_state:
+            return
+        self._trial_state[trial] = _PBTTrialState(trial)
+        settings = trial.config["spec"]["config"]
+        if unknown := sorted(self._ranges.keys() - settings.keys()):
+            raise InputError(f"scheduler 'pbt' cannot perturb {unknown[0]!r}: the method has no such setting.")
+        record = Path(trial.config["spec"]["folder"], EXPLOIT)
+        if record.exists():
+            known = json.loads(record.read_text())["config"]
+            trial.set_config(_with_settings(trial, {name: known[name] for name in self._ranges}))
+
+    def _get_new_config(self, trial: RayTrial, trial_to_clone: RayTrial) -> tuple[dict, dict]:
+        settings = trial_to_clone.config["spec"]["config"]
+        changes = {name: _perturb(settings[name], *ends) for name, ends in self._ranges.items()}
+        return _with_settings(trial, changes), {}
+
+
+def _perturb(value: float, low: float, high: float) -> float:
+    return min(max(value * random.choice(PERTURBATIONS), low), high) if value else value
+
+
+def _with_settings(trial: RayTrial, changes: dict[str, float]) -> dict[str, Any]:
+    spec = trial.config["spec"]
+    return {"spec": spec | {"config": spec["config"] | changes}}
+
+
+def _numbered(trial: RayTrial) -> _Numbered:
+    return _Numbered(number_of(trial))
+
+
+def _hyperband(task: _Task) -> TrialScheduler:
+    """Asynchronous Hyperband, whose brackets are those of successive halving.
+
+    Ray's synchronous one pauses trials until a bracket is full. Optuna's suggestions are limited to the trials that
+    run at once, of which a paused one is one: a bracket would wait for ever. Those it ends while they are paused
+    have no result, so they would count as lost; it halves at rounds at which nothing is evaluated; and a resumed
+    study would have to find its brackets as it left them.
+    """
+    halvings = 0
+    while task.first_rung * REDUCTION**halvings < task.rounds:
+        halvings += 1
+    return SuccessiveHalving(task, brackets=halvings + 1)
+
+
+SCHEDULERS: dict[str, Callable[[_Task], TrialScheduler]] = {
+    "asha": SuccessiveHalving,
+    "hyperband": _hyperband,
+    "median": MedianStopping,
+    "pbt": PopulationBased,
+    "none": lambda task: FIFOScheduler(),
+}

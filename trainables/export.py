@@ -1,0 +1,129 @@
+"""A trained method in one file: the weights that sampling needs, and what is needed to build the method again."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from trainables.checkpoints import write_atomically
+from trainables.data import prepare
+from trainables.errors import InputError, lookup
+from trainables.methods import METHODS, Method
+
+BEST_FILE = "best.safetensors"
+"""The weights of a trial's best evaluation, in the trial's folder."""
+
+HEADER_KEY = "generative_study"
+"""The entry of the file's metadata that holds the header, as JSON."""
+
+
+class ExportHeader(BaseModel):
+    """What the file says about its weights. Raise `format` when an older file could not be read any more."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+    format: Literal[1] = 1
+    method: str
+    config: dict[str, Any]
+    dataset: str
+    round: int = Field(ge=0)
+    metrics: dict[str, float]
+    weights_sha256: str
+
+
+def export(
+    method_name: str,
+    config: Mapping[str, Any],
+    dataset_name: str,
+    method: Method,
+    path: Path,
+    round_number: int,
+    metrics: Mapping[str, float],
+) -> None:
+    """Write the networks of `method` to `path`, a safetensors file, whole or not at all.
+
+    A weight is named `<network>.<parameter>`; `config` is the method's, JSON; `metrics` were measured with
+    these weights, after `round_number` rounds.
+    """
+    weights = {
+        f"{network}.{parameter}": value.detach().to("cpu", copy=True).contiguous()
+        for network, module in method.networks().items()
+        for parameter, value in module.state_dict().items()
+    }
+    header = ExportHeader(
+        method=method_name,
+        config=dict(config),
+        dataset=dataset_name,
+        round=round_number,
+        metrics=dict(metrics),
+        weights_sha256=_sha256(weights),
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, save(weights, {HEADER_KEY: header.model_dump_json()}))
+
+
+def read_header(path: Path) -> ExportHeader:
+    """The header of the exported file `path`; raises `InputError` if it is missing, damaged or something else."""
+    with _opened(path) as (header, _):
+        return header
+
+
+def load_export(path: Path, cache_dir: Path, device: torch.device) -> Method:
+    """Build the method that was exported to `path`, ready to sample and score; training starts anew.
+
+    Its data set is prepared in `cache_dir`. Raises `InputError` if the file is missing, damaged or something
+    else, if its method or data set is unknown, and if the data cannot be had.
+    """
+    with _opened(path) as (header, file):
+        names = file.keys()
+        weights = {name: file.get_tensor(name) for name in names}
+    method_type = lookup("method", header.method, METHODS)
+    if _sha256(weights) != header.weights_sha256:
+        raise InputError(f"{path} is damaged: the checksum of its weights does not match.")
+    dataset = prepare(header.dataset, cache_dir)
+    try:
+        method = method_type(method_type.Config.model_validate(header.config), dataset, device)
+        for network, module in method.networks().items():
+            prefix = f"{network}."
+            module.load_state_dict({k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)})
+    except (ValidationError, RuntimeError) as error:
+        raise InputError(f"{path} was made by another version of the method {header.method!r}.") from error
+    return method
+
+
+def first_frechet_distance(metrics: Mapping[str, float]) -> float:
+    """The first Frechet distance among `metrics`, by which weights are ranked; infinite without any."""
+    return next((value for name, value in metrics.items() if name.startswith("fid_")), math.inf)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[ExportHeader, Any]]:
+    """The header and the open safetensors file; what goes wrong while it is open is an `InputError`."""
+    if not path.is_file():
+        raise InputError(f"there is no file {path}: name an exported one, such as {BEST_FILE} in a trial's folder.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            yield ExportHeader.model_validate_json((file.metadata() or {})[HEADER_KEY]), file
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path} cannot be read: it is damaged or not a safetensors file.") from error
+    except (KeyError, ValidationError) as error:
+        raise InputError(f"{path} was not exported by this project, or by another version of it.") from error
+
+
+def _sha256(weights: Mapping[str, Tensor]) -> str:
+    """Safetensors has no checksum of its own."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        digest.update(name.encode())
+        digest.update(weights[name].reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

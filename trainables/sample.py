@@ -1,0 +1,100 @@
+"""python -m trainables.sample --from STUDY --num 64: new images from the best weights of a study or a trial."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import tyro
+
+from trainables.data import to_uint8
+from trainables.errors import InputError, lookup
+from trainables.export import BEST_FILE, first_frechet_distance, load_export, read_header
+from trainables.figures import save_sample_grid
+
+
+@dataclass(frozen=True)
+class SampleConfig:
+    """Sample from exported weights; the same seed gives the same file."""
+
+    from_: Annotated[Path, tyro.conf.arg(name="from")]
+    """An exported file, the folder of a trial or a study, or the name of a study."""
+    num: int = 64
+    """How many images."""
+    seed: int = 0
+    out: Path = Path("samples.png")
+    """A grid as .png, or a uint8 array (num, channels, height, width) as .npy."""
+    storage_dir: Path = Path("outputs")
+    """Where `study.launch` keeps studies and data sets."""
+
+    def check(self) -> None:
+        """Raise `InputError` for what would fail only after the images are made."""
+        if self.num < 1 or self.seed < 0:
+            raise InputError("--num must be at least 1 and --seed at least 0.")
+        if self.out.suffix not in (".png", ".npy"):
+            raise InputError(f"--out must end in .png or .npy, not {self.out.name!r}.")
+        if not self.out.parent.is_dir():
+            raise InputError(f"the folder of --out does not exist: {self.out.parent}.")
+
+
+def sample(config: SampleConfig) -> Path:
+    """Write the images; return the exported file that they come from. Raises `InputError`."""
+    config.check()
+    exported = find_export(config.from_, config.storage_dir)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    method = load_export(exported, config.storage_dir / "cache", device)
+    images = method.sample(config.num, torch.Generator().manual_seed(config.seed))
+    try:
+        if config.out.suffix == ".npy":
+            np.save(config.out, to_uint8(images))
+        else:
+            save_sample_grid(images, config.out)
+    except OSError as error:
+        raise InputError(f"cannot write {config.out}: {error.strerror}.") from error
+    return exported
+
+
+def find_export(source: Path, storage_dir: Path) -> Path:
+    """The exported file that `source` means: itself, that of a trial, or the best of a study's trials.
+
+    The best has the lowest Frechet distance in its header. A `source` that is not a path is the name of a study in
+    `storage_dir`. Raises `InputError` if there is none.
+    """
+    if source.is_file():
+        return source
+    folder = source if source.is_dir() else _study_folder(source, storage_dir)
+    if (folder / BEST_FILE).is_file():
+        return folder / BEST_FILE
+    exported = sorted(folder.glob(f"trials/*/{BEST_FILE}"))
+    if not exported:
+        raise InputError(f"nothing has been exported in {folder}: no trial has been evaluated there yet.")
+    return min(exported, key=lambda path: first_frechet_distance(read_header(path).metrics))
+
+
+def _study_folder(name: Path, storage_dir: Path) -> Path:
+    studies = {folder.name: folder for folder in (storage_dir / "studies").glob("*/")}
+    if not studies:
+        raise InputError(f"there is no file or folder {name}, and no study in {storage_dir}: check --storage-dir.")
+    return lookup("file, folder or study", str(name), studies)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status: 0, or 2 for bad input."""
+    config = tyro.cli(
+        SampleConfig, prog="python -m trainables.sample", args=arguments, config=(tyro.conf.FlagCreatePairsOff,)
+    )
+    try:
+        exported = sample(config)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"wrote {config.out}: {config.num} images from {exported}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
