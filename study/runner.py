@@ -141,7 +141,7 @@ def _scheduler(plan: StudyPlan, study: optuna.Study) -> TrialScheduler:
         scale.rounds,
         scale.evaluate_every,
         history,
-        plan.mutations(),
+        plan.mutations() if plan.scheduler == "pbt" else {},
     )
 
 
