@@ -115,6 +115,11 @@ class StudyPlan:
         return self.config.seed or 0
 
     @property
+    def seeds(self) -> int:
+        """How many times a trial trains its configuration."""
+        return self.config.seeds or 1
+
+    @property
     def sampler(self) -> str:
         """The name of the sampler."""
         return self.config.sampler or "tpe"
@@ -199,7 +204,7 @@ class StudyPlan:
             config=self.method_config(trial),
             rounds=self.space.scale.rounds,
             evaluate_every=self.space.scale.evaluate_every,
-            seeds=self.config.seeds or 1,
+            seeds=self.seeds,
             protocol=protocol,
             cache_dir=str(self.cache_dir),
             folder=str(self.folder / "trials" / f"{trial.number:04d}"),
@@ -219,7 +224,7 @@ class StudyPlan:
             "sampler": self.sampler,
             "scheduler": self.scheduler,
             "seed": self.seed,
-            "seeds": self.config.seeds or 1,
+            "seeds": self.seeds,
             "cpus_per_trial": self.cpus_per_trial,
             "gpus_per_trial": self.gpus_per_trial,
             "folder": str(self.folder),

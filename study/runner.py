@@ -23,9 +23,9 @@ from study.console import Console, Progress
 from study.interruption import Interruption, clean_stop
 from study.local_cluster import cluster
 from study.plan import StudyPlan
-from study.results import FAILURE
+from study.results import FAILURE, number_of
 from study.schedulers import make_scheduler
-from study.searcher import OptunaSearcher, create_study, num_started, reopen
+from study.searcher import OptunaSearcher, create_study, num_started
 from study.spool import Spool
 from study.storage import open_storage
 from study.tracking import PARENT, Runs, Tracker, first_line, now_ms, trial_key, without_credentials
@@ -125,7 +125,7 @@ def _tune(
     with clean_stop(searcher.close) as interruption:
         tuner.fit()
     if interruption.received:
-        for trial in reopen(study, plan.sampler, plan.seed):
+        for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             spool.put({"trial": trial_key(trial.number), "time_ms": now_ms(), "status": "KILLED"})
     return interruption
 
@@ -146,7 +146,7 @@ def _scheduler(plan: StudyPlan, study: optuna.Study) -> TrialScheduler:
 
 
 def _trial_name(trial: RayTrial) -> str:
-    return f"trial-{trial_key(trial.config['spec']['number'])}"
+    return f"trial-{trial_key(number_of(trial))}"
 
 
 def _check_storage(plan: StudyPlan) -> None:
