@@ -7,15 +7,17 @@ from pathlib import Path
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from PIL import Image
 from torch import Tensor
-from torchvision.utils import make_grid, save_image
 
-from trainables.data import Dataset, to_tensor
+from trainables.data import Dataset, to_tensor, to_uint8
 from trainables.evaluation import Evaluation
 from trainables.metrics import nearest_neighbours
 
 ENLARGED_TO = 32
 """Images with fewer pixels a side are enlarged, pixel by pixel, to about this many."""
+GAP = 2
+"""Pixels between the images of a grid, and around it."""
 
 
 def draw(evaluation: Evaluation, dataset: Dataset, folder: Path) -> None:
@@ -28,10 +30,17 @@ def draw(evaluation: Evaluation, dataset: Dataset, folder: Path) -> None:
 
 
 def save_sample_grid(images: Tensor, path: Path, columns: int = 8) -> None:
-    """A grid of images `(n, C, H, W)` in [-1, 1]."""
-    repeat = max(1, ENLARGED_TO // images.shape[-1])
-    enlarged = images.repeat_interleave(repeat, dim=-1).repeat_interleave(repeat, dim=-2)
-    save_image(make_grid(enlarged.cpu(), nrow=columns, value_range=(-1, 1), normalize=True, pad_value=1.0), path)
+    """A grid of images `(n, C, H, W)` in [-1, 1], C = 1 or 3, row by row, on white with `GAP` pixels between them."""
+    scale = max(1, ENLARGED_TO // images.shape[-1])
+    pixels = to_uint8(images).repeat(scale, axis=2).repeat(scale, axis=3)
+    n, channels, height, width = pixels.shape
+    columns = min(columns, n)
+    rows, step_y, step_x = -(-n // columns), height + GAP, width + GAP
+    grid = np.full((rows * step_y + GAP, columns * step_x + GAP, channels), 255, dtype=np.uint8)
+    for i, image in enumerate(pixels):
+        top, left = i // columns * step_y + GAP, i % columns * step_x + GAP
+        grid[top : top + height, left : left + width] = image.transpose(1, 2, 0)
+    Image.fromarray(grid.squeeze(2) if channels == 1 else grid).save(path)
 
 
 def save_nearest(samples: Tensor, dataset: Dataset, path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from trainables.metrics import auroc
 
@@ -17,6 +18,13 @@ def test_is_the_share_of_pairs_in_the_right_order_with_ties_counted_half(levels:
     known = rng.integers(0, levels, 60).astype(np.float32)
     other = rng.integers(-1, levels - 1, 40).astype(np.float32)
     assert auroc(known, other) == pytest.approx(share_of_ordered_pairs(known, other), rel=1e-12)
+
+
+def test_agrees_with_scikit_learn() -> None:
+    rng = np.random.default_rng(1)
+    known, other = rng.normal(0.5, 1, 1000).round(1), rng.normal(0, 1, 700).round(1)
+    expected = roc_auc_score(np.arange(1700) < 1000, np.concatenate([known, other]))
+    assert auroc(known, other) == pytest.approx(expected, rel=1e-12)
 
 
 def test_is_one_if_known_images_score_higher_and_zero_if_lower() -> None:
