@@ -58,11 +58,12 @@ class StudyPlan:
         objectives = config.objectives or space.objectives
         for objective in objectives:
             _check_objective(objective, space)
-        check_sampler(config.sampler or "tpe", len(objectives))
-        check_scheduler(config.scheduler or "none", len(objectives))
         kind = "confirm" if config.confirm else space.name
         name = config.name or f"{kind}-{space.scale_name}-{datetime.now():%Y%m%d-%H%M%S}"
-        return cls(config, space, name, objectives)
+        plan = cls(config, space, name, objectives)
+        check_sampler(plan.sampler, len(objectives))
+        check_scheduler(plan.scheduler, len(objectives))
+        return plan
 
     @classmethod
     def _confirming(cls, config: StudyConfig) -> StudyPlan:
@@ -126,8 +127,9 @@ class StudyPlan:
 
     @property
     def scheduler(self) -> str:
-        """The name of the scheduler."""
-        return self.config.scheduler or "none"
+        """The name of the scheduler: unless one is chosen, successive halving where a single objective is searched."""
+        compares = self.space.exhaustive or len(self.objectives) > 1
+        return self.config.scheduler or ("none" if compares else "asha")
 
     def mutations(self) -> dict[str, tuple[float, float]]:
         """The continuous settings that population based training may perturb, with their ranges."""
@@ -233,7 +235,8 @@ class StudyPlan:
 
     def study_json(self) -> dict[str, Any]:
         """What the study's folder says of it: enough to resume it."""
-        return {"config": to_json(self.config, self.name), "study": self.describe()}
+        chosen = replace(self.config, sampler=self.sampler, scheduler=self.scheduler, objectives=self.objectives)
+        return {"config": to_json(chosen, self.name), "study": self.describe()}
 
 
 def studies_folder(config: StudyConfig) -> Path:
