@@ -6,7 +6,9 @@ import json
 
 import pytest
 
+from study.config import FORMAT, StudyConfig
 from study.launch import main
+from study.plan import StudyPlan
 
 
 def refused(capsys, *arguments):
@@ -41,6 +43,10 @@ def refused(capsys, *arguments):
             ["--space", "gradnorm", "--objectives", "fid_lenet", "auroc", "--sampler", "cmaes"],
             "--sampler cmaes takes one objective only",
         ),
+        (
+            ["--space", "gradnorm", "--objectives", "fid_lenet", "auroc", "--scheduler", "asha"],
+            "scheduler 'asha' would need one of the 2 objectives to decide",
+        ),
         (["--resume", "nothing"], "there is no study 'nothing' to resume in"),
         (["--confirm", "nothing"], "there is no study 'nothing'"),
         (["--name", "../x"], "--name '../x': use up to 100 letters"),
@@ -60,6 +66,37 @@ def test_a_name_that_is_taken(capsys, tmp_path):
     assert "'mine' exists already" in sentence
     assert "--name" in sentence
     assert list(folder.iterdir()) == []
+
+
+def test_a_study_of_another_version(capsys, tmp_path):
+    folder = tmp_path / "studies" / "old"
+    folder.mkdir(parents=True)
+    (folder / "study.json").write_text(json.dumps({"config": {"format": FORMAT - 1, "space": "gradnorm"}}))
+    sentence = refused(capsys, "--resume", "old", "--storage-dir", str(tmp_path))
+    assert "'old' was made by another version of this program" in sentence
+    assert [path.name for path in folder.iterdir()] == ["study.json"]
+
+
+@pytest.mark.parametrize("url", ["sqlite:////no/such/folder/optuna.db", "postgresql://someone:secret@127.0.0.1:1/x"])
+def test_a_storage_url_that_does_not_answer(capsys, tmp_path, url):
+    sentence = refused(
+        capsys, "--space", "gradnorm", "--scale", "smoke", "--optuna-storage", url, "--storage-dir", str(tmp_path)
+    )
+    assert "does not answer" in sentence
+    assert "--optuna-storage" in sentence
+    assert "secret" not in sentence
+    assert not (tmp_path / "studies").exists()
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_early_stopping_is_the_default_where_trials_are_ranked_by_one_objective(tmp_path):
+    def scheduler(**settings):
+        return StudyPlan.of(StudyConfig(storage_dir=tmp_path, **settings)).scheduler
+
+    assert scheduler(space="gradnorm") == "asha"
+    assert scheduler(space="gradnorm", scheduler="median") == "median"
+    assert scheduler(space="gradnorm", objectives=("fid_lenet_best", "auroc_best")) == "none"
+    assert scheduler(space="ablation") == "none"
 
 
 def test_a_storage_folder_that_cannot_be_written(capsys, tmp_path):
