@@ -7,6 +7,7 @@ import json
 import pytest
 
 from study.launch import main
+from trainables.data.download import DownloadError
 
 
 def refused(capsys, *arguments):
@@ -82,7 +83,7 @@ def test_a_tracking_server_that_does_not_answer(capsys, tmp_path):
 
 
 def test_a_data_set_that_is_absent_offline(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr("trainables.data.idx._download", offline)
+    monkeypatch.setattr("trainables.data.idx.download", offline)
     sentence = refused(
         capsys, "--space", "gradnorm", "--scale", "smoke", "--dataset", "kmnist", "--storage-dir", str(tmp_path)
     )
@@ -92,9 +93,7 @@ def test_a_data_set_that_is_absent_offline(capsys, tmp_path, monkeypatch):
 
 
 def offline(*arguments):
-    from trainables.data.idx import _DownloadError
-
-    raise _DownloadError("no route to host")
+    raise DownloadError("no route to host")
 
 
 def test_list_shows_spaces_scales_and_data_sets(capsys):
