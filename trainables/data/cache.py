@@ -100,6 +100,8 @@ def _build(name: str, source: Source, folder: Path, downloads: Path) -> None:
     elif folder.exists():
         warnings.warn(f"{folder} is damaged or of another format: preparing {name!r} again.", stacklevel=3)
     train, test = source.load(downloads)
+    if not len(train) or not len(test):
+        raise InputError(f"data set {name!r} has {len(train)} images to train and {len(test)} to test on: add some.")
     num_classes = _num_classes(name, source, train, test)
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)  # left by a process that was killed
@@ -114,8 +116,6 @@ def _build(name: str, source: Source, folder: Path, downloads: Path) -> None:
 
 def _num_classes(name: str, source: Source, train: Split, test: Split) -> int | None:
     """As the source declares, or as the labels have it where it does not; raises `InputError` if they disagree."""
-    if not len(train) or not len(test):
-        raise InputError(f"data set {name!r} has {len(train)} images to train and {len(test)} to test on: add some.")
     found = max((int(split.labels.max()) + 1 for split in (train, test) if split.labels is not None), default=None)
     if found is not None and source.num_classes is not None and found > source.num_classes:
         raise InputError(

@@ -56,9 +56,9 @@ def read_images(parts: Sequence[Sequence[Path]], scratch: Path, adapt: Adapt = l
     unnamed files in the folder `scratch`, which go when the arrays go.
 
     Raises `InputError` for a file that cannot be read, has more than 8 bits a channel, or another size than
-    the first.
+    the first by name.
     """
-    mode = _common_mode([path for part in parts for path in part])
+    mode = _common_mode(sorted(path for part in parts for path in part))
     scratch.mkdir(parents=True, exist_ok=True)
     return [_read(part, mode, scratch, adapt) for part in parts]
 

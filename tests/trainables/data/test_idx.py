@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import http.server
 import socket
 import struct
-import threading
 import zipfile
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -140,23 +137,6 @@ def test_images_without_labels_are_refused(tmp_path):
 
 
 # ---- downloads
-
-
-@pytest.fixture
-def server(tmp_path):
-    """A folder and the address under which its files are served."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    folder = tmp_path / "served"
-    folder.mkdir()
-    handler = partial(Quiet, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
-        threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True).start()
-        yield folder, f"http://127.0.0.1:{running.server_port}/"
-        running.shutdown()
 
 
 def md5(path):
