@@ -29,10 +29,7 @@ def load_folder(folder: Path, downloads: Path) -> tuple[Split, Split]:
             "put each image into the sub-folder of its class, or all directly into the folder."
         )
     classes = None if unlabelled else [path.parent.name for path in paths]
-    try:
-        return load_files(paths, classes, scratch=downloads)
-    except InputError as error:
-        raise InputError(f"folder {folder}: {error}") from error
+    return load_files(paths, classes, scratch=downloads)
 
 
 def folder_fingerprint(folder: Path) -> str | None:

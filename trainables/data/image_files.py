@@ -35,11 +35,11 @@ def load_files(
     """
     labels = None
     if classes is None:
-        _check_enough("there are", len(paths))
+        _check_enough(str(paths[0].parent), len(paths))
     else:
-        names, labels, counts = np.unique(np.array(classes), return_inverse=True, return_counts=True)
-        for name, count in zip(names, counts, strict=True):
-            _check_enough(f"class {str(name)!r} has", count)
+        names, first, labels, counts = np.unique(classes, return_index=True, return_inverse=True, return_counts=True)
+        for name, index, count in zip(names, first, counts, strict=True):
+            _check_enough(f"class {str(name)!r} in {paths[index].parent}", count)
     parts = split_indices(len(paths), labels)
     images = read_images([[paths[index] for index in part] for part in parts], scratch, adapt)
     train, test = (
@@ -75,7 +75,7 @@ def fingerprint(paths: Iterable[Path]) -> str:
 def _check_enough(what: str, count: int) -> None:
     if count < LEAST_OF_A_CLASS:
         raise InputError(
-            f"{what} {count} images: at least {LEAST_OF_A_CLASS} are needed, since one in five is for testing."
+            f"{what} has {count} images: at least {LEAST_OF_A_CLASS} are needed, since one in five is for testing."
         )
 
 

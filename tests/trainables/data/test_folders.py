@@ -143,12 +143,12 @@ def test_sixteen_bits_are_refused_rather_than_cut(tmp_path, scratch):
 def test_a_class_too_small_to_be_split_is_named(tmp_path, scratch):
     write_images(tmp_path / "zoo/ape", 5)
     write_images(tmp_path / "zoo/bee", 4)
-    assert "class 'bee' has 4 images: at least 5" in refusal(tmp_path / "zoo", scratch)
+    assert f"class 'bee' in {tmp_path / 'zoo/bee'} has 4 images: at least 5" in refusal(tmp_path / "zoo", scratch)
 
 
 def test_too_few_images_without_classes_are_refused(tmp_path, scratch):
     write_images(tmp_path / "all", 4)
-    assert "there are 4 images: at least 5" in refusal(tmp_path / "all", scratch)
+    assert f"{tmp_path / 'all'} has 4 images: at least 5" in refusal(tmp_path / "all", scratch)
 
 
 # ---- in the cache
