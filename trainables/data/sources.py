@@ -143,7 +143,8 @@ def _one_class(name: str, source: Source, parameter: str) -> Source:
 
     def load(downloads: Path) -> tuple[Split, Split]:
         train, test = source.load(downloads)
-        assert train.labels is not None
+        if train.labels is None:
+            raise InputError(f"data set {name!r} has no classes: use all of it.")
         _check_class(name, parameter, int(train.labels.max()) + 1)
         return _only(train, int(parameter)), _only(test, int(parameter))
 

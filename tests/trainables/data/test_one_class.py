@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainables.data import SOURCES, open_dataset, parent_of, prepare, source_of
+from trainables.data import SOURCES, Split, open_dataset, parent_of, prepare, source_of
+from trainables.data.sources import Source
 from trainables.errors import InputError
 
 
@@ -33,6 +34,13 @@ def test_the_parents_cache_is_another(tmp_path):
 def test_an_unknown_class_gets_those_there_are(chosen):
     with pytest.raises(InputError, match=f"'mnist' has no class '{chosen}': its classes are 0 to 9"):
         source_of(f"mnist:{chosen}")
+
+
+def test_a_set_without_classes_says_so(tmp_path, monkeypatch):
+    split = Split(np.zeros((5, 1, 4, 4), np.uint8))
+    monkeypatch.setitem(SOURCES, "plain", Source(lambda downloads: (split, split), "made up", (1, 4, 4), None))
+    with pytest.raises(InputError, match="'plain' has no classes"):
+        prepare("plain:0", tmp_path)
 
 
 @pytest.mark.parametrize(
