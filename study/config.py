@@ -24,7 +24,7 @@ class StudyConfig:
     scale: str | None = None
     """smoke (seconds), laptop (minutes on two cores; the default) or paper (the document's settings, GPUs)."""
     dataset: str | None = None
-    """Train on this data set instead of the scale's own."""
+    """Train on this data set instead of the scale's own: a name that `--list` shows, NAME:CLASS or folder:PATH."""
     name: str | None = None
     """The study's name; by default the space, the scale and the time."""
     trials: int | None = None

@@ -19,7 +19,7 @@ from study.confirmation import Confirmation
 from study.samplers import check_sampler
 from study.schedulers import check_scheduler
 from study.storage import open_storage, ranked
-from trainables.data import SOURCES
+from trainables.data import full_name, source_of
 from trainables.errors import InputError, lookup
 from trainables.evaluation import SCRAMBLED, Protocol
 from trainables.methods import METHODS
@@ -39,6 +39,8 @@ class StudyPlan:
     @classmethod
     def of(cls, config: StudyConfig) -> StudyPlan:
         """Check `config`; raises `InputError` for the first setting that makes no sense."""
+        if config.dataset is not None:
+            config = replace(config, dataset=full_name(config.dataset))
         if config.resume is not None:
             folder = studies_folder(config) / config.resume
             if not (folder / "study.json").exists():
@@ -54,7 +56,7 @@ class StudyPlan:
 
     @classmethod
     def _with_space(cls, config: StudyConfig, space: SearchSpace) -> StudyPlan:
-        lookup("data set", config.dataset or space.scale.dataset, SOURCES)
+        source_of(config.dataset or space.scale.dataset)
         objectives = config.objectives or space.objectives
         for objective in objectives:
             _check_objective(objective, space)

@@ -9,6 +9,7 @@ import pytest
 from study.config import FORMAT, StudyConfig
 from study.launch import main
 from study.plan import StudyPlan
+from trainables.data.download import DownloadError
 
 
 def refused(capsys, *arguments):
@@ -28,6 +29,8 @@ def refused(capsys, *arguments):
         ([], "name a search space with --space"),
         (["--space", "gradnorm", "--scale", "laptp"], "unknown scale 'laptp': did you mean 'laptop'?"),
         (["--space", "gradnorm", "--dataset", "digit"], "unknown data set 'digit': did you mean 'digits'?"),
+        (["--space", "gradnorm", "--dataset", "mnist:10"], "data set 'mnist' has no class '10'"),
+        (["--space", "gradnorm", "--dataset", "folder:"], "name the folder of images, as in folder:PATH"),
         (["--trials", "0"], "--trials is 0: it must be at least 1."),
         (["--max-concurrent", "0"], "--max-concurrent is 0: it must be at least 1."),
         (["--seed", "-1"], "--seed is -1: it must be at least 0."),
@@ -119,7 +122,7 @@ def test_a_tracking_server_that_does_not_answer(capsys, tmp_path):
 
 
 def test_a_data_set_that_is_absent_offline(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr("trainables.data.idx._download", offline)
+    monkeypatch.setattr("trainables.data.idx.download", offline)
     sentence = refused(
         capsys, "--space", "gradnorm", "--scale", "smoke", "--dataset", "kmnist", "--storage-dir", str(tmp_path)
     )
@@ -129,15 +132,25 @@ def test_a_data_set_that_is_absent_offline(capsys, tmp_path, monkeypatch):
 
 
 def offline(*arguments):
-    from trainables.data.idx import _DownloadError
-
-    raise _DownloadError("no route to host")
+    raise DownloadError("no route to host")
 
 
 def test_list_shows_spaces_scales_and_data_sets(capsys):
     assert main(["--list"]) == 0
     shown = capsys.readouterr().out
-    for name in ("gradnorm", "ablation", "smoke", "laptop", "paper", "digits", "mnist5k", "fashion_mnist"):
+    for name in (
+        "gradnorm",
+        "ablation",
+        "smoke",
+        "laptop",
+        "paper",
+        "digits",
+        "mnist5k",
+        "fashion_mnist",
+        "yale_faces",
+        "folder:PATH",
+        "NAME:CLASS",
+    ):
         assert name in shown
 
 
@@ -152,6 +165,13 @@ def test_dry_run_shows_five_configurations_and_starts_nothing(capsys, tmp_path):
     assert configs[0]["lambda_gnorm"] == 50
     assert len({json.dumps(config) for config in configs}) == 5
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_is_shown_with_its_whole_path(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["--space", "gradnorm", "--dry-run", "--dataset", "folder:faces"]) == 0
+    plan, _ = json.JSONDecoder().raw_decode(capsys.readouterr().out)
+    assert plan["dataset"] == f"folder:{tmp_path / 'faces'}"
 
 
 def test_help_and_unknown_flags_leave_with_the_usual_status(capsys):
