@@ -185,7 +185,7 @@ def check_equal(outcome: Outcome, expected: Outcome) -> None:
     assert outcome.histories == expected.histories
 
 
-def main(kills: int = 20, num_trials: int = 12) -> None:
+def main(kills: int = 20, num_trials: int = 24) -> None:
     """`make soak`: the whole of it, with its figures."""
     import tempfile
 
@@ -200,6 +200,7 @@ def main(kills: int = 20, num_trials: int = 12) -> None:
         check_complete(outcome, num_trials, [2, 4])
         check_equal(outcome, expected)
         drivers = len(list(storage.glob("driver-*.log"))) - 1
+        assert drivers > kills, f"the study was done after {drivers - 1} kills: give it more trials"
         states = Counter(trial.state.name for trial in outcome.trials)
         print(
             f"{num_trials} trials ({dict(states)}), {drivers} drivers, {drivers - 1} of them killed: "
