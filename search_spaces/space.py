@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -37,6 +37,22 @@ class FirstTrial:
     published: Mapping[str, float] = field(default_factory=dict)
 
 
+Group = Callable[[Mapping[str, Any]], bool]
+"""Which trials are meant, by their Optuna parameters."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a document says of its settings: `metric` is lower in one group of trials than in another."""
+
+    text: str
+    source: str
+    """The document and its section."""
+    metric: str
+    lower: Group
+    higher: Group
+
+
 class SearchSpace(ABC):
     """A search space at one of its scales.
 
@@ -64,6 +80,10 @@ class SearchSpace(ABC):
     @abstractmethod
     def first_trials(self) -> list[FirstTrial]:
         """What is enqueued before the sampler is asked, at this scale."""
+
+    def claims(self) -> list[Claim]:
+        """What the document says about the parameters of this space, for a report to check."""
+        return []
 
 
 def weight_or_off(trial: BaseTrial, name: str, low: float, high: float) -> float:

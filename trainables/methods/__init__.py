@@ -2,9 +2,11 @@
 
 from trainables.methods.base import Method, MethodConfig, NonFiniteLossError
 from trainables.methods.discriminator_only import DiscriminatorOnly
+from trainables.methods.gan import Gan
 
 METHODS: dict[str, type[Method]] = {
     "discriminator_only": DiscriminatorOnly,
+    "gan": Gan,
 }
 
 __all__ = ["METHODS", "Method", "MethodConfig", "NonFiniteLossError"]
