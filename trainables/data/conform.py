@@ -16,7 +16,7 @@ LUMA = (0.299, 0.587, 0.114)
 CHUNK = 1024
 
 
-def conform(images: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+def conform(images: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Turn `images` `(N, C, H, W)`, uint8, into `(N, *shape)`, uint8; `shape` is `(channels, height, width)`.
 
     RGB becomes gray as BT.601 luma, gray becomes RGB by repetition. Other sizes are reached by bilinear
@@ -36,7 +36,7 @@ def conform(images: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
         if to_gray:
             chunk = _luma(chunk)
         # Where gray becomes RGB, the assignment repeats the channel by broadcasting.
-        conformed[start : start + CHUNK] = _resize(chunk, shape[1:]).round().byte().numpy()
+        conformed[start : start + CHUNK] = _resize(chunk, (shape[1], shape[2])).round().byte().numpy()
     return conformed
 
 

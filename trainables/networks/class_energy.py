@@ -18,7 +18,7 @@ class ClassEnergyDiscriminator(nn.Module):
     Images are `(B, C, H, W)`, of any height and width from 4 pixels on.
     """
 
-    def __init__(self, shape: tuple[int, int, int], num_classes: int, width: float = 1.0) -> None:
+    def __init__(self, shape: tuple[int, ...], num_classes: int, width: float = 1.0) -> None:
         super().__init__()
         channels, height, width_px = shape
         wide, narrow = max(1, round(256 * width)), max(1, round(64 * width))

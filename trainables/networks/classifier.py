@@ -15,7 +15,7 @@ class LeNet(nn.Module):
     Images are `(n, C, H, W)` in [-1, 1]. Raises `ValueError` if `shape` is smaller than 4x4.
     """
 
-    def __init__(self, shape: tuple[int, int, int], num_classes: int) -> None:
+    def __init__(self, shape: tuple[int, ...], num_classes: int) -> None:
         super().__init__()
         channels, height, width = shape
         if min(height, width) < 4:
