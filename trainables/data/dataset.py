@@ -1,4 +1,4 @@
-"""What a data set is to the rest of the project: two splits of memory-mapped arrays, uint8 images or float32 points."""
+"""What a data set is to the rest of the project: two splits, memory-mapped, of uint8 images or float32 points."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Split:
-    """Images `(N, C, H, W)`, uint8, or points `(N, d)`, float32; labels `(N,)`, int64, in `[0, num_classes)`, if any."""
+    """Images `(N, C, H, W)`, uint8, or points `(N, d)`, float32.
+
+    Where there are labels, they are `(N,)`, int64, in `[0, num_classes)`.
+    """
 
     images: np.ndarray
     labels: np.ndarray | None = None

@@ -40,9 +40,9 @@ class Source:
     """How to get a data set, and what it will look like.
 
     `load(downloads)` returns the training and the test split: images `(N, *shape)`, uint8, labels `(N,)`,
-    int64, in `[0, num_classes)`; or points, `(N, *shape)` with a `shape` of one number, float32. What has to be downloaded is kept in the folder `downloads`. Raises
-    `InputError` where the data is neither there nor to be had. `at_hand(downloads)` tells whether `load` would
-    do without a download.
+    int64, in `[0, num_classes)`; or points `(N, *shape)`, float32, with a `shape` of one number. What has to be
+    downloaded is kept in the folder `downloads`. Raises `InputError` where the data is neither there nor to be
+    had. `at_hand(downloads)` tells whether `load` would do without a download.
     """
 
     load: Callable[[Path], tuple[Split, Split]]
