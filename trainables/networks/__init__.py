@@ -1,0 +1,31 @@
+"""The networks of GANs by name: any generator may be trained with any discriminator that takes the same data."""
+
+from collections.abc import Callable
+from functools import partial
+
+from torch import nn
+
+from trainables.networks.dcgan import dcgan_discriminator, dcgan_generator
+from trainables.networks.mlp import MlpDiscriminator, MlpGenerator
+from trainables.networks.residual import ImageDiscriminator, ImageGenerator, PointDiscriminator, PointGenerator
+
+GENERATORS: dict[str, Callable[..., nn.Module]] = {
+    "residual_a": PointGenerator,
+    "residual_b": partial(ImageGenerator, channels=(128, 64)),
+    "residual_c": partial(ImageGenerator, channels=(256, 128, 64)),
+    "dcgan": dcgan_generator,
+    "mlp": MlpGenerator,
+    "mlp_tanh": partial(MlpGenerator, tanh=True),
+}
+"""Each is called with `shape`, `latent_dim`, `depth`, `width` and `batch_norm`, and may raise `InputError`."""
+
+DISCRIMINATORS: dict[str, Callable[..., nn.Module]] = {
+    "residual_a": PointDiscriminator,
+    "residual_b": partial(ImageDiscriminator, channels=(64, 128)),
+    "residual_c": partial(ImageDiscriminator, channels=(64, 128, 256)),
+    "dcgan": dcgan_discriminator,
+    "mlp": MlpDiscriminator,
+}
+"""Each is called with `shape`, `depth`, `width` and `batch_norm`, and may raise `InputError`."""
+
+__all__ = ["DISCRIMINATORS", "GENERATORS"]

@@ -1,0 +1,92 @@
+"""The losses of GANs, by name, as pure functions of a discriminator's outputs.
+
+`real` and `fake` are the outputs `s` `(B,)` on real and on generated data: logits where a loss speaks of
+probabilities `D = sigmoid(s)`. Losses are scalars to be minimised. "Project" is the one of 2016 on the first GANs,
+"exercise" the one of 2023 on GANs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from trainables.losses import hinge_fake, hinge_real
+
+
+@dataclass(frozen=True)
+class AdversarialLoss:
+    """What each network minimises: `discriminator(real, fake)` and `generator(fake)`."""
+
+    discriminator: Callable[[Tensor, Tensor], Tensor]
+    generator: Callable[[Tensor], Tensor]
+    on_logits: bool
+    """Whether `sigmoid(s)` is a probability; else the outputs speak for themselves."""
+
+
+def cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
+    """`-mean(log D(x)) - mean(log(1 - D(G(z))))`: eq. 1 of the project, with its sign turned."""
+    return F.softplus(-real).mean() + F.softplus(fake).mean()
+
+
+def saturating(fake: Tensor) -> Tensor:
+    """`mean(log(1 - D(G(z))))` (project, eq. 3): negative, with a gradient that vanishes where D is sure."""
+    return F.logsigmoid(-fake).mean()
+
+
+def non_saturating(fake: Tensor) -> Tensor:
+    """`-mean(log D(G(z)))`: eq. 2 of the project, with its sign turned."""
+    return F.softplus(-fake).mean()
+
+
+def least_squares_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """`mean((s - 1)^2)` on real and `mean(s^2)` on generated data.
+
+    The exercise calls it "MSE loss" and gives no formula. Reading: the mean squared error to the labels 1 and 0 takes
+    the place of the cross-entropy, on the output itself, not on its sigmoid.
+    """
+    return (real - 1.0).square().mean() + fake.square().mean()
+
+
+def least_squares_generator(fake: Tensor) -> Tensor:
+    """`mean((s - 1)^2)`, the label of real data."""
+    return (fake - 1.0).square().mean()
+
+
+def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """`mean(max(0, 1 - s))` on real and `mean(max(0, 1 + s))` on generated data."""
+    return hinge_real(real) + hinge_fake(fake)
+
+
+def wasserstein_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """`mean(s)` on generated minus `mean(s)` on real data: minus the estimate of the distance."""
+    return fake.mean() - real.mean()
+
+
+def minus_mean(fake: Tensor) -> Tensor:
+    """`-mean(s)`: the generator's part of the hinge and the Wasserstein loss."""
+    return -fake.mean()
+
+
+def gradient_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, shares: Tensor) -> Tensor:
+    """`mean((||ds/dx|| - 1)^2)` at `x = share * real + (1 - share) * fake` (Gulrajani et al., 2017, eq. 3).
+
+    `shares` `(B,)`, one for each pair, are uniform in [0, 1). It is differentiable, and takes `real` and `fake`
+    as constants.
+    """
+    shares = shares.view(-1, *[1] * (real.dim() - 1))
+    between = (fake + shares * (real - fake)).detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(discriminator(between).sum(), between, create_graph=True)
+    return (torch.linalg.vector_norm(gradient.flatten(1), dim=1) - 1.0).square().mean()
+
+
+ADVERSARIAL_LOSSES: dict[str, AdversarialLoss] = {
+    "saturating": AdversarialLoss(cross_entropy, saturating, on_logits=True),
+    "non_saturating": AdversarialLoss(cross_entropy, non_saturating, on_logits=True),
+    "l2": AdversarialLoss(least_squares_discriminator, least_squares_generator, on_logits=False),
+    "hinge": AdversarialLoss(hinge_discriminator, minus_mean, on_logits=False),
+    "wasserstein": AdversarialLoss(wasserstein_discriminator, minus_mean, on_logits=False),
+}

@@ -1,0 +1,46 @@
+"""DCGAN for images of any size (exercise of 2023 on GANs, question 1: 64 maps and 100 latent numbers).
+
+The document gives no table. Reading: the plain networks of Radford et al., of which `M0_B` and `M0_C` are cases. The
+sides are halved as long as at least 4 pixels are left, 64 maps after the first halving and twice as many after each
+further one: 64 -> 32 -> 16 -> 8 -> 4 with 512 maps at last, 28 -> 14 -> 7 with 128.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from trainables.errors import InputError
+from trainables.networks.residual import ImageDiscriminator, ImageGenerator
+
+MAPS = 64
+"""Feature maps next to the image, at width 1."""
+SMALLEST_SIDE = 4
+
+
+def dcgan_generator(
+    shape: Sequence[int], latent_dim: int, depth: int, width: float, batch_norm: bool
+) -> ImageGenerator:
+    """Latents `(B, latent_dim)` to images `(B, *shape)` in [-1, 1]; raises `InputError` as `channels` does."""
+    return ImageGenerator(shape, latent_dim, channels(shape, depth)[::-1], 0, width, batch_norm)
+
+
+def dcgan_discriminator(shape: Sequence[int], depth: int, width: float, batch_norm: bool) -> ImageDiscriminator:
+    """Images `(B, *shape)` to logits `(B,)`; raises `InputError` as `channels` does."""
+    return ImageDiscriminator(shape, channels(shape, depth), 0, width, batch_norm)
+
+
+def channels(shape: Sequence[int], depth: int) -> list[int]:
+    """The maps after each halving, from the image on.
+
+    Raises `InputError` unless the sides are at least 8 pixels and divide as often as the smaller one can be halved,
+    and for a `depth` other than 0: a DCGAN has no blocks.
+    """
+    if depth != 0:
+        raise InputError(f"a dcgan has no residual blocks, and its depth is {depth}: set it to 0.")
+    halvings = (min(shape[1:]) // SMALLEST_SIDE).bit_length() - 1 if len(shape) == 3 else 0
+    if halvings < 1 or shape[1] % 2**halvings or shape[2] % 2**halvings:
+        raise InputError(
+            f"a dcgan is for images with sides of 4, 5, 6 or 7 pixels times a power of two (8, 28, 32, 64 ...), and "
+            f"the data set's examples are {'x'.join(map(str, shape))}: choose another network or data set."
+        )
+    return [MAPS * 2**k for k in range(halvings)]

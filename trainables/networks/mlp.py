@@ -1,0 +1,58 @@
+"""Multi-layer perceptrons for points and for images as vectors (project of 2016 on the first GANs, sections 3.1, 3.2).
+
+The document says how many layers and hidden units there are, not which non-linearity. Reading: as in the residual
+networks, ReLU in the generator and LeakyReLU(0.2) in the discriminator; its "layers" include the output's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import prod
+
+from torch import Tensor, nn
+
+from trainables.networks.layers import linear, scaled
+
+HIDDEN_UNITS = 50
+"""Per hidden layer at width 1, those of section 3.2; the 11 of section 3.1 are width 0.22."""
+
+
+class MlpGenerator(nn.Module):
+    """`depth` hidden layers (the document's has 1) and an output: in [-1, 1] with `tanh`, unbounded without.
+
+    Latents `(B, latent_dim)` become `(B, *shape)`.
+    """
+
+    def __init__(
+        self, shape: Sequence[int], latent_dim: int, depth: int, width: float, batch_norm: bool, tanh: bool = False
+    ) -> None:
+        super().__init__()
+        sizes = [latent_dim, *depth * [scaled(HIDDEN_UNITS, width)]]
+        layers: list[nn.Module] = []
+        for before, after in pairwise(sizes):
+            layers += [linear(before, after, batch_norm), nn.ReLU(inplace=True)]
+        layers.append(linear(sizes[-1], prod(shape), batch_norm=False))
+        layers += [nn.Tanh()] if tanh else []
+        self.layers = nn.Sequential(*layers, nn.Unflatten(1, tuple(shape)))
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.layers(z)
+
+
+class MlpDiscriminator(nn.Module):
+    """`depth` hidden layers (the document's has 2 or 3), the first without BatchNorm, and an output.
+
+    Data `(B, *shape)` become logits `(B,)`.
+    """
+
+    def __init__(self, shape: Sequence[int], depth: int, width: float, batch_norm: bool) -> None:
+        super().__init__()
+        sizes = [prod(shape), *depth * [scaled(HIDDEN_UNITS, width)]]
+        layers: list[nn.Module] = [nn.Flatten()]
+        for i, (before, after) in enumerate(pairwise(sizes)):
+            layers += [linear(before, after, batch_norm and i > 0), nn.LeakyReLU(0.2, inplace=True)]
+        self.layers = nn.Sequential(*layers, linear(sizes[-1], 1, batch_norm=False), nn.Flatten(0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)

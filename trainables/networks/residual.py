@@ -1,0 +1,145 @@
+"""Generators and discriminators with residual blocks (thesis of 2017 on depth and complexity, tables A.1 and A.2).
+
+ReLU in the generators, LeakyReLU(0.2) in the discriminators. BatchNorm, where it is on, is before every non-linearity
+but the first of the discriminator; the generator's output has none. The tables leave open where the stride of a
+residual network is. Reading: the layers that halve or double the sides stay as in the plain network, and the blocks
+follow them, each of two layers that keep the shape. `width` multiplies the channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import pairwise
+from math import prod
+
+from torch import Tensor, nn
+
+from trainables.errors import InputError
+from trainables.networks.layers import ResidualBlock, convolution, deconvolution, linear, scaled
+
+POINT_UNITS = 32
+"""Hidden units of the networks for points."""
+
+
+class PointGenerator(nn.Module):
+    """`M0_A` at depth 0 (three linear layers), `M1_A` at depth 7; from `depth` 1 on, blocks replace the second layer.
+
+    Latents `(B, latent_dim)` become `(B, *shape)`, unbounded.
+    """
+
+    def __init__(self, shape: Sequence[int], latent_dim: int, depth: int, width: float, batch_norm: bool) -> None:
+        super().__init__()
+        units, activation = scaled(POINT_UNITS, width), nn.ReLU(inplace=True)
+        self.layers = nn.Sequential(
+            linear(latent_dim, units, batch_norm),
+            activation,
+            *_hidden(units, depth, batch_norm, activation),
+            linear(units, prod(shape), batch_norm=False),
+            nn.Unflatten(1, tuple(shape)),
+        )
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.layers(z)
+
+
+class PointDiscriminator(nn.Module):
+    """The counterpart of `PointGenerator`: `(B, *shape)` become logits `(B,)`."""
+
+    def __init__(self, shape: Sequence[int], depth: int, width: float, batch_norm: bool) -> None:
+        super().__init__()
+        units, activation = scaled(POINT_UNITS, width), nn.LeakyReLU(0.2, inplace=True)
+        self.layers = nn.Sequential(
+            nn.Flatten(),
+            linear(prod(shape), units, batch_norm=False),
+            activation,
+            *_hidden(units, depth, batch_norm, activation),
+            linear(units, 1, batch_norm=False),
+            nn.Flatten(0),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)
+
+
+def _hidden(units: int, depth: int, batch_norm: bool, activation: nn.Module) -> list[nn.Module]:
+    if depth == 0:
+        return [linear(units, units, batch_norm), activation]
+    return [ResidualBlock(partial(linear, units, units, batch_norm), activation) for _ in range(depth)]
+
+
+class ImageGenerator(nn.Module):
+    """A transposed convolution from the latent to `channels[0]` maps, one for each further doubling, and the output.
+
+    With k channels given, the sides are multiplied by 2^k on the way from the first layer, whose kernel is
+    what remains. `depth` blocks follow each doubling but the last, which is the output: tanh, no BatchNorm.
+
+    Latents `(B, latent_dim)` become images `(B, *shape)` in [-1, 1]. Raises `InputError` for a shape that
+    does not divide by 2^k.
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        latent_dim: int,
+        channels: Sequence[int],
+        depth: int,
+        width: float,
+        batch_norm: bool,
+    ) -> None:
+        super().__init__()
+        height, width_px = smallest_maps(shape, len(channels))
+        maps, activation = [scaled(c, width) for c in channels], nn.ReLU(inplace=True)
+        first = nn.ConvTranspose2d(latent_dim, maps[0], (height, width_px), bias=not batch_norm)
+        layers: list[nn.Module] = [nn.Unflatten(1, (latent_dim, 1, 1)), first]
+        layers += [nn.BatchNorm2d(maps[0]), activation] if batch_norm else [activation]
+        for before, after in pairwise(maps):
+            layers += [deconvolution(before, after, 4, 2, batch_norm), activation]
+            layers += [
+                ResidualBlock(partial(deconvolution, after, after, 3, 1, batch_norm), activation) for _ in range(depth)
+            ]
+        self.layers = nn.Sequential(*layers, deconvolution(maps[-1], shape[0], 4, 2, batch_norm=False), nn.Tanh())
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.layers(z)
+
+
+class ImageDiscriminator(nn.Module):
+    """A convolution that halves the sides for each of `channels`, with `depth` blocks behind each but the first.
+
+    A linear layer maps what is left to logits: images `(B, *shape)` become `(B,)`. The first layer has no BatchNorm.
+    Raises `InputError` for a shape that does not divide by 2^k, k the number of `channels`.
+    """
+
+    def __init__(
+        self, shape: Sequence[int], channels: Sequence[int], depth: int, width: float, batch_norm: bool
+    ) -> None:
+        super().__init__()
+        height, width_px = smallest_maps(shape, len(channels))
+        maps, activation = [scaled(c, width) for c in channels], nn.LeakyReLU(0.2, inplace=True)
+        layers: list[nn.Module] = [convolution(shape[0], maps[0], 4, 2, batch_norm=False), activation]
+        for before, after in pairwise(maps):
+            layers += [convolution(before, after, 4, 2, batch_norm), activation]
+            layers += [
+                ResidualBlock(partial(convolution, after, after, 3, 1, batch_norm), activation) for _ in range(depth)
+            ]
+        score = nn.Linear(maps[-1] * height * width_px, 1)
+        self.layers = nn.Sequential(*layers, nn.Flatten(), score, nn.Flatten(0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)
+
+
+def smallest_maps(shape: Sequence[int], halvings: int) -> tuple[int, int]:
+    """Height and width of images `shape` (C, H, W) after as many halvings.
+
+    Raises `InputError` where the sides do not divide that often, and where `shape` is not that of an image.
+    """
+    factor = 2**halvings
+    if len(shape) != 3 or shape[1] % factor or shape[2] % factor:
+        size = "x".join(map(str, shape[1:] if len(shape) == 3 else shape))
+        raise InputError(
+            f"the network is for images whose sides divide by {factor}, and the data set's examples are {size}: "
+            "choose another network or data set."
+        )
+    return shape[1] // factor, shape[2] // factor
