@@ -2,9 +2,11 @@
 
 from trainables.methods.base import Method, MethodConfig, NonFiniteLossError
 from trainables.methods.discriminator_only import DiscriminatorOnly
+from trainables.methods.discriminator_only_points import DiscriminatorOnlyPoints
 
 METHODS: dict[str, type[Method]] = {
     "discriminator_only": DiscriminatorOnly,
+    "discriminator_only_points": DiscriminatorOnlyPoints,
 }
 
 __all__ = ["METHODS", "Method", "MethodConfig", "NonFiniteLossError"]
