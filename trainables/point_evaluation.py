@@ -17,7 +17,7 @@ from trainables.metrics import distance_to_curve, energy_distance, mean_distance
 
 GRID = {1: 400, 2: 60}
 """Points a side of the grid that D's probability is drawn on, by dimension."""
-MARGIN = 0.25
+MARGIN = 0.4
 """How far the grid goes beyond the data on each side, as a share of its extent."""
 
 
