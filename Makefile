@@ -30,10 +30,11 @@ test: install  ## lint, types, import contracts, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-soak: install  ## kill and resume a study 20 times, and compare it with one that was left alone
+soak: install  ## kill and resume a study 20 times; stop the tracking server under another one
 	$(BIN)/python tests/integration/soak.py
+	$(BIN)/python tests/integration/outage.py
 
 format: install  ## let ruff format the code
 	$(BIN)/ruff check --fix .

@@ -11,7 +11,7 @@ import tyro
 
 from trainables.errors import InputError
 
-FORMAT = 1
+FORMAT = 2
 """Raise when a study of an older version can no longer be resumed."""
 
 
@@ -24,7 +24,7 @@ class StudyConfig:
     scale: str | None = None
     """smoke (seconds), laptop (minutes on two cores; the default) or paper (the document's settings, GPUs)."""
     dataset: str | None = None
-    """Train on this data set instead of the scale's own."""
+    """Train on this data set instead of the scale's own: a name that `--list` shows, NAME:CLASS or folder:PATH."""
     name: str | None = None
     """The study's name; by default the space, the scale and the time."""
     trials: int | None = None
@@ -36,7 +36,8 @@ class StudyConfig:
     sampler: str | None = None
     """tpe (default), gp, cmaes, random, qmc, grid, nsga2 or nsga3."""
     scheduler: str | None = None
-    """Early stopping: asha, hyperband, median, pbt (population based training) or none (default)."""
+    """Early stopping: asha, hyperband, median, pbt (population based training) or none; by default asha where one
+    objective is searched, none where several are, or where every trial counts."""
     seed: int | None = None
     """Seeds the sampler; trial n trains with seed + n unless the space chooses its seed (default 0)."""
     max_concurrent: int | None = None
@@ -95,8 +96,7 @@ def resumed(config: StudyConfig, study_json: Path) -> StudyConfig:
     stored = json.loads(study_json.read_text())["config"]
     if stored.pop("format", None) != FORMAT:
         raise InputError(f"study {config.resume!r} was made by another version of this program: start a new one.")
-    if stored["objectives"] is not None:
-        stored["objectives"] = tuple(stored["objectives"])
+    stored["objectives"] = tuple(stored["objectives"])
     for key, value in stored.items():
         asked = getattr(config, key)
         if key not in CHANGEABLE and asked is not None and asked != value:

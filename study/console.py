@@ -124,6 +124,10 @@ class Progress(NotInSnapshot, Callback):
         if not is_finite(value):
             self._line(trials, trial, f"failed: {self._objective} is {value}")
             return
+        rounds = result["round"]
+        if rounds < self._plan.space.scale.rounds:
+            self._line(trials, trial, f"{self._objective} {value:8.2f}, stopped at round {rounds}")
+            return
         sign = 1 if direction(self._objective) == "minimize" else -1
         if self._best is None or sign * value < sign * self._best[0]:
             self._best = (value, number)

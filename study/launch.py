@@ -11,7 +11,7 @@ import tyro
 from search_spaces import SPACES
 from study.config import StudyConfig
 from study.plan import StudyPlan
-from trainables.data import SOURCES
+from trainables.data import PARAMETERISED, SOURCES
 from trainables.errors import InputError
 
 SUGGESTIONS_SHOWN = 5
@@ -51,6 +51,8 @@ def print_registries() -> None:
     print("data sets (--dataset):")
     for name, source in SOURCES.items():
         print(f"  {name:<14}{source.description}, {'x'.join(map(str, source.shape))}")
+    for form, description in PARAMETERISED.items():
+        print(f"  {form:<14}{description}")
 
 
 def print_plan(plan: StudyPlan) -> None:

@@ -19,7 +19,7 @@ from study.confirmation import Confirmation
 from study.samplers import check_sampler
 from study.schedulers import check_scheduler
 from study.storage import open_storage, ranked
-from trainables.data import SOURCES
+from trainables.data import full_name, source_of
 from trainables.errors import InputError, lookup
 from trainables.evaluation import SCRAMBLED, Protocol
 from trainables.methods import METHODS
@@ -39,6 +39,8 @@ class StudyPlan:
     @classmethod
     def of(cls, config: StudyConfig) -> StudyPlan:
         """Check `config`; raises `InputError` for the first setting that makes no sense."""
+        if config.dataset is not None:
+            config = replace(config, dataset=full_name(config.dataset))
         if config.resume is not None:
             folder = studies_folder(config) / config.resume
             if not (folder / "study.json").exists():
@@ -54,15 +56,16 @@ class StudyPlan:
 
     @classmethod
     def _with_space(cls, config: StudyConfig, space: SearchSpace) -> StudyPlan:
-        lookup("data set", config.dataset or space.scale.dataset, SOURCES)
+        source_of(config.dataset or space.scale.dataset)
         objectives = config.objectives or space.objectives
         for objective in objectives:
             _check_objective(objective, space)
-        check_sampler(config.sampler or "tpe", len(objectives))
-        check_scheduler(config.scheduler or "none", len(objectives))
         kind = "confirm" if config.confirm else space.name
         name = config.name or f"{kind}-{space.scale_name}-{datetime.now():%Y%m%d-%H%M%S}"
-        return cls(config, space, name, objectives)
+        plan = cls(config, space, name, objectives)
+        check_sampler(plan.sampler, len(objectives))
+        check_scheduler(plan.scheduler, len(objectives))
+        return plan
 
     @classmethod
     def _confirming(cls, config: StudyConfig) -> StudyPlan:
@@ -126,8 +129,9 @@ class StudyPlan:
 
     @property
     def scheduler(self) -> str:
-        """The name of the scheduler."""
-        return self.config.scheduler or "none"
+        """The name of the scheduler: unless one is chosen, successive halving where a single objective is searched."""
+        compares = self.space.exhaustive or len(self.objectives) > 1
+        return self.config.scheduler or ("none" if compares else "asha")
 
     def mutations(self) -> dict[str, tuple[float, float]]:
         """The continuous settings that population based training may perturb, with their ranges."""
@@ -233,7 +237,8 @@ class StudyPlan:
 
     def study_json(self) -> dict[str, Any]:
         """What the study's folder says of it: enough to resume it."""
-        return {"config": to_json(self.config, self.name), "study": self.describe()}
+        chosen = replace(self.config, sampler=self.sampler, scheduler=self.scheduler, objectives=self.objectives)
+        return {"config": to_json(chosen, self.name), "study": self.describe()}
 
 
 def studies_folder(config: StudyConfig) -> Path:

@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
-import json
-import os
 import platform
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import optuna
-from filelock import FileLock, Timeout
 from optuna.trial import TrialState
-from ray.tune import Callback, CheckpointConfig, RunConfig, TuneConfig, Tuner, with_resources
+from ray.tune import Callback, CheckpointConfig, RunConfig, Trainable, TuneConfig, Tuner, with_resources
 from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import TrialScheduler
 
 from study.console import Console, Progress
 from study.interruption import Interruption, clean_stop
 from study.local_cluster import cluster
+from study.opening import check_storage, only_driver, open_study
 from study.plan import StudyPlan
 from study.results import FAILURE, number_of
 from study.schedulers import make_scheduler
-from study.searcher import OptunaSearcher, create_study, num_started
+from study.searcher import OptunaSearcher
 from study.spool import Spool
-from study.storage import open_storage
-from study.tracking import PARENT, Runs, Tracker, first_line, now_ms, trial_key, without_credentials
+from study.storage import ranked
+from study.tracking import PARENT, Runs, Tracker, now_ms, trial_key, without_credentials
 from trainables.checkpoints import write_atomically
-from trainables.errors import InputError
+from trainables.export import BEST_FILE
 from trainables.metrics import direction
 from trainables.preparation import Preparation, prepare_protocol
 from trainables.trial import Trial
+
+PARETO_FRONT = "pareto_front"
+"""The tag of trials of a study with several objectives: whether none is better in every one of them."""
 
 DELIVERY_SECONDS = 60.0
 """How long the end of a study waits for the tracking server."""
@@ -42,23 +43,24 @@ INTERRUPTED_DELIVERY_SECONDS = 10.0
 PACKAGES = ("ray", "optuna", "mlflow", "torch")
 
 
-def run_study(plan: StudyPlan, console: Console) -> int:
+def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Trial) -> int:
     """Prepare a study, run it to its end or to a signal, and print what came of it; returns the exit status.
 
-    Raises `InputError` before anything is started or overwritten.
+    `trainable` takes the config {"spec": a `TrialSpec` as JSON}. Raises `InputError` before anything is started or
+    overwritten.
     """
     with ExitStack() as stack:
-        _check_storage(plan)
+        check_storage(plan)
         if plan.is_resumed:
-            stack.enter_context(_only_driver(plan))
+            stack.enter_context(only_driver(plan))
         runs = Runs(plan.tracking_uri, plan.space.name, plan.name, plan.artifacts)
         with console.status(f"preparing data set and classifier of {plan.dataset}"):
             scale = plan.space.scale
             preparation = prepare_protocol(plan.dataset, scale.ood_sets, scale.num_samples, plan.cache_dir)
         concurrent = stack.enter_context(cluster(plan))
         if not plan.is_resumed:
-            stack.enter_context(_only_driver(plan))
-        study = _open_study(plan)
+            stack.enter_context(only_driver(plan))
+        study = open_study(plan)
         console.print_preparation(plan, preparation)
         tags = _tags(plan, preparation)
         spool = Spool(plan.folder / "spool", runs.deliver)
@@ -67,8 +69,9 @@ def run_study(plan: StudyPlan, console: Console) -> int:
             spool.put(event)
         interruption = Interruption()
         try:
-            interruption = _tune(plan, preparation, study, concurrent, spool, tags, console)
-            spool.put({"trial": PARENT, "time_ms": now_ms(), "status": _status(study, interruption)})
+            interruption = _tune(plan, preparation, study, concurrent, spool, tags, console, trainable)
+            for event in _end_of_study(plan, study, interruption):
+                spool.put(event)
         finally:
             seconds = INTERRUPTED_DELIVERY_SECONDS if interruption.received else DELIVERY_SECONDS
             undelivered = spool.close(seconds)
@@ -76,6 +79,8 @@ def run_study(plan: StudyPlan, console: Console) -> int:
     console.print_next_steps(plan, interruption)
     for reason in runs.refused:
         console.warn(f"the tracking server refused a part of the study: {reason}")
+    if spool.dropped:
+        console.warn(f"{spool.dropped} events were dropped: the tracking server was away for too long.")
     if undelivered:
         console.warn(
             f"{undelivered} events did not reach {without_credentials(plan.tracking_uri)}; they are kept in "
@@ -92,6 +97,7 @@ def _tune(
     spool: Spool,
     tags: dict[str, str],
     console: Console,
+    trainable: type[Trainable],
 ) -> Interruption:
     searcher = OptunaSearcher(
         study,
@@ -104,7 +110,7 @@ def _tune(
     progress = Progress(console, plan, study)
     callbacks: list[Callback] = [Tracker(spool, tags, searcher.will_restart), progress]
     tuner = Tuner(
-        with_resources(Trial, {"cpu": plan.cpus_per_trial, "gpu": plan.gpus_per_trial}),
+        with_resources(trainable, {"cpu": plan.cpus_per_trial, "gpu": plan.gpus_per_trial}),
         tune_config=TuneConfig(
             search_alg=searcher,
             scheduler=_scheduler(plan, study),
@@ -149,61 +155,6 @@ def _trial_name(trial: RayTrial) -> str:
     return f"trial-{trial_key(number_of(trial))}"
 
 
-def _check_storage(plan: StudyPlan) -> None:
-    if plan.folder.exists() and not plan.is_resumed:
-        raise InputError(
-            f"study {plan.name!r} exists already in {plan.folder}: "
-            f"go on with it by --resume {plan.name}, or choose another --name."
-        )
-    probe = plan.storage / f".probe-{os.getpid()}"
-    try:
-        plan.storage.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(bytes(4096))
-        probe.unlink()
-    except OSError as error:
-        raise InputError(
-            f"cannot write to the storage folder {plan.storage} ({error.strerror}): choose another --storage-dir."
-        ) from error
-
-
-@contextmanager
-def _only_driver(plan: StudyPlan) -> Iterator[None]:
-    """Hold the study's lock; the system releases it when the process ends, however it ends."""
-    plan.folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(plan.folder / "driver.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise InputError(f"study {plan.name!r} is being run by another process: wait for it, or stop it.") from error
-    with lock:
-        yield
-
-
-def _open_study(plan: StudyPlan) -> optuna.Study:
-    """Optuna's study, made if the study is new; `study.json` is written last, and says that there is one."""
-    try:
-        storage = open_storage(plan.optuna_storage)
-        names = optuna.get_all_study_names(storage)
-    except Exception as error:
-        raise InputError(
-            f"Optuna's storage {without_credentials(plan.optuna_storage)} does not answer ({first_line(error)}): "
-            "check --optuna-storage."
-        ) from error
-    if plan.is_resumed and plan.name not in names:
-        raise InputError(
-            f"Optuna's storage {without_credentials(plan.optuna_storage)} does not hold study {plan.name!r}: "
-            "name the --optuna-storage that it was started with."
-        )
-    if plan.name in names:
-        study = optuna.load_study(study_name=plan.name, storage=storage)
-        if not plan.is_resumed and num_started(study):
-            raise InputError(f"Optuna's storage holds a study {plan.name!r} already: choose another --name.")
-    else:
-        study = create_study(plan.name, storage, plan.space, plan.objectives)
-    write_atomically(plan.folder / "study.json", json.dumps(plan.study_json(), indent=2).encode())
-    return study
-
-
 def _endings(study: optuna.Study, runs: Runs) -> Iterator[dict[str, Any]]:
     """Ends that an earlier driver told Optuna but not the tracker: it was killed in between."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)):
@@ -215,6 +166,22 @@ def _endings(study: optuna.Study, runs: Runs) -> Iterator[dict[str, Any]]:
                 "tags": {FAILURE: failure} if failure else {},
                 "status": "FAILED" if failure else "FINISHED",
             }
+
+
+def _end_of_study(plan: StudyPlan, study: optuna.Study, interruption: Interruption) -> Iterator[dict[str, Any]]:
+    """The best trial's weights, which the study's folder gets too, the Pareto front, and the state of the study."""
+    at = {"time_ms": now_ms()}
+    finished = ranked(study)
+    exported = plan.folder / BEST_FILE
+    if finished and (weights := plan.folder / "trials" / trial_key(finished[0].number) / BEST_FILE).exists():
+        write_atomically(exported, weights.read_bytes())
+    if len(plan.objectives) > 1:
+        front = {trial.number for trial in study.best_trials}
+        for trial in finished:
+            yield at | {"trial": trial_key(trial.number), "tags": {PARETO_FRONT: trial.number in front}}
+    best = {"best_trial": trial_key(finished[0].number)} if finished else {}
+    status = _status(study, interruption)
+    yield at | {"trial": PARENT, "tags": best, "artifacts": {"best": str(exported)}, "status": status}
 
 
 def _status(study: optuna.Study, interruption: Interruption) -> str:

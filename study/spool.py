@@ -12,6 +12,11 @@ from trainables.checkpoints import write_atomically
 
 Event = dict[str, Any]
 
+ROOM_BYTES = 1 << 30
+"""How much is kept for a server that is away; metrics beyond that are dropped, ends of trials are not."""
+TIDY_BYTES = 1 << 20
+"""A file of this size is emptied as soon as all of it has been delivered."""
+
 
 class Spool:
     """Events are appended to a file, and delivered in order by a thread of their own.
@@ -21,24 +26,32 @@ class Spool:
     an event may be delivered twice, and `deliver` must not mind.
     """
 
-    def __init__(self, folder: Path, deliver: Callable[[Event], None], retry_seconds: float = 1.0) -> None:
+    def __init__(
+        self, folder: Path, deliver: Callable[[Event], None], retry_seconds: float = 1.0, room: int = ROOM_BYTES
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._events = folder / "events.jsonl"
         self._offset_file = folder / "delivered"
         self._deliver = deliver
         self._retry_seconds = retry_seconds
+        self._room = room
         self._drop_torn_line()
-        self._offset = int(self._offset_file.read_text()) if self._offset_file.exists() else 0
+        self._offset = self._known_offset()
         self._writer = self._events.open("ab")
         self._news = threading.Condition()
         self._closing = False
         self.last_error: Exception | None = None
+        self.dropped = 0
+        """Events that there was no room for."""
         self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
         self._thread.start()
 
     def put(self, event: Event) -> None:
         """Append an event; returns once it is written, whatever the server does."""
         with self._news:
+            if self._writer.tell() > self._room and "status" not in event:
+                self.dropped += 1
+                return
             self._writer.write(json.dumps(event).encode() + b"\n")
             self._writer.flush()
             self._news.notify_all()
@@ -69,9 +82,17 @@ class Spool:
             while not (line := reader.readline()):
                 if self._closing:
                     return b""
+                if self._offset > TIDY_BYTES:
+                    self._writer.seek(self._writer.truncate(0))
+                    self._offset = reader.seek(0)
                 self._remember_offset()
                 self._news.wait()
             return line
+
+    def _known_offset(self) -> int:
+        """What an earlier process delivered; it may have been killed after it emptied the file."""
+        offset = int(self._offset_file.read_text()) if self._offset_file.exists() else 0
+        return offset if self._events.exists() and offset <= self._events.stat().st_size else 0
 
     def _remember_offset(self) -> None:
         # Only when there is nothing to do: after a crash some events are delivered again, which is harmless.

@@ -12,9 +12,14 @@ from optuna.trial import FrozenTrial, TrialState
 
 def open_storage(where: str | Path) -> BaseStorage:
     """Optuna's storage: a journal file (one writer, the driver; fine on network file systems), or a database by URL."""
-    if isinstance(where, str) and "://" in where:
-        return optuna.storages.RDBStorage(where)
+    if is_database(where):
+        return optuna.storages.RDBStorage(str(where))
     return JournalStorage(JournalFileBackend(str(where)))
+
+
+def is_database(where: str | Path) -> bool:
+    """Whether `where` is the URL of a database."""
+    return "://" in str(where)
 
 
 def ranked(study: optuna.Study) -> list[FrozenTrial]:

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from trainables.losses import hinge_fake, hinge_real
+
+LossName = Literal["saturating", "non_saturating", "l2", "hinge", "wasserstein"]
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def gradient_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor, fa
     return (torch.linalg.vector_norm(gradient.flatten(1), dim=1) - 1.0).square().mean()
 
 
-ADVERSARIAL_LOSSES: dict[str, AdversarialLoss] = {
+ADVERSARIAL_LOSSES: dict[LossName, AdversarialLoss] = {
     "saturating": AdversarialLoss(cross_entropy, saturating, on_logits=True),
     "non_saturating": AdversarialLoss(cross_entropy, non_saturating, on_logits=True),
     "l2": AdversarialLoss(least_squares_discriminator, least_squares_generator, on_logits=False),

@@ -11,7 +11,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from trainables.data import Dataset, conform, open_dataset, to_tensor
+from trainables.data import Dataset, conform, open_dataset, parent_of, to_tensor
 from trainables.data.scramble import scramble_strips
 from trainables.methods import Method
 from trainables.metrics import auroc, frechet_distance, inception_score, load_classifier, reference_statistics
@@ -58,7 +58,7 @@ class Evaluator:
         self.protocol = protocol
         self.device = device
         self.dataset = open_dataset(protocol.dataset, cache_dir)
-        self.extractor = load_classifier(protocol.dataset, cache_dir, device)
+        self.extractor = load_classifier(parent_of(protocol.dataset), cache_dir, device)
         if self.extractor.sha256 != protocol.extractor_sha256:
             raise RuntimeError("the classifier in the cache is not the one of this study's protocol.")
         real = _choose(self.dataset.train.images, protocol.num_samples, protocol.seed)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from trainables.data import is_at_hand, prepare
+from trainables.data import is_at_hand, parent_of, prepare
 from trainables.evaluation import SCRAMBLED, Evaluator, Protocol
 from trainables.metrics import prepare_classifier
 
@@ -25,10 +25,14 @@ class Preparation:
 
 
 def prepare_protocol(dataset_name: str, ood_sets: tuple[str, ...], num_samples: int, cache_dir: Path) -> Preparation:
-    """Prepare everything that trials read; raises `InputError` where something cannot be had."""
-    dataset = prepare(dataset_name, cache_dir)
-    extractor = prepare_classifier(dataset, cache_dir)
-    others = [name for name in ood_sets if name != dataset_name]
+    """Prepare everything that trials read; raises `InputError` where something cannot be had.
+
+    A data set that is one class of another is measured with the other's classifier, and not told from the other.
+    """
+    parent = parent_of(dataset_name)
+    extractor = prepare_classifier(prepare(parent, cache_dir), cache_dir)
+    prepare(dataset_name, cache_dir)
+    others = [name for name in ood_sets if name != parent]
     found = [name for name in others if name == SCRAMBLED or is_at_hand(name, cache_dir)]
     for name in found:
         if name != SCRAMBLED:

@@ -6,6 +6,7 @@ import math
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import optuna
 import pytest
@@ -35,7 +36,7 @@ def storage(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def study(storage):
-    done = launch("--space", "gradnorm", "--name", "s", "--storage-dir", str(storage))
+    done = launch("--space", "gradnorm", "--name", "s", "--scheduler", "none", "--storage-dir", str(storage))
     assert done.returncode == 0, done.stdout + done.stderr
     return done
 
@@ -74,6 +75,8 @@ def test_mlflow_has_a_run_for_the_study_and_one_per_trial(runs):
         assert trial_run.data.tags["version.ray"]
         if name != "parent":
             assert trial_run.data.tags["mlflow.parentRunId"] == parent.info.run_id
+    best = min(("0000", "0001"), key=lambda name: by_trial[name].data.metrics["fid_lenet_best"])
+    assert parent.data.tags["best_trial"] == best
     assert parent.data.metrics["fid_lenet_noise"] > parent.data.metrics["fid_lenet_test_images"]
     assert parent.data.metrics["classifier_test_accuracy"] > 0.95
 
@@ -92,6 +95,15 @@ def test_mlflow_has_the_params_metrics_and_pictures_of_a_trial(runs):
         assert run.data.metrics[metric] > 0
     pictures = {artifact.path for artifact in client.list_artifacts(run.info.run_id, "pictures")}
     assert pictures == {"pictures/samples.png", "pictures/nearest.png", "pictures/scores.png"}
+
+
+def test_the_best_trials_weights_are_the_studys(runs, storage):
+    by_trial, client = runs
+    parent = by_trial["parent"]
+    weights = storage / "studies/s/trials" / parent.data.tags["best_trial"] / "best.safetensors"
+    assert (storage / "studies/s/best.safetensors").read_bytes() == weights.read_bytes()
+    kept = client.download_artifacts(parent.info.run_id, "best.safetensors")
+    assert Path(kept).read_bytes() == weights.read_bytes()
 
 
 def test_a_trial_process_stays_small(runs):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from optuna.trial import TrialState
 
 from study.launch import main
 
@@ -92,7 +93,8 @@ def test_the_best_settings_are_confirmed_with_new_seeds(storage, uninterrupted):
     assert driver.wait() == 0, driver.screen()
     outcome = Outcome.of(storage, "confirmed")
     check_complete(outcome, 2, STEPS)
-    best = sorted(uninterrupted.trials, key=lambda trial: trial.value)[:2]
+    finished = [trial for trial in uninterrupted.trials if trial.state == TrialState.COMPLETE]
+    best = sorted(finished, key=lambda trial: trial.value)[:2]
     assert [trial.params["confirmed_trial"] for trial in outcome.trials] == [trial.number for trial in best]
     for trial, original in zip(outcome.trials, best, strict=True):
         run = outcome.runs[f"{trial.number:04d}"][0]

@@ -6,7 +6,10 @@ import json
 
 import pytest
 
+from study.config import FORMAT, StudyConfig
 from study.launch import main
+from study.plan import StudyPlan
+from trainables.data.download import DownloadError
 
 
 def refused(capsys, *arguments):
@@ -26,6 +29,8 @@ def refused(capsys, *arguments):
         ([], "name a search space with --space"),
         (["--space", "gradnorm", "--scale", "laptp"], "unknown scale 'laptp': did you mean 'laptop'?"),
         (["--space", "gradnorm", "--dataset", "digit"], "unknown data set 'digit': did you mean 'digits'?"),
+        (["--space", "gradnorm", "--dataset", "mnist:10"], "data set 'mnist' has no class '10'"),
+        (["--space", "gradnorm", "--dataset", "folder:"], "name the folder of images, as in folder:PATH"),
         (["--trials", "0"], "--trials is 0: it must be at least 1."),
         (["--max-concurrent", "0"], "--max-concurrent is 0: it must be at least 1."),
         (["--seed", "-1"], "--seed is -1: it must be at least 0."),
@@ -40,6 +45,10 @@ def refused(capsys, *arguments):
         (
             ["--space", "gradnorm", "--objectives", "fid_lenet", "auroc", "--sampler", "cmaes"],
             "--sampler cmaes takes one objective only",
+        ),
+        (
+            ["--space", "gradnorm", "--objectives", "fid_lenet", "auroc", "--scheduler", "asha"],
+            "scheduler 'asha' would need one of the 2 objectives to decide",
         ),
         (["--resume", "nothing"], "there is no study 'nothing' to resume in"),
         (["--confirm", "nothing"], "there is no study 'nothing'"),
@@ -62,6 +71,37 @@ def test_a_name_that_is_taken(capsys, tmp_path):
     assert list(folder.iterdir()) == []
 
 
+def test_a_study_of_another_version(capsys, tmp_path):
+    folder = tmp_path / "studies" / "old"
+    folder.mkdir(parents=True)
+    (folder / "study.json").write_text(json.dumps({"config": {"format": FORMAT - 1, "space": "gradnorm"}}))
+    sentence = refused(capsys, "--resume", "old", "--storage-dir", str(tmp_path))
+    assert "'old' was made by another version of this program" in sentence
+    assert [path.name for path in folder.iterdir()] == ["study.json"]
+
+
+@pytest.mark.parametrize("url", ["sqlite:////no/such/folder/optuna.db", "postgresql://someone:secret@127.0.0.1:1/x"])
+def test_a_storage_url_that_does_not_answer(capsys, tmp_path, url):
+    sentence = refused(
+        capsys, "--space", "gradnorm", "--scale", "smoke", "--optuna-storage", url, "--storage-dir", str(tmp_path)
+    )
+    assert "does not answer" in sentence
+    assert "--optuna-storage" in sentence
+    assert "secret" not in sentence
+    assert not (tmp_path / "studies").exists()
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_early_stopping_is_the_default_where_trials_are_ranked_by_one_objective(tmp_path):
+    def scheduler(**settings):
+        return StudyPlan.of(StudyConfig(storage_dir=tmp_path, **settings)).scheduler
+
+    assert scheduler(space="gradnorm") == "asha"
+    assert scheduler(space="gradnorm", scheduler="median") == "median"
+    assert scheduler(space="gradnorm", objectives=("fid_lenet_best", "auroc_best")) == "none"
+    assert scheduler(space="ablation") == "none"
+
+
 def test_a_storage_folder_that_cannot_be_written(capsys, tmp_path):
     (tmp_path / "file").touch()
     sentence = refused(
@@ -82,7 +122,7 @@ def test_a_tracking_server_that_does_not_answer(capsys, tmp_path):
 
 
 def test_a_data_set_that_is_absent_offline(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr("trainables.data.idx._download", offline)
+    monkeypatch.setattr("trainables.data.idx.download", offline)
     sentence = refused(
         capsys, "--space", "gradnorm", "--scale", "smoke", "--dataset", "kmnist", "--storage-dir", str(tmp_path)
     )
@@ -92,15 +132,25 @@ def test_a_data_set_that_is_absent_offline(capsys, tmp_path, monkeypatch):
 
 
 def offline(*arguments):
-    from trainables.data.idx import _DownloadError
-
-    raise _DownloadError("no route to host")
+    raise DownloadError("no route to host")
 
 
 def test_list_shows_spaces_scales_and_data_sets(capsys):
     assert main(["--list"]) == 0
     shown = capsys.readouterr().out
-    for name in ("gradnorm", "ablation", "smoke", "laptop", "paper", "digits", "mnist5k", "fashion_mnist"):
+    for name in (
+        "gradnorm",
+        "ablation",
+        "smoke",
+        "laptop",
+        "paper",
+        "digits",
+        "mnist5k",
+        "fashion_mnist",
+        "yale_faces",
+        "folder:PATH",
+        "NAME:CLASS",
+    ):
         assert name in shown
 
 
@@ -115,6 +165,13 @@ def test_dry_run_shows_five_configurations_and_starts_nothing(capsys, tmp_path):
     assert configs[0]["lambda_gnorm"] == 50
     assert len({json.dumps(config) for config in configs}) == 5
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_is_shown_with_its_whole_path(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["--space", "gradnorm", "--dry-run", "--dataset", "folder:faces"]) == 0
+    plan, _ = json.JSONDecoder().raw_decode(capsys.readouterr().out)
+    assert plan["dataset"] == f"folder:{tmp_path / 'faces'}"
 
 
 def test_help_and_unknown_flags_leave_with_the_usual_status(capsys):

@@ -106,3 +106,36 @@ def test_half_a_line_left_by_a_killed_process_is_dropped(tmp_path, server):
     spool.put({"n": 3})
     spool.close(10)
     assert server.numbers() == [1, 3]
+
+
+def test_the_file_is_emptied_once_everything_is_delivered(tmp_path, server, monkeypatch):
+    monkeypatch.setattr("study.spool.TIDY_BYTES", 100)
+    spool = Spool(tmp_path, server)
+    for n in range(50):
+        spool.put({"n": n})
+    until(lambda: (tmp_path / "events.jsonl").stat().st_size == 0)
+    spool.put({"n": 50})
+    assert spool.close(10) == 0
+    assert server.numbers() == list(range(51))
+
+
+def test_a_process_that_was_killed_while_it_emptied_the_file_loses_nothing(tmp_path, server):
+    (tmp_path / "events.jsonl").write_bytes(b"")
+    (tmp_path / "delivered").write_text("5000")
+    spool = Spool(tmp_path, server)
+    spool.put({"n": 1})
+    assert spool.close(10) == 0
+    assert server.numbers() == [1]
+
+
+def test_when_the_room_is_used_up_metrics_are_dropped_and_ends_are_not(tmp_path, server):
+    server.away = True
+    spool = Spool(tmp_path, server, retry_seconds=0.01, room=1000)
+    for n in range(200):
+        spool.put({"n": n})
+    spool.put({"n": 200, "status": "FINISHED"})
+    kept = (tmp_path / "events.jsonl").read_text().count("\n")
+    assert spool.dropped == 201 - kept > 0
+    server.away = False
+    assert spool.close(10) == 0
+    assert server.numbers() == [*range(kept - 1), 200]

@@ -1,26 +1,16 @@
-"""Data sets in MNIST's own file format (IDX): read from a folder, or downloaded into it through torchvision.
-
-torchvision is imported where it is used: that takes seconds, which a trial, opening only the cache, can do
-without.
-"""
+"""Data sets in MNIST's own file format (IDX): read from a folder, or downloaded into it."""
 
 from __future__ import annotations
 
-import os
-import socket
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from torch import Tensor
 
 from trainables.data.dataset import Split
+from trainables.data.download import DownloadError, download
 from trainables.errors import InputError
-
-# Seconds of silence after which a server counts as unreachable. torchvision sets no limit of its own, so that
-# behind a firewall that drops packets a download would hang for minutes.
-NETWORK_TIMEOUT = 10.0
 
 Prefixes = tuple[str, str]
 MNIST_PREFIXES: Prefixes = ("train", "t10k")
@@ -45,8 +35,8 @@ def load_or_download(
     if found is not None:
         return read_splits(found, prefixes)
     try:
-        _download(dataset, folders[-1], names, options)
-    except _DownloadError as error:
+        download(dataset, f"{dataset}/raw", names, folders[-1], **options)
+    except DownloadError as error:
         looked = ", ".join(map(str, folders))
         raise InputError(
             f"{dataset} is not in {looked}, and its download failed ({error}): "
@@ -107,34 +97,3 @@ def _read(folder: Path, name: str, read: Callable[[Path], Tensor]) -> Tensor:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the disk's fault, not the content's
         raise InputError(f"{path} is damaged: replace it, or remove it to have it downloaded.") from error
-
-
-class _DownloadError(Exception):
-    pass
-
-
-def _download(dataset: str, folder: Path, names: Sequence[str], options: dict[str, str]) -> None:
-    """Put the files `names` into `folder`; an interrupted download or unpacking leaves none of them."""
-    from torchvision import datasets
-
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix="partial-") as partial:
-        try:
-            with _network_timeout(NETWORK_TIMEOUT):
-                raw_folder = getattr(datasets, dataset)(partial, download=True, **options).raw_folder
-        except Exception as error:  # torchvision's own, and what it lets through of urllib, gzip, zipfile
-            # torchvision reports every mirror on lines of its own; the last one stands for all.
-            reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
-            raise _DownloadError(reason) from error
-        for name in names:
-            os.replace(Path(raw_folder, name), folder / name)
-
-
-@contextmanager
-def _network_timeout(seconds: float) -> Iterator[None]:
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)

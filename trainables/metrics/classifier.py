@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from trainables.data.dataset import Dataset
+from trainables.data.sources import file_name
 from trainables.errors import InputError
 from trainables.metrics.classifier_training import RECIPE, train_classifier
 from trainables.networks.classifier import LeNet
@@ -94,7 +95,7 @@ def prepare_classifier(dataset: Dataset, cache_dir: Path, seed: int = 0) -> Clas
     appears whole or not at all, and several processes may prepare it at once. A complete cache may be
     read-only.
 
-    Raises `InputError` if the data set has no labels, and for a folder that cannot be written.
+    Raises `InputError` if the data set cannot be classified, and for a folder that cannot be written.
     """
     path = _path(dataset.name, cache_dir)
     data_sha256 = _data_sha256(dataset)
@@ -180,7 +181,7 @@ def _read(path: Path) -> tuple[LeNet, Header]:
 
 
 def _path(dataset_name: str, cache_dir: Path) -> Path:
-    return cache_dir / "classifiers" / f"{dataset_name}.safetensors"
+    return cache_dir / "classifiers" / f"{file_name(dataset_name)}.safetensors"
 
 
 def _weights_sha256(network: LeNet) -> str:

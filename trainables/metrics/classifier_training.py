@@ -35,17 +35,28 @@ def train_classifier(dataset: Dataset, seed: int) -> tuple[LeNet, float]:
     Adam on the cross-entropy, up to `TARGET_ACCURACY`. One seed gives one classifier (on one machine with one
     number of threads), and the global random state is left alone.
 
-    Raises `InputError` if the data set has no labels.
+    Raises `InputError` if the data set has no labels, one class only, or images too small to be pooled.
     """
     if dataset.num_classes is None or dataset.train.labels is None or dataset.test.labels is None:
         raise InputError(
-            f"data set {dataset.name!r} has no labels to train the classifier of the lenet metrics on: "
-            "choose another data set or feature extractor."
+            f"data set {dataset.name!r} has no labels to train the classifier of the lenet metrics on (a folder has, "
+            "if its images are in a sub-folder per class): choose another data set or feature extractor."
+        )
+    if dataset.num_classes < 2:
+        raise InputError(
+            f"data set {dataset.name!r} has one class only, so that there is nothing to tell apart for the classifier "
+            "of the lenet metrics: add a class, or choose another data set or feature extractor."
         )
     # Only the CPU's state is forked, so only the CPU's may be seeded; `torch.manual_seed` seeds GPUs, too.
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        return _train(LeNet(dataset.shape, dataset.num_classes), dataset, seed)
+        try:
+            network = LeNet(dataset.shape, dataset.num_classes)
+        except ValueError as error:
+            raise InputError(
+                f"data set {dataset.name!r} does not suit the classifier of the lenet metrics: {error}"
+            ) from error
+        return _train(network, dataset, seed)
 
 
 def _train(network: LeNet, dataset: Dataset, seed: int) -> tuple[LeNet, float]:

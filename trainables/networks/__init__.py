@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Literal
 
 from torch import nn
 
@@ -9,7 +10,10 @@ from trainables.networks.dcgan import dcgan_discriminator, dcgan_generator
 from trainables.networks.mlp import MlpDiscriminator, MlpGenerator
 from trainables.networks.residual import ImageDiscriminator, ImageGenerator, PointDiscriminator, PointGenerator
 
-GENERATORS: dict[str, Callable[..., nn.Module]] = {
+GeneratorName = Literal["residual_a", "residual_b", "residual_c", "dcgan", "mlp", "mlp_tanh"]
+DiscriminatorName = Literal["residual_a", "residual_b", "residual_c", "dcgan", "mlp"]
+
+GENERATORS: dict[GeneratorName, Callable[..., nn.Module]] = {
     "residual_a": PointGenerator,
     "residual_b": partial(ImageGenerator, channels=(128, 64)),
     "residual_c": partial(ImageGenerator, channels=(256, 128, 64)),
@@ -19,7 +23,7 @@ GENERATORS: dict[str, Callable[..., nn.Module]] = {
 }
 """Each is called with `shape`, `latent_dim`, `depth`, `width` and `batch_norm`, and may raise `InputError`."""
 
-DISCRIMINATORS: dict[str, Callable[..., nn.Module]] = {
+DISCRIMINATORS: dict[DiscriminatorName, Callable[..., nn.Module]] = {
     "residual_a": PointDiscriminator,
     "residual_b": partial(ImageDiscriminator, channels=(64, 128)),
     "residual_c": partial(ImageDiscriminator, channels=(64, 128, 256)),
@@ -28,4 +32,4 @@ DISCRIMINATORS: dict[str, Callable[..., nn.Module]] = {
 }
 """Each is called with `shape`, `depth`, `width` and `batch_norm`, and may raise `InputError`."""
 
-__all__ = ["DISCRIMINATORS", "GENERATORS"]
+__all__ = ["DISCRIMINATORS", "GENERATORS", "DiscriminatorName", "GeneratorName"]

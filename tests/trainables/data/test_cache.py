@@ -198,6 +198,20 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["tiny.lock"]
 
 
+def test_more_classes_than_there_should_be_are_refused(tmp_path, monkeypatch):
+    register(monkeypatch, tiny_splits, num_classes=6)
+    with pytest.raises(InputError, match="'tiny' should have 6 classes, but there is a label 6"):
+        prepare("tiny", tmp_path)
+    assert not (tmp_path / "tiny").exists()
+
+
+def test_files_without_images_are_refused(tmp_path, monkeypatch):
+    train, _ = tiny_splits()
+    register(monkeypatch, lambda downloads: (train, Split(train.images[:0], train.labels[:0])))
+    with pytest.raises(InputError, match="'tiny' has 15 images to train and 0 to test on"):
+        prepare("tiny", tmp_path)
+
+
 def test_a_sources_own_error_is_passed_on(tmp_path, monkeypatch):
     def load(downloads):
         raise InputError("nowhere to be had")

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import http.server
 import socket
 import struct
-import threading
 import zipfile
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +14,7 @@ import pytest
 import torchvision.datasets
 from sklearn.neighbors import KNeighborsClassifier
 
-from trainables.data import SOURCES, idx, sources
+from trainables.data import SOURCES, download, idx, mnist_family
 from trainables.errors import InputError
 
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
@@ -33,7 +30,7 @@ DOWNLOADED = {"mnist": "MNIST", "kmnist": "KMNIST", "fashion_mnist": "FashionMNI
 def _this_machines_own_settings_are_hidden(monkeypatch, tmp_path):
     monkeypatch.delenv("FASHION_MNIST_DIR", raising=False)
     monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.setattr(sources, "FASHION_MNIST_FOLDERS", [tmp_path / "usr/share/datasets/fashion-mnist"])
+    monkeypatch.setattr(mnist_family, "FASHION_MNIST_FOLDERS", [tmp_path / "usr/share/datasets/fashion-mnist"])
 
 
 def idx_bytes(array):
@@ -89,7 +86,7 @@ def test_an_environments_folder_without_the_files_is_an_error_even_if_others_hav
 
 @pytest.mark.skipif(not DEBIAN_FOLDER.is_dir(), reason="Debian's dataset-fashion-mnist is not installed")
 def test_debians_fashion_mnist_is_complete_balanced_and_labelled(tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, "FASHION_MNIST_FOLDERS", [DEBIAN_FOLDER])
+    monkeypatch.setattr(mnist_family, "FASHION_MNIST_FOLDERS", [DEBIAN_FOLDER])
     train, test = SOURCES["fashion_mnist"].load(tmp_path)
     assert (train.images.shape, test.images.shape) == ((60000, 1, 28, 28), (10000, 1, 28, 28))
     assert np.bincount(train.labels).tolist() == [6000] * 10
@@ -140,23 +137,6 @@ def test_images_without_labels_are_refused(tmp_path):
 
 
 # ---- downloads
-
-
-@pytest.fixture
-def server(tmp_path):
-    """A folder and the address under which its files are served."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    folder = tmp_path / "served"
-    folder.mkdir()
-    handler = partial(Quiet, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
-        threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True).start()
-        yield folder, f"http://127.0.0.1:{running.server_port}/"
-        running.shutdown()
 
 
 def md5(path):
@@ -236,12 +216,12 @@ def test_without_a_network_one_sentence_says_where_it_looked_and_what_to_do(name
 def test_without_a_network_fashion_mnist_names_its_other_ways(tmp_path):
     with pytest.raises(InputError) as caught:
         SOURCES["fashion_mnist"].load(tmp_path)
-    for way in (str(sources.FASHION_MNIST_FOLDERS[0]), "FASHION_MNIST_DIR", "dataset-fashion-mnist"):
+    for way in (str(mnist_family.FASHION_MNIST_FOLDERS[0]), "FASHION_MNIST_DIR", "dataset-fashion-mnist"):
         assert way in str(caught.value)
 
 
 def test_a_silent_server_is_given_up_and_the_timeout_is_put_back(tmp_path, monkeypatch):
-    monkeypatch.setattr(idx, "NETWORK_TIMEOUT", 0.2)
+    monkeypatch.setattr(download, "NETWORK_TIMEOUT", 0.2)
     before = socket.getdefaulttimeout()
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}/"

@@ -28,6 +28,14 @@ TINY = {
         "pool_size": 0.7,
         "discriminator_lr": 1e-3,
     },
+    "gan": {
+        "generator_depth": 1,
+        "discriminator_depth": 1,
+        "generator_width": 1 / 16,
+        "discriminator_width": 1 / 16,
+        "batch_size": 16,
+        "ema_decay": 0.5,
+    },
 }
 
 

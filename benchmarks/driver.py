@@ -1,0 +1,97 @@
+"""What the driver costs: 1,000 trials that do nothing, on real Ray, Optuna and MLflow.
+
+The first hundred trials are the peer of the last hundred: a driver whose work grows with the study is seen here.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import study  # noqa: F401  sets what Ray reads when it is imported
+
+# isort: split
+import optuna
+from mlflow import MlflowClient
+from ray.tune import Trainable
+
+from study.config import StudyConfig
+from study.console import Console
+from study.plan import StudyPlan
+from study.runner import run_study
+from study.storage import open_storage
+
+TRIALS = 1000
+
+
+class Idle(Trainable):
+    """Uses its whole budget at once; the objective is a function of the settings, so that there is one to find."""
+
+    def setup(self, config: dict[str, Any]) -> None:
+        self.reset_config(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self.spec = new_config["spec"]
+        return True
+
+    def step(self) -> dict[str, Any]:
+        distance = abs(math.log10(self.spec["config"]["image_lr"]) + 1.0)
+        return {"fid_lenet_best": distance, "round": self.spec["rounds"], "done": True}
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Nothing to keep."""
+
+
+class QuietConsole(Console):
+    """Prints nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._console.quiet = True
+
+
+class Memory(threading.Thread):
+    """The resident memory of this process over time, in MB."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.samples: list[tuple[float, float]] = []
+        self.start()
+
+    def run(self) -> None:
+        while True:
+            status = Path("/proc/self/status").read_text()
+            resident = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+            self.samples.append((time.time(), int(resident.split()[1]) / 1024))
+            time.sleep(0.5)
+
+
+def main() -> None:
+    """Seconds a trial, the last hundred against the first, memory growth, and whether all of it was kept."""
+    memory = Memory()
+    with tempfile.TemporaryDirectory() as folder:
+        config = StudyConfig(
+            space="gradnorm", scale="smoke", name="idle", trials=TRIALS, max_concurrent=1, storage_dir=Path(folder)
+        )
+        plan = StudyPlan.of(config)
+        assert run_study(plan, QuietConsole(), trainable=Idle) == 0
+        trials = optuna.load_study(study_name="idle", storage=open_storage(plan.optuna_storage)).trials
+        ends = [trial.datetime_complete.timestamp() for trial in trials if trial.datetime_complete]
+        client = MlflowClient(plan.tracking_uri)
+        (experiment,) = [e.experiment_id for e in client.search_experiments() if e.name == "gradnorm"]
+        runs = page = client.search_runs([experiment], max_results=1000)
+        while page.token:
+            page = client.search_runs([experiment], max_results=1000, page_token=page.token)
+            runs = runs + page
+        finished = sum(run.info.status == "FINISHED" and "fid_lenet_best" in run.data.metrics for run in runs)
+    first, last = ends[100] - ends[0], ends[-1] - ends[-101]
+    after_first = next(mb for at, mb in memory.samples if at >= ends[100])
+    at_end = max(mb for at, mb in memory.samples if at <= ends[-1])
+    print(f"{len(ends)} trials in Optuna, {finished} in MLflow")
+    print(f"{(ends[-1] - ends[0]) / (len(ends) - 1):.3f} s a trial")
+    print(f"last hundred / first hundred: {last:.2f} s / {first:.2f} s = {last / first:.2f}")
+    print(f"memory growth after the first hundred: {at_end - after_first:.0f} MB")

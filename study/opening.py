@@ -1,0 +1,84 @@
+"""What has to be in order before a study runs: its folder, its lock, Optuna's storage and the study in it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import optuna
+from filelock import FileLock, Timeout
+from optuna.storages import BaseStorage
+
+from study.plan import StudyPlan
+from study.searcher import create_study, num_started
+from study.storage import is_database, open_storage
+from study.tracking import first_line, without_credentials
+from trainables.checkpoints import write_atomically
+from trainables.errors import InputError
+
+
+def check_storage(plan: StudyPlan) -> None:
+    """Raise `InputError` where a new study would overwrite another, or where it could not be written."""
+    if plan.folder.exists() and not plan.is_resumed:
+        raise InputError(
+            f"study {plan.name!r} exists already in {plan.folder}: "
+            f"go on with it by --resume {plan.name}, or choose another --name."
+        )
+    probe = plan.storage / f".probe-{os.getpid()}"
+    try:
+        plan.storage.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(bytes(4096))
+        probe.unlink()
+    except OSError as error:
+        raise InputError(
+            f"cannot write to the storage folder {plan.storage} ({error.strerror}): choose another --storage-dir."
+        ) from error
+    if is_database(plan.optuna_storage):
+        _reach(plan)
+
+
+@contextmanager
+def only_driver(plan: StudyPlan) -> Iterator[None]:
+    """Hold the study's lock; the system releases it when the process ends, however it ends."""
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(plan.folder / "driver.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise InputError(f"study {plan.name!r} is being run by another process: wait for it, or stop it.") from error
+    with lock:
+        yield
+
+
+def open_study(plan: StudyPlan) -> optuna.Study:
+    """Optuna's study, made if the study is new; `study.json` is written last, and says that there is one."""
+    storage, is_there = _reach(plan)
+    if is_there:
+        study = optuna.load_study(study_name=plan.name, storage=storage)
+    else:
+        study = create_study(plan.name, storage, plan.space, plan.objectives)
+    write_atomically(plan.folder / "study.json", json.dumps(plan.study_json(), indent=2).encode())
+    return study
+
+
+def _reach(plan: StudyPlan) -> tuple[BaseStorage, bool]:
+    """Optuna's storage and whether the study is in it; it has to be if it is resumed, and must not otherwise."""
+    try:
+        storage = open_storage(plan.optuna_storage)
+        is_there = plan.name in optuna.get_all_study_names(storage)
+        is_begun = is_there and num_started(optuna.load_study(study_name=plan.name, storage=storage)) > 0
+    except Exception as error:
+        raise InputError(
+            f"Optuna's storage {without_credentials(plan.optuna_storage)} does not answer ({first_line(error)}): "
+            "check --optuna-storage."
+        ) from error
+    if plan.is_resumed and not is_there:
+        raise InputError(
+            f"Optuna's storage {without_credentials(plan.optuna_storage)} does not hold study {plan.name!r}: "
+            "name the --optuna-storage that it was started with."
+        )
+    if is_begun and not plan.is_resumed:
+        raise InputError(f"Optuna's storage holds a study {plan.name!r} already: choose another --name.")
+    return storage, is_there

@@ -1,0 +1,245 @@
+from __future__ import annotations
+
+import copy
+from typing import get_args
+
+import numpy as np
+import pydantic
+import pytest
+import torch
+from torch import nn
+
+from trainables.adversarial_losses import ADVERSARIAL_LOSSES, LossName, gradient_penalty
+from trainables.data import Dataset, EpochSampler, Split, to_tensor
+from trainables.methods.base import NonFiniteLossError
+from trainables.methods.gan import Gan, GanConfig
+from trainables.networks import DISCRIMINATORS, GENERATORS, DiscriminatorName, GeneratorName
+
+CPU = torch.device("cpu")
+TINY = {"generator_width": 1 / 16, "discriminator_width": 1 / 16, "batch_size": 16, "latent_dim": 7}
+
+
+def make(dataset, **settings):
+    return Gan(GanConfig(**{**TINY, **settings}), dataset, CPU)
+
+
+def generator(seed=5):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture
+def points():
+    """Normal, around (3, -2), with deviation 0.5."""
+    x = np.random.default_rng(0).normal((3, -2), 0.5, (300, 2)).astype(np.float32)
+    return Dataset("points", Split(x[:200]), Split(x[200:]), num_classes=None)
+
+
+def test_the_defaults_are_the_published_settings():
+    """Thesis of 2017, appendix A."""
+    config = GanConfig()
+    assert (config.generator_lr, config.discriminator_lr, config.beta1) == (2e-4, 2e-4, 0.5)
+    assert (config.batch_size, config.weight_decay, config.init_std) == (64, 1e-5, 0.02)
+    assert (config.latent, config.latent_scale, config.latent_dim) == ("uniform", 1.0, 100)
+    assert (config.loss, config.d_steps, config.g_steps, config.batch_norm) == ("non_saturating", 1, 1, "both")
+
+
+def test_every_name_can_be_chosen():
+    assert set(get_args(GeneratorName)) == set(GENERATORS)
+    assert set(get_args(DiscriminatorName)) == set(DISCRIMINATORS)
+    assert set(get_args(LossName)) == set(ADVERSARIAL_LOSSES)
+
+
+@pytest.mark.parametrize("name", ["d_steps", "g_steps"])
+def test_no_network_can_go_without_updates(name):
+    with pytest.raises(pydantic.ValidationError, match=rf"{name}\n +Input should be greater than or equal to 1"):
+        GanConfig(**{name: 0})
+
+
+def test_a_gradient_penalty_is_refused_where_batch_norm_mixes_the_gradients():
+    with pytest.raises(pydantic.ValidationError, match="set batch_norm to 'generator' or 'none'"):
+        GanConfig(loss="wasserstein")
+    assert GanConfig(loss="wasserstein", batch_norm="generator").lambda_gp == 10
+    assert GanConfig(loss="wasserstein", lambda_gp=0.0).batch_norm == "both"
+
+
+class PlainLoop:
+    """The textbook's iteration: every forward pass made anew, every gradient taken, Adam without shortcuts."""
+
+    def __init__(self, method, dataset):
+        self.config = method.config
+        self.dataset = dataset
+        self.g, self.d = copy.deepcopy(method.generator_network), copy.deepcopy(method.discriminator)
+        settings = {"betas": (method.config.beta1, 0.999), "weight_decay": method.config.weight_decay}
+        self.g_adam = torch.optim.Adam(self.g.parameters(), lr=method.config.generator_lr, **settings)
+        self.d_adam = torch.optim.Adam(self.d.parameters(), lr=method.config.discriminator_lr, **settings)
+        self.random = generator(method.config.seed)
+        self.batches = EpochSampler(len(dataset.train), method.config.batch_size, self.random)
+
+    def latents(self):
+        return torch.rand(self.config.batch_size, self.config.latent_dim, generator=self.random) * 2 - 1
+
+    def iterate(self):
+        loss = ADVERSARIAL_LOSSES[self.config.loss]
+        metrics = {"loss_discriminator": [], "loss_generator": [], "output_real": [], "output_generated": []}
+        for _ in range(self.config.d_steps):
+            z = self.latents()
+            real = to_tensor(self.dataset.train.images[self.batches.next().numpy()])
+            fake = self.g(z).detach()
+            real_outputs, fake_outputs = self.d(real), self.d(fake)
+            d_loss = loss.discriminator(real_outputs, fake_outputs)
+            if self.config.loss == "wasserstein":
+                shares = torch.rand(self.config.batch_size, generator=self.random)
+                d_loss = d_loss + self.config.lambda_gp * gradient_penalty(self.d, real, fake, shares)
+            self.update(self.d_adam, d_loss)
+            metrics["loss_discriminator"].append(d_loss.item())
+            f = torch.sigmoid if self.config.loss in ("saturating", "non_saturating") else lambda s: s
+            metrics["output_real"].append(f(real_outputs).mean().item())
+            metrics["output_generated"].append(f(fake_outputs).mean().item())
+        for step in range(self.config.g_steps):
+            z = self.latents() if step > 0 else z
+            g_loss = loss.generator(self.d(self.g(z)))
+            self.update(self.g_adam, g_loss)
+            metrics["loss_generator"].append(g_loss.item())
+        return {name: np.mean(values) for name, values in metrics.items()}
+
+    def update(self, adam, loss):
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+        (self.g if adam is self.d_adam else self.d).zero_grad()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"loss": "non_saturating", "generator_depth": 1, "discriminator_depth": 1},
+        {"loss": "saturating", "g_steps": 3, "weight_decay": 0.1},
+        {"loss": "l2", "d_steps": 2, "g_steps": 2, "batch_norm": "generator"},
+        {"loss": "wasserstein", "d_steps": 3, "batch_norm": "none"},
+    ],
+    ids=lambda settings: settings["loss"],
+)
+def test_a_round_is_an_iteration_of_the_textbook(tiny_dataset, settings):
+    method = make(tiny_dataset, generator_lr=1e-3, discriminator_lr=2e-3, seed=3, init_std=0.1, **settings)
+    plain = PlainLoop(method, tiny_dataset)
+    for _ in range(5):
+        metrics, expected = method.train_round(), plain.iterate()
+        assert {name: metrics[name] for name in expected} == pytest.approx(expected, rel=1e-4, abs=1e-5)
+    for trained, network in ((method.generator_network, plain.g), (method.discriminator, plain.d)):
+        expected = dict(network.named_parameters())
+        for name, weight in trained.named_parameters():
+            assert torch.allclose(weight, expected[name], atol=1e-4), name
+            assert weight.requires_grad
+
+
+def test_a_round_counts_what_it_generated(tiny_dataset):
+    """The last batch that D saw is the first that G is updated on."""
+    assert make(tiny_dataset, d_steps=2, g_steps=3).train_round()["images_generated"] == 16 * 4
+
+
+@pytest.mark.parametrize(
+    ("placement", "g_has", "d_has"),
+    [("both", True, True), ("generator", True, False), ("discriminator", False, True), ("none", False, False)],
+)
+def test_batch_norm_is_in_the_networks_that_are_named(tiny_dataset, placement, g_has, d_has):
+    networks = make(tiny_dataset, batch_norm=placement).networks()
+    has = {name: any(isinstance(m, nn.BatchNorm2d) for m in network.modules()) for name, network in networks.items()}
+    assert has == {"generator": g_has, "discriminator": d_has}
+
+
+@pytest.mark.parametrize(("latent", "std"), [("uniform", 2.5 / 3**0.5), ("normal", 2.5)])
+def test_latents_are_of_the_chosen_distribution_and_range(tiny_dataset, latent, std):
+    method = make(tiny_dataset, latent=latent, latent_scale=2.5, latent_dim=1000)
+    z = method._latents(generator())
+    assert z.mean().item() == pytest.approx(0, abs=0.1)
+    assert z.std().item() == pytest.approx(std, rel=0.05)
+    assert (z.abs().max() <= 2.5) == (latent == "uniform")
+
+
+@pytest.mark.parametrize("statistics", ["running", "batch"])
+def test_samples_do_not_depend_on_how_many_are_asked_for(tiny_dataset, statistics):
+    method = make(tiny_dataset, sampling_statistics=statistics)
+    method.train_round()
+    many = method.sample(40, generator())
+    for n in (1, 16, 21):
+        assert torch.equal(method.sample(n, generator()), many[:n])
+
+
+@pytest.mark.parametrize("statistics", ["running", "batch"])
+def test_batch_norm_samples_with_the_chosen_statistics_and_keeps_its_own(tiny_dataset, statistics):
+    method = make(tiny_dataset, sampling_statistics=statistics)
+    for _ in range(3):
+        method.train_round()
+    network = copy.deepcopy(method.generator_network).train(statistics == "batch")
+    before = copy.deepcopy(method.generator_network.state_dict())
+    expected = network(torch.rand(16, 7, generator=generator()) * 2 - 1)
+    assert torch.allclose(method.sample(16, generator()), expected, atol=1e-6)
+    assert all(torch.equal(value, before[name]) for name, value in method.generator_network.state_dict().items())
+    assert method.generator_network.training
+
+
+def test_every_evaluation_has_the_same_latents(tiny_dataset):
+    method = make(tiny_dataset, generator_lr=1e-12)
+    method.train_round()
+    first = method.samples_to_evaluate(20, generator(1))
+    assert torch.equal(first, method.samples_to_evaluate(20, generator(2)))
+    assert not torch.equal(first, make(tiny_dataset, seed=1).samples_to_evaluate(20, generator(1)))
+
+
+def test_the_averaged_generator_averages_weights_and_running_statistics(tiny_dataset):
+    method = make(tiny_dataset, ema_decay=0.75, generator_lr=0.01)
+    expected = {}
+    for _ in range(4):
+        method.train_round()
+        for name, value in method.generator_network.state_dict().items():
+            old = expected.get(name, value.double())
+            expected[name] = 0.75 * old + 0.25 * value.double()
+    averaged = method.networks()["generator"].state_dict()
+    assert any("running_var" in name for name in averaged)
+    for name, value in averaged.items():
+        if value.is_floating_point():
+            assert torch.allclose(value.double(), expected[name], atol=1e-6), name
+    assert not torch.equal(method.sample(16, generator()), make(tiny_dataset).sample(16, generator()))
+
+
+POINT_NETWORKS = {
+    "generator": "residual_a",
+    "discriminator": "residual_a",
+    "generator_width": 1.0,
+    "discriminator_width": 1.0,
+    "init_std": 0.1,
+    "batch_norm": "generator",
+    "discriminator_lr": 2e-3,
+}
+
+
+def test_points_are_learned(points):
+    """Their mean and their spread; they are not images, so nothing is cut off at 1."""
+    method = make(points, **POINT_NETWORKS, generator_lr=2e-3, batch_size=64)
+    for _ in range(300):
+        method.train_round()
+    samples = method.sample(500, generator())
+    assert samples.shape == (500, 2)
+    assert samples.mean(0).tolist() == pytest.approx([3, -2], abs=0.4)
+    assert 0.2 < samples.std(0).mean() < 0.8
+
+
+def test_real_data_score_higher_than_generated_ones_where_the_discriminator_alone_learns(points):
+    method = make(points, **POINT_NETWORKS, generator_lr=1e-12)
+    for _ in range(50):
+        metrics = method.train_round()
+    real, generated = method.score(torch.from_numpy(points.test.images)), method.sample(100, generator())
+    assert real.min() > method.score(generated).max()
+    assert metrics["output_real"] > 0.8
+    assert metrics["output_generated"] < 0.2
+
+
+def test_any_generator_plays_against_any_discriminator_that_takes_its_data(tiny_dataset):
+    metrics = make(tiny_dataset, generator="mlp_tanh", generator_depth=1, discriminator="dcgan").train_round()
+    assert metrics["loss_generator"] > 0
+
+
+def test_a_diverged_loss_is_an_error_that_names_it(tiny_dataset):
+    method = make(tiny_dataset, init_std=1e20)
+    with pytest.raises(NonFiniteLossError, match=r"loss_\w+ became (nan|inf) in round 1"):
+        method.train_round()

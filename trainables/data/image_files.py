@@ -1,0 +1,128 @@
+"""Image files as a data set: one size, gray or RGB, a fifth of each class for testing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryFile
+
+import numpy as np
+from PIL import Image
+
+from trainables.data.dataset import Split
+from trainables.data.splitting import split_indices
+from trainables.errors import InputError
+
+GRAY_MODES = ("1", "L", "LA")
+RGB_MODES = ("P", "RGB", "RGBA", "CMYK", "YCbCr")
+"""Pillow's modes that have 8 bits a channel at most, so that nothing is lost but transparency."""
+
+LEAST_OF_A_CLASS = 5
+"""Images that a class must have, so that one in five is at least one."""
+
+Adapt = Callable[[np.ndarray], np.ndarray]
+
+
+def load_files(
+    paths: Sequence[Path], classes: Sequence[str] | None, scratch: Path, adapt: Adapt = lambda image: image
+) -> tuple[Split, Split]:
+    """The images in `paths`, in two splits; `classes` has the class of each, labelled in alphabetical order.
+
+    A fifth of each class is for testing (`split_indices`). `read_images` says what the images are. Raises
+    `InputError` for a class of fewer than `LEAST_OF_A_CLASS` images, or fewer in all if there are no classes.
+    """
+    labels = None
+    if classes is None:
+        _check_enough(str(paths[0].parent), len(paths))
+    else:
+        names, first, labels, counts = np.unique(classes, return_index=True, return_inverse=True, return_counts=True)
+        for name, index, count in zip(names, first, counts, strict=True):
+            _check_enough(f"class {str(name)!r} in {paths[index].parent}", count)
+    parts = split_indices(len(paths), labels)
+    images = read_images([[paths[index] for index in part] for part in parts], scratch, adapt)
+    train, test = (
+        Split(pixels, None if labels is None else labels[part].astype(np.int64))
+        for pixels, part in zip(images, parts, strict=True)
+    )
+    return train, test
+
+
+def read_images(parts: Sequence[Sequence[Path]], scratch: Path, adapt: Adapt = lambda image: image) -> list[np.ndarray]:
+    """The images of each part, `(N, C, H, W)`, uint8: gray if all files of all parts are gray, RGB otherwise.
+
+    `adapt` takes `(1, C, H, W)`, one image, to what is kept of it. The arrays are memory-mapped: they are in
+    unnamed files in the folder `scratch`, which go when the arrays go.
+
+    Raises `InputError` for a file that cannot be read, has more than 8 bits a channel, or another size than
+    the first by name.
+    """
+    mode = _common_mode(sorted(path for part in parts for path in part))
+    scratch.mkdir(parents=True, exist_ok=True)
+    return [_read(part, mode, scratch, adapt) for part in parts]
+
+
+def fingerprint(paths: Iterable[Path]) -> str:
+    """A hash of paths, sizes and times of last change: another one where files were added, changed or removed."""
+    digest = hashlib.sha256()
+    for path in paths:
+        status = path.stat()
+        digest.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+    return digest.hexdigest()
+
+
+def _check_enough(what: str, count: int) -> None:
+    if count < LEAST_OF_A_CLASS:
+        raise InputError(
+            f"{what} has {count} images: at least {LEAST_OF_A_CLASS} are needed, since one in five is for testing."
+        )
+
+
+def _common_mode(paths: Sequence[Path]) -> str:
+    """Reads the headers alone: a file that does not fit is named before all are decoded."""
+    mode, size = "L", None
+    for path in paths:
+        with _opened(path) as image:
+            if image.mode not in GRAY_MODES + RGB_MODES:
+                raise InputError(f"{path} has pixels of type {image.mode!r}: convert it to 8 bits, gray or RGB.")
+            if size is None:
+                size = image.size
+            if image.size != size:
+                raise InputError(
+                    f"{paths[0]} has {_pixels(size)} pixels but {path} has {_pixels(image.size)}: "
+                    "give all images one size."
+                )
+            if image.mode in RGB_MODES:
+                mode = "RGB"
+    return mode
+
+
+def _read(paths: Sequence[Path], mode: str, scratch: Path, adapt: Adapt) -> np.ndarray:
+    shape: tuple[int, ...] = ()
+    # Written as a file, not through a memory map: a full disk would end the process there, not raise OSError.
+    with TemporaryFile(dir=scratch) as file:
+        for path in paths:
+            with _opened(path) as image:
+                pixels = np.asarray(image.convert(mode))
+            pixels = pixels[None, None] if mode == "L" else pixels.transpose(2, 0, 1)[None]
+            adapted = adapt(pixels)
+            shape = adapted.shape[1:]
+            file.write(adapted.tobytes())
+        file.flush()
+        return np.memmap(file, np.uint8, "r", shape=(len(paths), *shape))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    try:
+        with Image.open(path) as image:
+            yield image
+    # What Pillow makes of arbitrary bytes.
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or "damaged, or not an image"
+        raise InputError(f"{path} cannot be read ({reason}): replace or remove it.") from error
+
+
+def _pixels(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"

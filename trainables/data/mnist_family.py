@@ -1,0 +1,82 @@
+"""MNIST and the sets in its format, with their official splits: where their files are."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from trainables.data.dataset import Split
+from trainables.data.idx import find_folder, load_or_download, read_splits
+
+# Where torchvision keeps its data sets below the folder it is given.
+MNIST_FOLDER = "MNIST/raw"
+KMNIST_FOLDER = "KMNIST/raw"
+EMNIST_FOLDER = "EMNIST/raw"
+EMNIST_PREFIXES = ("emnist-letters-train", "emnist-letters-test")
+
+# Where Debian's package dataset-fashion-mnist installs to, and where its files could be put without Debian.
+FASHION_MNIST_FOLDERS = [Path(prefix, "share/datasets/fashion-mnist") for prefix in (sys.prefix, "/usr/local", "/usr")]
+
+
+def mnist(downloads: Path) -> tuple[Split, Split]:
+    """MNIST with its official splits."""
+    return load_or_download("MNIST", [downloads / MNIST_FOLDER])
+
+
+def has_mnist(downloads: Path) -> bool:
+    """Whether `mnist` would do without a download."""
+    return find_folder([downloads / MNIST_FOLDER]) is not None
+
+
+def kmnist(downloads: Path) -> tuple[Split, Split]:
+    """Kuzushiji-MNIST with its official splits."""
+    return load_or_download("KMNIST", [downloads / KMNIST_FOLDER])
+
+
+def has_kmnist(downloads: Path) -> bool:
+    """Whether `kmnist` would do without a download."""
+    return find_folder([downloads / KMNIST_FOLDER]) is not None
+
+
+def fashion_mnist(downloads: Path) -> tuple[Split, Split]:
+    """Fashion-MNIST with its official splits.
+
+    If the environment variable `FASHION_MNIST_DIR` names a folder, only that is looked at; otherwise it is
+    `FASHION_MNIST_FOLDERS`, then the downloads.
+    """
+    folders = _fashion_mnist_folders(downloads)
+    if len(folders) == 1:
+        return read_splits(folders[0])
+    return load_or_download(
+        "FashionMNIST",
+        folders,
+        hint=", set FASHION_MNIST_DIR to their folder, or install Debian's package dataset-fashion-mnist",
+    )
+
+
+def has_fashion_mnist(downloads: Path) -> bool:
+    """Whether `fashion_mnist` would do without a download."""
+    return find_folder(_fashion_mnist_folders(downloads)) is not None
+
+
+def _fashion_mnist_folders(downloads: Path) -> list[Path]:
+    chosen = os.environ.get("FASHION_MNIST_DIR")
+    return [Path(chosen)] if chosen else [*FASHION_MNIST_FOLDERS, downloads / "FashionMNIST/raw"]
+
+
+def emnist(downloads: Path) -> tuple[Split, Split]:
+    """EMNIST's `letters` with its official splits; upper and lower case share a class, a is 0 and z is 25."""
+    train, test = load_or_download("EMNIST", [downloads / EMNIST_FOLDER], EMNIST_PREFIXES, split="letters")
+    return _upright_letters(train), _upright_letters(test)
+
+
+def has_emnist(downloads: Path) -> bool:
+    """Whether `emnist` would do without a download."""
+    return find_folder([downloads / EMNIST_FOLDER], EMNIST_PREFIXES) is not None
+
+
+def _upright_letters(split: Split) -> Split:
+    """EMNIST stores its images transposed and counts its letters from 1."""
+    assert split.labels is not None
+    return Split(split.images.swapaxes(-1, -2), split.labels - 1)

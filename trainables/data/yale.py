@@ -1,0 +1,52 @@
+"""The cropped images of the Extended Yale Face Database B: Georghiades et al. (2001), Lee et al. (2005)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from trainables.data.conform import conform
+from trainables.data.dataset import Split
+from trainables.data.image_files import fingerprint, load_files
+from trainables.errors import InputError
+
+SHAPE = (1, 32, 32)
+"""The thesis of 2022 trains on 32x32 gray faces "taken in different illumination conditions" (section 4.2.2)."""
+
+
+def yale_faces(downloads: Path) -> tuple[Split, Split]:
+    """The faces, 192x168 pixels in the published files, resized to 32x32; a class a person, in order of number.
+
+    All `yaleB*.pgm` in or below the folder that `YALE_FACES_DIR` names, otherwise `CroppedYale` in the
+    downloads, but those of ambient light, which are not cropped. They are not to be had automatically.
+    Raises `InputError` where there are none.
+    """
+    folder = _folder(downloads)
+    paths = _faces(folder)
+    if not paths:
+        raise InputError(
+            f"the Yale faces are not in {folder}: unpack CroppedYale.zip of the Extended Yale Face Database B, with "
+            "its folders yaleB01 to yaleB39, there or set YALE_FACES_DIR to their folder."
+        )
+    people = [path.name.partition("_")[0] for path in paths]
+    return load_files(paths, people, downloads, lambda image: conform(image, SHAPE))
+
+
+def has_yale_faces(downloads: Path) -> bool:
+    """Whether there are any."""
+    return bool(_faces(_folder(downloads)))
+
+
+def yale_fingerprint(downloads: Path) -> str | None:
+    """`fingerprint` of the files; None where there are none."""
+    paths = _faces(_folder(downloads))
+    return fingerprint(paths) if paths else None
+
+
+def _folder(downloads: Path) -> Path:
+    chosen = os.environ.get("YALE_FACES_DIR")
+    return Path(chosen) if chosen else downloads / "CroppedYale"
+
+
+def _faces(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("yaleB*.pgm") if "_Ambient" not in path.name)
