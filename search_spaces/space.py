@@ -21,6 +21,8 @@ class Scale:
     rounds: int
     evaluate_every: int
     num_samples: int
+    first_evaluation: int | None = None
+    """Rounds before an evaluation of its own, where the first regular one would be late."""
     fixed: Mapping[str, Any] = field(default_factory=dict)
     """Settings of the method that are not searched and differ from its defaults."""
     ood_sets: tuple[str, ...] = ("photo_patches", "scrambled", "fashion_mnist")
@@ -50,6 +52,8 @@ class SearchSpace(ABC):
     objectives: ClassVar[tuple[str, ...]] = ("fid_lenet_best",)
     """Metrics of a trial that are optimised, in the direction that the metric has."""
     scales: ClassVar[Mapping[str, Scale]]
+    datasets: ClassVar[tuple[str, ...]] = ()
+    """Where not empty: `suggest` names one of these data sets as the setting `dataset`, for each trial its own."""
     exhaustive: ClassVar[bool] = False
     """Whether the first trials are all there is."""
 

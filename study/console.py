@@ -26,11 +26,21 @@ from study.searcher import FIRST_TRIAL, METRICS
 from study.snapshot import NotInSnapshot
 from study.storage import ranked
 from trainables.metrics.names import direction
-from trainables.preparation import Preparation
+from trainables.preparation import Preparations
 
 BEST_SHOWN = 5
 STATES = {"complete": "finished", "pruned": "stopped early", "fail": "failed", "running": "to go on with"}
-SHOWN_METRICS = ("is_lenet_best", "auroc_best", "inner_updates", "seconds_training")
+SHOWN_METRICS = (
+    "is_lenet_best",
+    "auroc_best",
+    "modes",
+    "inside",
+    "distance",
+    "boundary",
+    "inner_updates",
+    "seconds_training",
+)
+"""Beside the objectives, those of them that a trial of the study has."""
 
 
 class Console:
@@ -52,16 +62,18 @@ class Console:
         self.print(f"{text} ...")
         return self._console.status(text)
 
-    def print_preparation(self, plan: StudyPlan, preparation: Preparation) -> None:
+    def print_preparation(self, plan: StudyPlan, preparations: Preparations) -> None:
         """What the numbers of this study will mean."""
-        self.print(f"classifier of {plan.dataset}: test accuracy {preparation.classifier_accuracy:.4f}")
-        for name, value in preparation.anchors.items():
-            self.print(f"{name}: {value:.2f}")
-        if preparation.left_out:
-            self.print(f"left out of AUROC, not on this machine: {', '.join(preparation.left_out)}")
+        for dataset, preparation in preparations.items():
+            if preparation.classifier_accuracy is not None:
+                self.print(f"classifier of {dataset}: test accuracy {preparation.classifier_accuracy:.4f}")
+            for name, value in preparation.anchors.items():
+                self.print(f"{name}: {value:.2f}" if len(preparations) == 1 else f"{dataset}: {name}: {value:.2f}")
+            if preparation.left_out:
+                self.print(f"left out of AUROC, not on this machine: {', '.join(preparation.left_out)}")
         self.print(f"study {plan.name}: {plan.num_trials} trials of {plan.space.scale.rounds} rounds, in {plan.folder}")
 
-    def print_results(self, plan: StudyPlan, preparation: Preparation, study: optuna.Study) -> None:
+    def print_results(self, plan: StudyPlan, preparations: Preparations, study: optuna.Study) -> None:
         """The best trials beside the first trials, and how the best compares with pure noise."""
         trials = study.get_trials(deepcopy=False)
         finished = ranked(study)
@@ -76,7 +88,7 @@ class Console:
         name = plan.objectives[0]
         if finished and not several and name.startswith("fid_"):
             value = finished[0].values[0]
-            for anchor, at in preparation.anchors.items():
+            for anchor, at in preparations[plan.datasets[0]].anchors.items():
                 self.print(f"best {name} / {anchor}: {value:.2f} / {at:.2f} = {value / at:.3f}")
 
     def print_next_steps(self, plan: StudyPlan, interruption: Interruption) -> None:
@@ -163,7 +175,8 @@ def _shown(path: Path) -> str:
 
 
 def _table(plan: StudyPlan, title: str, trials: list[FrozenTrial]) -> Table:
-    columns = list(dict.fromkeys([*plan.objectives, *SHOWN_METRICS]))
+    measured = {name for trial in trials for name in trial.user_attrs.get(METRICS, {})}
+    columns = list(dict.fromkeys([*plan.objectives, *(name for name in SHOWN_METRICS if name in measured)]))
     table = Table(title=title, box=rich.box.SIMPLE, title_justify="left")
     table.add_column("trial", justify="right")
     for name in columns:
