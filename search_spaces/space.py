@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from optuna.trial import BaseTrial
 
@@ -39,6 +39,21 @@ class FirstTrial:
     published: Mapping[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Claim:
+    """What a document says about a study's trials: in `group`, `metric` is `direction` than in `other`.
+
+    A group is named by the Optuna parameters that its trials share. Instead of another group, `other` may be a
+    number. `metric` is one that trials report at their end.
+    """
+
+    text: str
+    metric: str
+    group: Mapping[str, Any]
+    direction: Literal["lower", "higher"]
+    other: Mapping[str, Any] | float
+
+
 class SearchSpace(ABC):
     """A search space at one of its scales.
 
@@ -56,6 +71,8 @@ class SearchSpace(ABC):
     """Where not empty: `suggest` names one of these data sets as the setting `dataset`, for each trial its own."""
     exhaustive: ClassVar[bool] = False
     """Whether the first trials are all there is."""
+    claims: ClassVar[Sequence[Claim]] = ()
+    """What the document says about the first trials; the study prints at its end what its trials say."""
 
     def __init__(self, scale: str) -> None:
         self.scale_name = scale

@@ -7,6 +7,7 @@ import shlex
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from ray.tune.experiment import Trial as RayTrial
 from rich.console import Console as RichConsole
 from rich.table import Table
 
+from search_spaces import Claim
+from study.claims import judge
 from study.interruption import Interruption
 from study.plan import StudyPlan
 from study.results import FAILURE, PROCESS_LOST, is_finite, number_of
@@ -91,6 +94,32 @@ class Console:
             for anchor, at in preparations[plan.datasets[0]].anchors.items():
                 self.print(f"best {name} / {anchor}: {value:.2f} / {at:.2f} = {value / at:.3f}")
 
+    def print_claims(self, claims: Sequence[Claim], study: optuna.Study) -> None:
+        """What the finished trials say about the document's claims."""
+        if not claims:
+            return
+        finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        trials = [(trial.params, trial.user_attrs.get(METRICS, {})) for trial in finished]
+        outcomes = [judge(claim, trials) for claim in claims]
+        table = Table(
+            title="the document's claims (study/claims.py has the rule)", box=rich.box.SIMPLE, title_justify="left"
+        )
+        for name in ("claim", "metric", "group", "other", "difference, 95%", "verdict"):
+            table.add_column(name, overflow="fold")
+        for outcome in outcomes:
+            low, high = outcome.interval
+            table.add_row(
+                outcome.claim.text,
+                f"{outcome.claim.metric} {outcome.claim.direction}",
+                _mean(outcome.group),
+                _mean(outcome.other),
+                f"{outcome.difference:.3g} ({low:.3g} to {high:.3g})",
+                outcome.verdict,
+            )
+        self._console.print(table)
+        counts = Counter(outcome.verdict for outcome in outcomes)
+        self.print("claims: " + ", ".join(f"{counts[v]} {v}" for v in ("supported", "contradicted", "undecided")))
+
     def print_next_steps(self, plan: StudyPlan, interruption: Interruption) -> None:
         """The exact commands to look at the study and to go on."""
         python = Path(sys.executable)
@@ -161,6 +190,13 @@ class Progress(NotInSnapshot, Callback):
             f"[{done:>3}/{self._plan.num_trials}] trial {number_of(trial):>3}  {outcome}  {best}  "
             f"{_duration(elapsed)} gone, about {_duration(left)} left"
         )
+
+
+def _mean(values: Sequence[float]) -> str:
+    if not values:
+        return "-"
+    mean = f"{sum(values) / len(values):.4g}"
+    return mean if len(values) == 1 else f"{mean} (n={len(values)})"
 
 
 def _duration(seconds: float) -> str:

@@ -118,7 +118,10 @@ class Training:
         return self.round >= self.spec.rounds
 
     def _train_rounds(self) -> dict[str, float]:
-        """The mean of what the rounds until the next evaluation report; progress is summed in `totals`."""
+        """The mean of what the rounds until the next evaluation report; progress is summed in `totals`.
+
+        Of a loss, `<name>_swing` is the standard deviation over these rounds: how much it oscillates.
+        """
         values: dict[str, list[float]] = defaultdict(list)
         for _ in range(self._next_evaluation() - self.round):
             for name, value in self.method.train_round().items():
@@ -126,7 +129,8 @@ class Training:
             self.round += 1
         for name in self.method.progress_metrics:
             self.totals[name] += sum(values.pop(name, []))
-        return {name: float(sum(v) / len(v)) for name, v in values.items()}
+        swings = {f"{name}_swing": float(np.std(v)) for name, v in values.items() if name.startswith("loss_")}
+        return {name: float(sum(v) / len(v)) for name, v in values.items()} | swings
 
     def _next_evaluation(self) -> int:
         """The round after which comes the next evaluation: a multiple of `evaluate_every`, the first, or the last."""
