@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from optuna.trial import BaseTrial
 
@@ -36,7 +37,7 @@ SAME = 0.05
 
 
 def _claims() -> list[Claim]:
-    claims = []
+    claims: ClassVar[Sequence[Claim]] = []
     for dataset in DATASETS:
         of = {"dataset": dataset}
         claims += [
@@ -59,12 +60,12 @@ class ToyLine(SearchSpace):
     objectives = ("energy",)
     exhaustive = True
     datasets = DATASETS
-    scales = {
+    scales: ClassVar[Mapping[str, Scale]] = {
         "smoke": Scale(DATASETS[0], trials=6, rounds=4, evaluate_every=2, num_samples=200, fixed=SETTINGS),
         "laptop": Scale(DATASETS[0], trials=18, **FULL),
         "paper": Scale(DATASETS[0], trials=60, **FULL),
     }
-    claims = _claims()
+    claims: ClassVar[Sequence[Claim]] = _claims()
 
     def __init__(self, scale: str) -> None:
         super().__init__(scale)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
 from optuna.trial import BaseTrial
 
@@ -60,7 +61,7 @@ class ToyPlane(SearchSpace):
     objectives = ("energy",)
     exhaustive = True
     datasets = DATASETS
-    scales = {
+    scales: ClassVar[Mapping[str, Scale]] = {
         "smoke": Scale(DATASETS[0], trials=10, rounds=4, evaluate_every=2, num_samples=200, fixed=SETTINGS),
         # Section 5.1: samples are drawn at 100 and at multiples of 1,000 iterations.
         "laptop": Scale(
@@ -83,7 +84,7 @@ class ToyPlane(SearchSpace):
             fixed=SETTINGS,
         ),
     }
-    claims = [claim for dataset in DATASETS for claim in _claims(dataset)]
+    claims: ClassVar[Sequence[Claim]] = [claim for dataset in DATASETS for claim in _claims(dataset)]
 
     def __init__(self, scale: str) -> None:
         super().__init__(scale)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from optuna.trial import BaseTrial
 
@@ -26,12 +27,12 @@ class ToySpiral(SearchSpace):
     method = "discriminator_only_points"
     objectives = ("energy",)
     exhaustive = True
-    scales = {
+    scales: ClassVar[Mapping[str, Scale]] = {
         "smoke": Scale(trials=2, dataset="spiral", rounds=4, evaluate_every=2, num_samples=100),
         "laptop": Scale(trials=10, **FULL),
         "paper": Scale(trials=40, **FULL),
     }
-    claims = [
+    claims: ClassVar[Sequence[Claim]] = [
         Claim(
             "with the gradient norm the loss falls faster (its sum over all rounds)",
             "loss_area",

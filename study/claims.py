@@ -20,13 +20,15 @@ from search_spaces import Claim
 
 CONFIDENCE = 0.95
 
+Verdict = Literal["supported", "contradicted", "undecided"]
+
 Trials = Sequence[tuple[Mapping[str, Any], Mapping[str, float]]]
 """The Optuna parameters and the last metrics of each finished trial."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A claim and its verdict; `difference` is `group` minus `other`, NaN without values, `interval` its 95% interval."""
+    """A claim and its verdict. `difference` is `group` minus `other`, NaN without values, `interval` its interval."""
 
     claim: Claim
     group: tuple[float, ...]
@@ -34,37 +36,41 @@ class Outcome:
     """One value where the claim compares with a number."""
     difference: float
     interval: tuple[float, float]
-    verdict: Literal["supported", "contradicted", "undecided"]
+    verdict: Verdict
 
 
 def judge(claim: Claim, trials: Trials) -> Outcome:
     """The verdict of finished trials on `claim`; a trial without a finite value of its metric does not count."""
-    group = _values(claim, claim.group, trials)
-    against_number = isinstance(claim.other, int | float)
-    other = (float(claim.other),) if against_number else _values(claim, claim.other, trials)
+    group = _values(claim.metric, claim.group, trials)
+    if isinstance(claim.other, Mapping):
+        other = _values(claim.metric, claim.other, trials)
+        margin = _margin(group, other)
+    else:
+        other = (claim.other,)
+        margin = _margin(group)
     if not group or not other:
         return Outcome(claim, group, other, math.nan, (-math.inf, math.inf), "undecided")
     difference = float(np.mean(group) - np.mean(other))
-    margin = _margin(group, None if against_number else other)
     interval = (difference - margin, difference + margin)
-    sign = 1 if claim.direction == "higher" else -1
-    least, most = sorted(sign * end for end in interval)
-    verdict = "supported" if least > 0 else "contradicted" if most < 0 else "undecided"
-    return Outcome(claim, group, other, difference, interval, verdict)
+    return Outcome(claim, group, other, difference, interval, _verdict(claim, interval))
 
 
-def _values(claim: Claim, wanted: Mapping[str, Any], trials: Trials) -> tuple[float, ...]:
+def _verdict(claim: Claim, interval: tuple[float, float]) -> Verdict:
+    least, most = interval if claim.direction == "higher" else (-interval[1], -interval[0])
+    return "supported" if least > 0 else "contradicted" if most < 0 else "undecided"
+
+
+def _values(metric: str, group: Mapping[str, Any], trials: Trials) -> tuple[float, ...]:
     return tuple(
-        metrics[claim.metric]
+        metrics[metric]
         for params, metrics in trials
-        if all(params.get(name) == value for name, value in wanted.items())
-        and math.isfinite(metrics.get(claim.metric, math.nan))
+        if all(params.get(name) == value for name, value in group.items())
+        and math.isfinite(metrics.get(metric, math.nan))
     )
 
 
-def _margin(group: Sequence[float], other: Sequence[float] | None) -> float:
-    """Half the width of the interval of the difference; `other` is None for a number, which does not vary."""
-    samples = [group] if other is None else [group, other]
+def _margin(*samples: Sequence[float]) -> float:
+    """Half the width of the interval of the mean of one sample, or of the difference of two means."""
     if any(len(sample) < 2 for sample in samples):
         return math.inf
     squares = [float(np.var(sample, ddof=1)) / len(sample) for sample in samples]

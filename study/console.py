@@ -32,6 +32,7 @@ from trainables.metrics.names import direction
 from trainables.preparation import Preparations
 
 BEST_SHOWN = 5
+CLAIMS_TITLE = "the document's claims, by the last metrics of each trial (the rule: study/claims.py)"
 STATES = {"complete": "finished", "pruned": "stopped early", "fail": "failed", "running": "to go on with"}
 SHOWN_METRICS = (
     "is_lenet_best",
@@ -101,9 +102,7 @@ class Console:
         finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         trials = [(trial.params, trial.user_attrs.get(METRICS, {})) for trial in finished]
         outcomes = [judge(claim, trials) for claim in claims]
-        table = Table(
-            title="the document's claims (study/claims.py has the rule)", box=rich.box.SIMPLE, title_justify="left"
-        )
+        table = Table(title=CLAIMS_TITLE, box=rich.box.SIMPLE, title_justify="left")
         for name in ("claim", "metric", "group", "other", "difference, 95%", "verdict"):
             table.add_column(name, overflow="fold")
         for outcome in outcomes:
