@@ -2,7 +2,7 @@
 
 from search_spaces.ablation import Ablation
 from search_spaces.gradnorm import GradNorm
-from search_spaces.space import Claim, FirstTrial, Scale, SearchSpace
+from search_spaces.space import Claim, FirstTrial, Group, Scale, SearchSpace
 from search_spaces.toy_line import ToyLine
 from search_spaces.toy_plane import ToyPlane
 from search_spaces.toy_spiral import ToySpiral
@@ -11,4 +11,4 @@ SPACES: dict[str, type[SearchSpace]] = {
     space.name: space for space in (GradNorm, Ablation, ToySpiral, ToyPlane, ToyLine)
 }
 
-__all__ = ["SPACES", "Claim", "FirstTrial", "Scale", "SearchSpace"]
+__all__ = ["SPACES", "Claim", "FirstTrial", "Group", "Scale", "SearchSpace"]

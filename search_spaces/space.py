@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from optuna.trial import BaseTrial
 
@@ -39,19 +39,23 @@ class FirstTrial:
     published: Mapping[str, float] = field(default_factory=dict)
 
 
+Group = Callable[[Mapping[str, Any]], bool]
+"""Which trials are meant, by their Optuna parameters."""
+
+
 @dataclass(frozen=True)
 class Claim:
-    """What a document says about a study's trials: in `group`, `metric` is `direction` than in `other`.
+    """What a document says of its settings: `metric` is lower in one group of trials than in another.
 
-    A group is named by the Optuna parameters that its trials share. Instead of another group, `other` may be a
-    number. `metric` is one that trials report at their end.
+    One of the two may be a number instead.
     """
 
     text: str
+    source: str
+    """The document and its section."""
     metric: str
-    group: Mapping[str, Any]
-    direction: Literal["lower", "higher"]
-    other: Mapping[str, Any] | float
+    lower: Group | float
+    higher: Group | float
 
 
 class SearchSpace(ABC):
@@ -71,8 +75,6 @@ class SearchSpace(ABC):
     """Where not empty: `suggest` names one of these data sets as the setting `dataset`, for each trial its own."""
     exhaustive: ClassVar[bool] = False
     """Whether the first trials are all there is."""
-    claims: ClassVar[Sequence[Claim]] = ()
-    """What the document says about the first trials; the study prints at its end what its trials say."""
 
     def __init__(self, scale: str) -> None:
         self.scale_name = scale
@@ -85,6 +87,15 @@ class SearchSpace(ABC):
     @abstractmethod
     def first_trials(self) -> list[FirstTrial]:
         """What is enqueued before the sampler is asked, at this scale."""
+
+    def claims(self) -> list[Claim]:
+        """What the document says about the parameters of this space; a study prints at its end what its trials say."""
+        return []
+
+
+def where(**wanted: Any) -> Group:
+    """The trials whose Optuna parameters have these values."""
+    return lambda params: all(params.get(name) == value for name, value in wanted.items())
 
 
 def weight_or_off(trial: BaseTrial, name: str, low: float, high: float) -> float:

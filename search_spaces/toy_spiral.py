@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from optuna.trial import BaseTrial
 
-from search_spaces.space import Claim, FirstTrial, Scale, SearchSpace
+from search_spaces.space import Claim, FirstTrial, Scale, SearchSpace, where
 
 SEEDS = {"smoke": 1, "laptop": 5, "paper": 20}
 FULL: dict[str, Any] = {"dataset": "spiral", "rounds": 400, "evaluate_every": 50, "num_samples": 300}
@@ -32,29 +32,6 @@ class ToySpiral(SearchSpace):
         "laptop": Scale(trials=10, **FULL),
         "paper": Scale(trials=40, **FULL),
     }
-    claims: ClassVar[Sequence[Claim]] = [
-        Claim(
-            "with the gradient norm the loss falls faster (its sum over all rounds)",
-            "loss_area",
-            {"gradient_norm": "with"},
-            "lower",
-            {"gradient_norm": "without"},
-        ),
-        Claim(
-            "with the gradient norm the loss falls lower (its mean over the last 50 rounds)",
-            "loss_classifier",
-            {"gradient_norm": "with"},
-            "lower",
-            {"gradient_norm": "without"},
-        ),
-        Claim(
-            "random points are moved to the data",
-            "distance",
-            {"gradient_norm": "with"},
-            "lower",
-            NOISE_DISTANCE,
-        ),
-    ]
 
     def __init__(self, scale: str) -> None:
         super().__init__(scale)
@@ -73,4 +50,15 @@ class ToySpiral(SearchSpace):
             FirstTrial(f"{name} gradient norm, seed {seed}", {"gradient_norm": name, "seed": seed})
             for seed in range(self.seeds)
             for name in LAMBDA_GNORM
+        ]
+
+    def claims(self) -> list[Claim]:
+        source = "thesis of 2022, section 4.1"
+        with_norm, without = where(gradient_norm="with"), where(gradient_norm="without")
+        faster = "with the gradient norm the loss falls faster (its sum over all rounds)"
+        lower = "with the gradient norm the loss falls lower (its mean over the last 50 rounds)"
+        return [
+            Claim(faster, source, "loss_area", lower=with_norm, higher=without),
+            Claim(lower, source, "loss_classifier", lower=with_norm, higher=without),
+            Claim("random points are moved to the data", source, "distance", lower=with_norm, higher=NOISE_DISTANCE),
         ]

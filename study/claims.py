@@ -1,9 +1,9 @@
 """What the trials of a study say about a document's claims.
 
-The rule: the difference of the means of the two groups (of the group's mean and the number), with its 95% interval
-by Welch's t-test (Student's). The claim is supported where the whole interval is on the claim's side of 0,
-contradicted where it is on the other side, and undecided otherwise, as it is with fewer than two values in a group.
-Every claim is judged for itself: of twenty true null hypotheses one is expected to look decided.
+The rule: the difference of the means of the two groups, the one said to be higher minus the one said to be lower, with
+its 95% interval by Welch's t-test (by Student's where one of the two is a number). The claim is supported where the
+whole interval is above 0, contradicted where it is below, and undecided otherwise, as it is with fewer than two values
+in a group. Every claim is judged for itself: of twenty about equal groups one is expected to look decided.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy import stats
 
-from search_spaces import Claim
+from search_spaces import Claim, Group
 
 CONFIDENCE = 0.95
 
@@ -28,12 +28,14 @@ Trials = Sequence[tuple[Mapping[str, Any], Mapping[str, float]]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """A claim and its verdict. `difference` is `group` minus `other`, NaN without values, `interval` its interval."""
+    """A claim, the values that it is judged by (of a number, itself) and the verdict.
+
+    `difference` is the mean of `higher` minus that of `lower`, NaN without values.
+    """
 
     claim: Claim
-    group: tuple[float, ...]
-    other: tuple[float, ...]
-    """One value where the claim compares with a number."""
+    lower: tuple[float, ...]
+    higher: tuple[float, ...]
     difference: float
     interval: tuple[float, float]
     verdict: Verdict
@@ -41,32 +43,21 @@ class Outcome:
 
 def judge(claim: Claim, trials: Trials) -> Outcome:
     """The verdict of finished trials on `claim`; a trial without a finite value of its metric does not count."""
-    group = _values(claim.metric, claim.group, trials)
-    if isinstance(claim.other, Mapping):
-        other = _values(claim.metric, claim.other, trials)
-        margin = _margin(group, other)
-    else:
-        other = (claim.other,)
-        margin = _margin(group)
-    if not group or not other:
-        return Outcome(claim, group, other, math.nan, (-math.inf, math.inf), "undecided")
-    difference = float(np.mean(group) - np.mean(other))
-    interval = (difference - margin, difference + margin)
-    return Outcome(claim, group, other, difference, interval, _verdict(claim, interval))
+    lower, higher = (_values(claim.metric, side, trials) for side in (claim.lower, claim.higher))
+    if not lower or not higher:
+        return Outcome(claim, lower, higher, math.nan, (-math.inf, math.inf), "undecided")
+    margin = _margin(*(values for values, side in ((lower, claim.lower), (higher, claim.higher)) if callable(side)))
+    difference = float(np.mean(higher) - np.mean(lower))
+    least, most = difference - margin, difference + margin
+    verdict: Verdict = "supported" if least > 0 else "contradicted" if most < 0 else "undecided"
+    return Outcome(claim, lower, higher, difference, (least, most), verdict)
 
 
-def _verdict(claim: Claim, interval: tuple[float, float]) -> Verdict:
-    least, most = interval if claim.direction == "higher" else (-interval[1], -interval[0])
-    return "supported" if least > 0 else "contradicted" if most < 0 else "undecided"
-
-
-def _values(metric: str, group: Mapping[str, Any], trials: Trials) -> tuple[float, ...]:
-    return tuple(
-        metrics[metric]
-        for params, metrics in trials
-        if all(params.get(name) == value for name, value in group.items())
-        and math.isfinite(metrics.get(metric, math.nan))
-    )
+def _values(metric: str, side: Group | float, trials: Trials) -> tuple[float, ...]:
+    if not callable(side):
+        return (float(side),)
+    values = (metrics.get(metric, math.nan) for params, metrics in trials if side(params))
+    return tuple(value for value in values if math.isfinite(value))
 
 
 def _margin(*samples: Sequence[float]) -> float:

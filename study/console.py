@@ -103,15 +103,15 @@ class Console:
         trials = [(trial.params, trial.user_attrs.get(METRICS, {})) for trial in finished]
         outcomes = [judge(claim, trials) for claim in claims]
         table = Table(title=CLAIMS_TITLE, box=rich.box.SIMPLE, title_justify="left")
-        for name in ("claim", "metric", "group", "other", "difference, 95%", "verdict"):
+        for name in ("claim", "metric", "said to be lower", "said to be higher", "difference, 95%", "verdict"):
             table.add_column(name, overflow="fold")
         for outcome in outcomes:
             low, high = outcome.interval
             table.add_row(
                 outcome.claim.text,
-                f"{outcome.claim.metric} {outcome.claim.direction}",
-                _mean(outcome.group),
-                _mean(outcome.other),
+                outcome.claim.metric,
+                _mean(outcome.lower),
+                _mean(outcome.higher),
                 f"{outcome.difference:.3g} ({low:.3g} to {high:.3g})",
                 outcome.verdict,
             )

@@ -79,7 +79,7 @@ def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Tr
             seconds = INTERRUPTED_DELIVERY_SECONDS if interruption.received else DELIVERY_SECONDS
             undelivered = spool.close(seconds)
     console.print_results(plan, preparations, study)
-    console.print_claims(plan.space.claims, study)
+    console.print_claims(plan.space.claims(), study)
     console.print_next_steps(plan, interruption)
     for reason in runs.refused:
         console.warn(f"the tracking server refused a part of the study: {reason}")
