@@ -21,6 +21,8 @@ class Scale:
     rounds: int
     evaluate_every: int
     num_samples: int
+    first_evaluation: int | None = None
+    """Rounds before an evaluation of its own, where the first regular one would be late."""
     fixed: Mapping[str, Any] = field(default_factory=dict)
     """Settings of the method that are not searched and differ from its defaults."""
     ood_sets: tuple[str, ...] = ("photo_patches", "scrambled", "fashion_mnist")
@@ -43,14 +45,17 @@ Group = Callable[[Mapping[str, Any]], bool]
 
 @dataclass(frozen=True)
 class Claim:
-    """What a document says of its settings: `metric` is lower in one group of trials than in another."""
+    """What a document says of its settings: `metric` is lower in one group of trials than in another.
+
+    One of the two may be a number instead.
+    """
 
     text: str
     source: str
     """The document and its section."""
     metric: str
-    lower: Group
-    higher: Group
+    lower: Group | float
+    higher: Group | float
 
 
 class SearchSpace(ABC):
@@ -66,6 +71,8 @@ class SearchSpace(ABC):
     objectives: ClassVar[tuple[str, ...]] = ("fid_lenet_best",)
     """Metrics of a trial that are optimised, in the direction that the metric has."""
     scales: ClassVar[Mapping[str, Scale]]
+    datasets: ClassVar[tuple[str, ...]] = ()
+    """Where not empty: `suggest` names one of these data sets as the setting `dataset`, for each trial its own."""
     exhaustive: ClassVar[bool] = False
     """Whether the first trials are all there is."""
 
@@ -82,8 +89,13 @@ class SearchSpace(ABC):
         """What is enqueued before the sampler is asked, at this scale."""
 
     def claims(self) -> list[Claim]:
-        """What the document says about the parameters of this space, for a report to check."""
+        """What the document says about the parameters of this space; a study prints at its end what its trials say."""
         return []
+
+
+def where(**wanted: Any) -> Group:
+    """The trials whose Optuna parameters have these values."""
+    return lambda params: all(params.get(name) == value for name, value in wanted.items())
 
 
 def weight_or_off(trial: BaseTrial, name: str, low: float, high: float) -> float:

@@ -14,7 +14,7 @@ NEW_SEEDS = 500_000_000
 
 
 class Confirmation(SearchSpace):
-    """`trials` of a study of `space`; `configure` gives the method's config of one of them, by its number."""
+    """`trials` of a study of `space`; `configure` gives the settings of one of them, by its number."""
 
     exhaustive = True
 
@@ -26,7 +26,7 @@ class Confirmation(SearchSpace):
         configure: Callable[[int], dict[str, Any]],
     ) -> None:
         self.name, self.method, self.objectives = space.name, space.method, space.objectives  # type: ignore[misc]
-        self.scale_name, self.scale = space.scale_name, space.scale
+        self.scale_name, self.scale, self.datasets = space.scale_name, space.scale, space.datasets  # type: ignore[misc]
         self._study = study
         self._trials = trials
         self._configure = configure

@@ -7,6 +7,7 @@ import shlex
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from ray.tune.experiment import Trial as RayTrial
 from rich.console import Console as RichConsole
 from rich.table import Table
 
+from search_spaces import Claim
+from study.claims import judge
 from study.interruption import Interruption
 from study.plan import StudyPlan
 from study.results import FAILURE, PROCESS_LOST, is_finite, number_of
@@ -26,11 +29,22 @@ from study.searcher import FIRST_TRIAL, METRICS
 from study.snapshot import NotInSnapshot
 from study.storage import ranked
 from trainables.metrics.names import direction
-from trainables.preparation import Preparation
+from trainables.preparation import Preparations
 
 BEST_SHOWN = 5
+CLAIMS_TITLE = "the document's claims, by the last metrics of each trial (the rule: study/claims.py)"
 STATES = {"complete": "finished", "pruned": "stopped early", "fail": "failed", "running": "to go on with"}
-SHOWN_METRICS = ("is_lenet_best", "auroc_best", "inner_updates", "seconds_training")
+SHOWN_METRICS = (
+    "is_lenet_best",
+    "auroc_best",
+    "modes",
+    "inside",
+    "distance",
+    "boundary",
+    "inner_updates",
+    "seconds_training",
+)
+"""Beside the objectives, those of them that a trial of the study has."""
 
 
 class Console:
@@ -52,16 +66,18 @@ class Console:
         self.print(f"{text} ...")
         return self._console.status(text)
 
-    def print_preparation(self, plan: StudyPlan, preparation: Preparation) -> None:
+    def print_preparation(self, plan: StudyPlan, preparations: Preparations) -> None:
         """What the numbers of this study will mean."""
-        self.print(f"classifier of {plan.dataset}: test accuracy {preparation.classifier_accuracy:.4f}")
-        for name, value in preparation.anchors.items():
-            self.print(f"{name}: {value:.2f}")
-        if preparation.left_out:
-            self.print(f"left out of AUROC, not on this machine: {', '.join(preparation.left_out)}")
+        for dataset, preparation in preparations.items():
+            if preparation.classifier_accuracy is not None:
+                self.print(f"classifier of {dataset}: test accuracy {preparation.classifier_accuracy:.4f}")
+            for name, value in preparation.anchors.items():
+                self.print(f"{name}: {value:.2f}" if len(preparations) == 1 else f"{dataset}: {name}: {value:.2f}")
+            if preparation.left_out:
+                self.print(f"left out of AUROC, not on this machine: {', '.join(preparation.left_out)}")
         self.print(f"study {plan.name}: {plan.num_trials} trials of {plan.space.scale.rounds} rounds, in {plan.folder}")
 
-    def print_results(self, plan: StudyPlan, preparation: Preparation, study: optuna.Study) -> None:
+    def print_results(self, plan: StudyPlan, preparations: Preparations, study: optuna.Study) -> None:
         """The best trials beside the first trials, and how the best compares with pure noise."""
         trials = study.get_trials(deepcopy=False)
         finished = ranked(study)
@@ -76,8 +92,32 @@ class Console:
         name = plan.objectives[0]
         if finished and not several and name.startswith("fid_"):
             value = finished[0].values[0]
-            for anchor, at in preparation.anchors.items():
+            for anchor, at in preparations[plan.datasets[0]].anchors.items():
                 self.print(f"best {name} / {anchor}: {value:.2f} / {at:.2f} = {value / at:.3f}")
+
+    def print_claims(self, claims: Sequence[Claim], study: optuna.Study) -> None:
+        """What the finished trials say about the document's claims."""
+        if not claims:
+            return
+        finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        trials = [(trial.params, trial.user_attrs.get(METRICS, {})) for trial in finished]
+        outcomes = [judge(claim, trials) for claim in claims]
+        table = Table(title=CLAIMS_TITLE, box=rich.box.SIMPLE, title_justify="left")
+        for name in ("claim", "metric", "said to be lower", "said to be higher", "difference, 95%", "verdict"):
+            table.add_column(name, overflow="fold")
+        for outcome in outcomes:
+            low, high = outcome.interval
+            table.add_row(
+                outcome.claim.text,
+                outcome.claim.metric,
+                _mean(outcome.lower),
+                _mean(outcome.higher),
+                f"{outcome.difference:.3g} ({low:.3g} to {high:.3g})",
+                outcome.verdict,
+            )
+        self._console.print(table)
+        counts = Counter(outcome.verdict for outcome in outcomes)
+        self.print("claims: " + ", ".join(f"{counts[v]} {v}" for v in ("supported", "contradicted", "undecided")))
 
     def print_next_steps(self, plan: StudyPlan, interruption: Interruption) -> None:
         """The exact commands to look at the study and to go on."""
@@ -151,6 +191,13 @@ class Progress(NotInSnapshot, Callback):
         )
 
 
+def _mean(values: Sequence[float]) -> str:
+    if not values:
+        return "-"
+    mean = f"{sum(values) / len(values):.4g}"
+    return mean if len(values) == 1 else f"{mean} (n={len(values)})"
+
+
 def _duration(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
@@ -163,7 +210,8 @@ def _shown(path: Path) -> str:
 
 
 def _table(plan: StudyPlan, title: str, trials: list[FrozenTrial]) -> Table:
-    columns = list(dict.fromkeys([*plan.objectives, *SHOWN_METRICS]))
+    measured = {name for trial in trials for name in trial.user_attrs.get(METRICS, {})}
+    columns = list(dict.fromkeys([*plan.objectives, *(name for name in SHOWN_METRICS if name in measured)]))
     table = Table(title=title, box=rich.box.SIMPLE, title_justify="left")
     table.add_column("trial", justify="right")
     for name in columns:

@@ -47,7 +47,8 @@ def print_registries() -> None:
     for name, space in SPACES.items():
         print(f"  {name:<14}{space.description}")
         for scale_name, scale in space.scales.items():
-            print(f"    {scale_name:<12}{scale.trials} trials of {scale.rounds} rounds on {scale.dataset}")
+            datasets = " and ".join(space.datasets or (scale.dataset,))
+            print(f"    {scale_name:<12}{scale.trials} trials of {scale.rounds} rounds on {datasets}")
     print("data sets (--dataset):")
     for name, source in SOURCES.items():
         print(f"  {name:<14}{source.description}, {'x'.join(map(str, source.shape))}")

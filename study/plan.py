@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -19,11 +20,13 @@ from study.confirmation import Confirmation
 from study.samplers import check_sampler
 from study.schedulers import check_scheduler
 from study.storage import open_storage, ranked
-from trainables.data import full_name, source_of
+from trainables.data import POINT_SETS, full_name, source_of
 from trainables.errors import InputError, lookup
-from trainables.evaluation import SCRAMBLED, Protocol
+from trainables.evaluation import SCRAMBLED
+from trainables.evaluators import AnyProtocol
 from trainables.methods import METHODS
 from trainables.metrics import direction
+from trainables.point_evaluation import point_metric_names
 from trainables.training import TrialSpec
 
 
@@ -56,10 +59,11 @@ class StudyPlan:
 
     @classmethod
     def _with_space(cls, config: StudyConfig, space: SearchSpace) -> StudyPlan:
-        source_of(config.dataset or space.scale.dataset)
+        _check_dataset(config.dataset, space)
         objectives = config.objectives or space.objectives
+        datasets = space.datasets or (config.dataset or space.scale.dataset,)
         for objective in objectives:
-            _check_objective(objective, space)
+            _check_objective(objective, space, datasets)
         kind = "confirm" if config.confirm else space.name
         name = config.name or f"{kind}-{space.scale_name}-{datetime.now():%Y%m%d-%H%M%S}"
         plan = cls(config, space, name, objectives)
@@ -84,7 +88,9 @@ class StudyPlan:
             raise InputError(f"study {original.name!r} has no finished trial to confirm.")
 
         def configure(number: int) -> dict[str, Any]:
-            return original.method_config(FixedTrial(study.trials[number].params, number))
+            trial = FixedTrial(study.trials[number].params, number)
+            named = {"dataset": original.dataset_of(trial)} if original.space.datasets else {}
+            return original.method_config(trial) | named
 
         space = Confirmation(original.space, original.name, best, configure)
         confirming = replace(
@@ -102,9 +108,9 @@ class StudyPlan:
         return self.config.resume is not None
 
     @property
-    def dataset(self) -> str:
-        """The data set trained on."""
-        return self.config.dataset or self.space.scale.dataset
+    def datasets(self) -> tuple[str, ...]:
+        """The data sets trained on; more than one where the trials of the space name their own."""
+        return self.space.datasets or (self.config.dataset or self.space.scale.dataset,)
 
     @property
     def num_trials(self) -> int:
@@ -191,6 +197,8 @@ class StudyPlan:
         """
         suggested = self.space.suggest(trial)
         settings = {"seed": self.seed + trial.number, **self.space.scale.fixed, **suggested}
+        if self.space.datasets:
+            del settings["dataset"]
         try:
             return METHODS[self.space.method].Config(**settings).model_dump(mode="json")
         except ValidationError as error:
@@ -200,16 +208,21 @@ class StudyPlan:
                 f"space {self.space.name!r} sets {field} of {self.space.method} to {first['input']!r}: {first['msg']}."
             ) from error
 
-    def trial_spec(self, trial: BaseTrial, protocol: Protocol) -> TrialSpec:
-        """What a trial is told."""
+    def dataset_of(self, trial: BaseTrial) -> str:
+        """The data set that an Optuna trial trains on."""
+        return self.space.suggest(trial)["dataset"] if self.space.datasets else self.datasets[0]
+
+    def trial_spec(self, trial: BaseTrial, protocols: Mapping[str, AnyProtocol]) -> TrialSpec:
+        """What a trial is told; `protocols` are those of the study's data sets."""
         return TrialSpec(
             number=trial.number,
             method=self.space.method,
             config=self.method_config(trial),
             rounds=self.space.scale.rounds,
             evaluate_every=self.space.scale.evaluate_every,
+            first_evaluation=self.space.scale.first_evaluation,
             seeds=self.seeds,
-            protocol=protocol,
+            protocol=protocols[self.dataset_of(trial)],
             cache_dir=str(self.cache_dir),
             folder=str(self.folder / "trials" / f"{trial.number:04d}"),
         )
@@ -223,7 +236,7 @@ class StudyPlan:
             "method": self.space.method,
             "objectives": list(self.objectives),
             "scale": self.space.scale_name,
-            "dataset": self.dataset,
+            "dataset": ", ".join(self.datasets),
             "trials": self.num_trials,
             "sampler": self.sampler,
             "scheduler": self.scheduler,
@@ -263,9 +276,25 @@ def _check_numbers(config: StudyConfig) -> None:
         raise InputError(f"--name {config.name!r}: use up to 100 letters, digits, '.', '_' and '-'.")
 
 
-def _check_objective(objective: str, space: SearchSpace) -> None:
-    """Raise `InputError`, with the nearest names, for a metric that no trial of the space reports."""
-    sets = [f"auroc_{name}" for name in (*space.scale.ood_sets, SCRAMBLED)]
-    known = ["fid_lenet", "is_lenet", "auroc", *sets]
+def _check_dataset(name: str | None, space: SearchSpace) -> None:
+    """Raise `InputError` for an unknown data set, and for one that the space is not made for."""
+    if name is None:
+        return
+    source_of(name)
+    if space.datasets:
+        raise InputError(f"each trial of space {space.name!r} names its data set: leave out --dataset {name}.")
+    if (name in POINT_SETS) != (space.scale.dataset in POINT_SETS):
+        taken, given = ("points", "images") if space.scale.dataset in POINT_SETS else ("images", "points")
+        raise InputError(f"space {space.name!r} is for {taken}, and data set {name!r} has {given}: choose another one.")
+
+
+def _check_objective(objective: str, space: SearchSpace, datasets: tuple[str, ...]) -> None:
+    """Raise `InputError`, with the nearest names, for a metric that not every trial of the space reports."""
+    if datasets[0] in POINT_SETS:
+        names = [point_metric_names(name) for name in datasets]
+        known = [metric for metric in names[0] if all(metric in others for others in names)]
+    else:
+        sets = [f"auroc_{name}" for name in (*space.scale.ood_sets, SCRAMBLED)]
+        known = ["fid_lenet", "is_lenet", "auroc", *sets]
     lookup("objective", objective, dict.fromkeys([*known, *(f"{name}_best" for name in known)]))
     direction(objective)

@@ -30,7 +30,7 @@ from study.tracking import PARENT, Runs, Tracker, now_ms, trial_key, without_cre
 from trainables.checkpoints import write_atomically
 from trainables.export import BEST_FILE
 from trainables.metrics import direction
-from trainables.preparation import Preparation, prepare_protocol
+from trainables.preparation import Preparations, prepare_protocol
 from trainables.trial import Trial
 
 PARETO_FRONT = "pareto_front"
@@ -54,28 +54,32 @@ def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Tr
         if plan.is_resumed:
             stack.enter_context(only_driver(plan))
         runs = Runs(plan.tracking_uri, plan.space.name, plan.name, plan.artifacts)
-        with console.status(f"preparing data set and classifier of {plan.dataset}"):
+        with console.status(f"preparing {' and '.join(plan.datasets)}"):
             scale = plan.space.scale
-            preparation = prepare_protocol(plan.dataset, scale.ood_sets, scale.num_samples, plan.cache_dir)
+            preparations = {
+                name: prepare_protocol(name, scale.ood_sets, scale.num_samples, plan.cache_dir)
+                for name in plan.datasets
+            }
         concurrent = stack.enter_context(cluster(plan))
         if not plan.is_resumed:
             stack.enter_context(only_driver(plan))
         study = open_study(plan)
-        console.print_preparation(plan, preparation)
-        tags = _tags(plan, preparation)
+        console.print_preparation(plan, preparations)
+        tags = _tags(plan, preparations)
         spool = Spool(plan.folder / "spool", runs.deliver)
-        spool.put(_start_of_study(plan, preparation, tags))
+        spool.put(_start_of_study(plan, preparations, tags))
         for event in _endings(study, runs):
             spool.put(event)
         interruption = Interruption()
         try:
-            interruption = _tune(plan, preparation, study, concurrent, spool, tags, console, trainable)
+            interruption = _tune(plan, preparations, study, concurrent, spool, tags, console, trainable)
             for event in _end_of_study(plan, study, interruption):
                 spool.put(event)
         finally:
             seconds = INTERRUPTED_DELIVERY_SECONDS if interruption.received else DELIVERY_SECONDS
             undelivered = spool.close(seconds)
-    console.print_results(plan, preparation, study)
+    console.print_results(plan, preparations, study)
+    console.print_claims(plan.space.claims(), study)
     console.print_next_steps(plan, interruption)
     for reason in runs.refused:
         console.warn(f"the tracking server refused a part of the study: {reason}")
@@ -91,7 +95,7 @@ def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Tr
 
 def _tune(
     plan: StudyPlan,
-    preparation: Preparation,
+    preparations: Preparations,
     study: optuna.Study,
     concurrent: int,
     spool: Spool,
@@ -99,10 +103,11 @@ def _tune(
     console: Console,
     trainable: type[Trainable],
 ) -> Interruption:
+    protocols = {name: preparation.protocol for name, preparation in preparations.items()}
     searcher = OptunaSearcher(
         study,
         plan.objectives,
-        lambda trial: plan.trial_spec(trial, preparation.protocol),
+        lambda trial: plan.trial_spec(trial, protocols),
         plan.num_trials,
         plan.sampler,
         plan.seed,
@@ -191,30 +196,37 @@ def _status(study: optuna.Study, interruption: Interruption) -> str:
     return "FAILED" if failed else "FINISHED"
 
 
-def _start_of_study(plan: StudyPlan, preparation: Preparation, tags: dict[str, str]) -> dict[str, Any]:
+def _start_of_study(plan: StudyPlan, preparations: Preparations, tags: dict[str, str]) -> dict[str, Any]:
     description = plan.describe()
     trials = description.pop("trials")  # params cannot change, and a resumed study may be extended
-    protocol = {f"protocol.{key}": value for key, value in preparation.protocol.model_dump().items()}
+    protocols: dict[str, Any] = {}
+    metrics: dict[str, float] = {}
+    for name, preparation in preparations.items():
+        of = f".{name}" if len(preparations) > 1 else ""
+        protocols |= {f"protocol{of}.{key}": value for key, value in preparation.protocol.model_dump().items()}
+        metrics |= {f"{anchor}{of}": value for anchor, value in preparation.anchors.items()}
+        if preparation.classifier_accuracy is not None:
+            metrics[f"classifier_test_accuracy{of}"] = preparation.classifier_accuracy
     return {
         "trial": PARENT,
         "time_ms": now_ms(),
-        "params": {} if plan.is_resumed else description | protocol,
-        "metrics": preparation.anchors | {"classifier_test_accuracy": preparation.classifier_accuracy},
+        "params": {} if plan.is_resumed else description | protocols,
+        "metrics": metrics,
         "tags": tags | {"trials": str(trials)},
         "artifacts": {"study": str(plan.folder / "study.json")},
         "status": "RUNNING",
     }
 
 
-def _tags(plan: StudyPlan, preparation: Preparation) -> dict[str, str]:
+def _tags(plan: StudyPlan, preparations: Preparations) -> dict[str, str]:
     versions = {f"version.{package}": version(package) for package in PACKAGES}
     return versions | {
         "version.python": platform.python_version(),
         "space": plan.space.name,
         "scale": plan.space.scale_name,
-        "dataset": plan.dataset,
+        "dataset": ", ".join(preparations),
         "method": plan.space.method,
-        "protocol": preparation.protocol.sha256,
+        "protocol": ", ".join(preparation.protocol.sha256 for preparation in preparations.values()),
         "git_commit": _git_commit(),
     }
 

@@ -139,7 +139,8 @@ class Tracker(NotInSnapshot, Callback):
         self._specs[spec.number] = spec
         if before is None:
             params = spec.config | {"method": spec.method, "rounds": spec.rounds}
-            self._put(trial, params=params, tags=self._trial_tags, status="RUNNING")
+            of_trial = {"dataset": spec.protocol.dataset, "protocol": spec.protocol.sha256}
+            self._put(trial, params=params, tags=self._trial_tags | of_trial, status="RUNNING")
         elif changed := perturbed(before, spec):  # MLflow's params cannot change
             tags = {f"perturbed.{name}": str(value) for name, value in changed.items()}
             metrics = {f"perturbed_{name}": value for name, value in changed.items()}

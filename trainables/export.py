@@ -101,9 +101,9 @@ def load_export(path: Path, cache_dir: Path, device: torch.device) -> Method:
     return method
 
 
-def first_frechet_distance(metrics: Mapping[str, float]) -> float:
-    """The first Frechet distance among `metrics`, by which weights are ranked; infinite without any."""
-    return next((value for name, value in metrics.items() if name.startswith("fid_")), math.inf)
+def first_distance(metrics: Mapping[str, float]) -> float:
+    """The first Frechet or energy distance among `metrics`, by which weights are ranked; infinite without any."""
+    return next((value for name, value in metrics.items() if name.startswith(("fid_", "energy"))), math.inf)
 
 
 @contextmanager

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from trainables.data import is_at_hand, parent_of, prepare
+from trainables.data import POINT_SETS, is_at_hand, parent_of, prepare
 from trainables.evaluation import SCRAMBLED, Evaluator, Protocol
+from trainables.evaluators import AnyProtocol
 from trainables.metrics import prepare_classifier
+from trainables.point_evaluation import PointEvaluator, PointProtocol
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """The protocol of a study and what was found out while preparing it."""
+    """The protocol of a data set and what was found out while preparing it."""
 
-    protocol: Protocol
-    classifier_accuracy: float
+    protocol: AnyProtocol
+    classifier_accuracy: float | None
+    """None for points, which are measured without a classifier."""
     anchors: dict[str, float]
-    """The Frechet distance of noise and of test images under the protocol."""
+    """The distance of noise and of real data under the protocol."""
     left_out: tuple[str, ...]
     """Out-of-distribution sets that are not on this machine."""
+
+
+Preparations = Mapping[str, Preparation]
+"""Those of a study, by data set."""
 
 
 def prepare_protocol(dataset_name: str, ood_sets: tuple[str, ...], num_samples: int, cache_dir: Path) -> Preparation:
@@ -29,6 +37,8 @@ def prepare_protocol(dataset_name: str, ood_sets: tuple[str, ...], num_samples: 
 
     A data set that is one class of another is measured with the other's classifier, and not told from the other.
     """
+    if dataset_name in POINT_SETS:
+        return _prepare_points(dataset_name, num_samples, cache_dir)
     parent = parent_of(dataset_name)
     extractor = prepare_classifier(prepare(parent, cache_dir), cache_dir)
     prepare(dataset_name, cache_dir)
@@ -46,3 +56,9 @@ def prepare_protocol(dataset_name: str, ood_sets: tuple[str, ...], num_samples: 
     anchors = Evaluator(protocol, cache_dir, torch.device("cpu")).anchors()
     left_out = tuple(name for name in others if name not in found)
     return Preparation(protocol, extractor.test_accuracy, anchors, left_out)
+
+
+def _prepare_points(dataset_name: str, num_samples: int, cache_dir: Path) -> Preparation:
+    prepare(dataset_name, cache_dir)
+    protocol = PointProtocol(dataset=dataset_name, num_samples=num_samples)
+    return Preparation(protocol, None, PointEvaluator(protocol, cache_dir, torch.device("cpu")).anchors(), ())

@@ -13,7 +13,7 @@ import tyro
 
 from trainables.data import to_uint8
 from trainables.errors import InputError, lookup
-from trainables.export import BEST_FILE, first_frechet_distance, load_export, read_header
+from trainables.export import BEST_FILE, first_distance, load_export, read_header
 from trainables.figures import save_sample_grid
 
 
@@ -61,7 +61,7 @@ def sample(config: SampleConfig) -> Path:
 def find_export(source: Path, storage_dir: Path) -> Path:
     """The exported file that `source` means: itself, that of a trial, or the best of a study's trials.
 
-    The best has the lowest Frechet distance in its header. A `source` that is not a path is the name of a study in
+    The best has the lowest distance to the data in its header. A `source` that is not a path is the name of a study in
     `storage_dir`. Raises `InputError` if there is none.
     """
     if source.is_file():
@@ -72,7 +72,7 @@ def find_export(source: Path, storage_dir: Path) -> Path:
     exported = sorted(folder.glob(f"trials/*/{BEST_FILE}"))
     if not exported:
         raise InputError(f"nothing has been exported in {folder}: no trial has been evaluated there yet.")
-    return min(exported, key=lambda path: first_frechet_distance(read_header(path).metrics))
+    return min(exported, key=lambda path: first_distance(read_header(path).metrics))
 
 
 def _study_folder(name: Path, storage_dir: Path) -> Path:

@@ -16,11 +16,14 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from trainables.checkpoints import CheckpointFolder, write_atomically
-from trainables.evaluation import Evaluation, Evaluator, Protocol
-from trainables.export import BEST_FILE, export, first_frechet_distance
+from trainables.evaluation import Evaluation
+from trainables.evaluators import AnyEvaluator, AnyProtocol
+from trainables.export import BEST_FILE, export, first_distance
 from trainables.figures import draw
 from trainables.methods import METHODS
 from trainables.metrics.names import direction
+from trainables.point_evaluation import PointEvaluation, PointEvaluator
+from trainables.point_figures import draw_frame, draw_training
 
 State = dict[str, Any]
 
@@ -44,8 +47,9 @@ class TrialSpec(BaseModel):
     config: dict[str, Any] = Field(description="the method's own settings")
     rounds: int = Field(ge=1, description="the budget, in the method's rounds")
     evaluate_every: int = Field(ge=1, description="rounds between two evaluations")
+    first_evaluation: int | None = Field(None, ge=1, description="rounds before an evaluation besides, the first")
     seeds: int = Field(1, ge=1, description="repetitions of the trial, each with the budget, that are averaged")
-    protocol: Protocol
+    protocol: AnyProtocol
     cache_dir: str = Field(description="where data sets and classifiers are, absolute")
     folder: str = Field(description="where the trial keeps checkpoints, pictures and the best weights, absolute")
 
@@ -56,7 +60,7 @@ class TrialSpec(BaseModel):
         return self.model_copy(update=changed)
 
 
-def make_training(spec: TrialSpec, evaluator: Evaluator, device: torch.device) -> Training | Repetitions:
+def make_training(spec: TrialSpec, evaluator: AnyEvaluator, device: torch.device) -> Training | Repetitions:
     """The training of `spec`, with as many repetitions as it asks for."""
     return Training(spec, evaluator, device) if spec.seeds == 1 else Repetitions(spec, evaluator, device)
 
@@ -66,10 +70,10 @@ class Training:
 
     It starts from the newest whole checkpoint in the trial's folder when there is one. All that it reports after
     that equals what an uninterrupted training reports, except the durations. The weights and the pictures of the
-    evaluation with the lowest Frechet distance (the first that is measured) are kept beside the checkpoints.
+    evaluation with the lowest distance to the data (`export.first_distance`) are kept beside the checkpoints.
     """
 
-    def __init__(self, spec: TrialSpec, evaluator: Evaluator, device: torch.device) -> None:
+    def __init__(self, spec: TrialSpec, evaluator: AnyEvaluator, device: torch.device) -> None:
         self.spec = spec
         self.evaluator = evaluator
         self.folder = Path(spec.folder)
@@ -97,8 +101,7 @@ class Training:
         generator = torch.Generator().manual_seed(1_000_003 * self.config.seed + self.round)
         evaluation = self.evaluator(self.method, generator)
         improved = self._update_best(evaluation)
-        if improved:
-            draw(evaluation, self.evaluator.dataset, self.folder / "pictures")
+        self._draw(evaluation, improved)
         evaluated = time.perf_counter()
         self.totals["seconds_training"] += trained - started
         self.totals["seconds_evaluation"] += evaluated - trained
@@ -115,27 +118,49 @@ class Training:
         return self.round >= self.spec.rounds
 
     def _train_rounds(self) -> dict[str, float]:
-        """The mean of what the rounds until the next evaluation report; progress is summed in `totals`."""
+        """The mean of what the rounds until the next evaluation report; progress is summed in `totals`.
+
+        Of a loss, `<name>_swing` is the standard deviation over these rounds: how much it oscillates.
+        """
         values: dict[str, list[float]] = defaultdict(list)
-        for _ in range(min(self.spec.evaluate_every, self.spec.rounds - self.round)):
+        for _ in range(self._next_evaluation() - self.round):
             for name, value in self.method.train_round().items():
                 values[name].append(value)
             self.round += 1
         for name in self.method.progress_metrics:
             self.totals[name] += sum(values.pop(name, []))
-        return {name: float(sum(v) / len(v)) for name, v in values.items()}
+        swings = {f"{name}_swing": float(np.std(v)) for name, v in values.items() if name.startswith("loss_")}
+        return {name: float(sum(v) / len(v)) for name, v in values.items()} | swings
 
-    def _update_best(self, evaluation: Evaluation) -> bool:
-        """Update the best values; return whether the Frechet distance is the best so far."""
-        before = first_frechet_distance(self.best)
+    def _next_evaluation(self) -> int:
+        """The round after which comes the next evaluation: a multiple of `evaluate_every`, the first, or the last."""
+        first, every = self.spec.first_evaluation, self.spec.evaluate_every
+        regular = (self.round // every + 1) * every
+        return min(regular if first is None or self.round >= first else min(first, regular), self.spec.rounds)
+
+    def _update_best(self, evaluation: Evaluation | PointEvaluation) -> bool:
+        """Update the best values; return whether the distance to the data is the best so far."""
+        before = first_distance(self.best)
         for name, value in evaluation.metrics.items():
             best = self.best.get(f"{name}_best", math.nan)
             better = min if direction(name) == "minimize" else max
             self.best[f"{name}_best"] = value if math.isnan(best) else better(best, value)
-        now = first_frechet_distance(self.best)
+        now = first_distance(self.best)
         return math.isfinite(now) and now != before
 
-    def _export(self, evaluation: Evaluation) -> None:
+    def _draw(self, evaluation: Evaluation | PointEvaluation, improved: bool) -> None:
+        """Images: the best evaluation. Points: every evaluation, and all of them together after the last."""
+        pictures = self.folder / "pictures"
+        if isinstance(evaluation, Evaluation):
+            if improved:
+                draw(evaluation, self.evaluator.dataset, pictures)
+            return
+        assert isinstance(self.evaluator, PointEvaluator)
+        draw_frame(evaluation, self.evaluator, self.round, self.folder / "frames")
+        if self.is_done:
+            draw_training(self.folder / "frames", pictures)
+
+    def _export(self, evaluation: Evaluation | PointEvaluation) -> None:
         # Before the checkpoint: a process that dies between the two makes the same file again when it goes on.
         config = self.config.model_dump(mode="json")
         path = self.folder / BEST_FILE
@@ -168,7 +193,7 @@ class Repetitions:
     All are in memory at once. When one diverges, so does the trial: a mean over the others would flatter it.
     """
 
-    def __init__(self, spec: TrialSpec, evaluator: Evaluator, device: torch.device) -> None:
+    def __init__(self, spec: TrialSpec, evaluator: AnyEvaluator, device: torch.device) -> None:
         self.spec = spec
         self.trainings = [Training(spec.repetition(k), evaluator, device) for k in range(spec.seeds)]
         self._shown = math.inf
@@ -221,14 +246,14 @@ class Repetitions:
         return _report(averages, totals, self.round)
 
     def _keep_best(self) -> None:
-        """Copy pictures and weights of the repetition with the lowest Frechet distance into the trial's folder."""
-        best = min(self.trainings, key=lambda training: first_frechet_distance(training.best))
-        distance = first_frechet_distance(best.best)
-        if distance == self._shown:
+        """Copy pictures and weights of the repetition with the lowest distance to the data into the trial's folder."""
+        best = min(self.trainings, key=lambda training: first_distance(training.best))
+        distance = first_distance(best.best)
+        if distance == self._shown and not self.is_done:
             return
         target = Path(self.spec.folder)
         (target / "pictures").mkdir(parents=True, exist_ok=True)
-        for path in (best.folder / BEST_FILE, *(best.folder / "pictures").glob("*.png")):
+        for path in (best.folder / BEST_FILE, *(best.folder / "pictures").glob("*.*")):
             write_atomically(target / path.relative_to(best.folder), path.read_bytes())
         self._shown = distance
 

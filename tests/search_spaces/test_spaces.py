@@ -8,7 +8,7 @@ import pytest
 from search_spaces import SPACES
 from search_spaces.ablation import Ablation
 from search_spaces.gradnorm import GradNorm
-from trainables.data import SOURCES
+from trainables.data import POINT_SETS, SOURCES
 from trainables.errors import InputError
 from trainables.methods import METHODS
 from trainables.metrics import direction
@@ -23,7 +23,10 @@ def space(request):
 
 
 def suggest(space, trial):
-    return METHODS[space.method].Config(**{**space.scale.fixed, **space.suggest(trial)})
+    suggested = space.suggest(trial)
+    if space.datasets:
+        assert suggested.pop("dataset") in space.datasets
+    return METHODS[space.method].Config(**{**space.scale.fixed, **suggested})
 
 
 def study_of(space, seed=0):
@@ -73,7 +76,7 @@ def test_a_claim_compares_two_groups_of_trials_that_the_space_has(space):
 def test_laptop_needs_no_download_and_no_gpu():
     for name in SPACES:
         scale = SPACES[name]("laptop").scale
-        assert scale.dataset in ("digits", "mnist5k")
+        assert scale.dataset in ("digits", "mnist5k", *POINT_SETS)
         assert scale.gpus_per_trial == 0
 
 
@@ -120,3 +123,34 @@ def test_a_weight_can_be_off_or_anything_in_its_range():
     assert min(on) < 2e-2
     assert max(on) > 50
     assert all(1e-2 <= weight <= 1e2 for weight in on)
+
+
+@pytest.mark.parametrize("name", [name for name in SPACES if name.startswith("toy_")])
+def test_every_claim_about_a_toy_is_about_three_seeds_or_more(name):
+    space = SPACES[name]("laptop")
+    first = [trial.params for trial in space.first_trials()]
+    assert space.claims()
+    for claim in space.claims():
+        groups = [
+            [params for params in first if side(params)] for side in (claim.lower, claim.higher) if callable(side)
+        ]
+        assert all(len({params["seed"] for params in group}) >= 3 for group in groups)
+        assert not any(params in groups[0] for group in groups[1:] for params in group)
+
+
+def test_the_plane_is_five_pairs_of_networks_on_two_data_sets():
+    """Tables A.1, A.3 and A.4, section 5.1 and appendix C."""
+    space = SPACES["toy_plane"]("laptop")
+    assert (space.scale.rounds, space.scale.first_evaluation, space.scale.evaluate_every) == (20_000, 100, 1000)
+    study = study_of(space)
+    pairs = set()
+    for first in space.first_trials():
+        study.enqueue_trial(dict(first.params))
+        config = suggest(space, study.ask())
+        assert (config.latent_dim, config.init_std, config.batch_size) == (32, 0.1, 64)
+        assert config.generator_lr == config.discriminator_lr == 1e-4
+        assert (config.beta1, config.weight_decay, config.loss) == (0.5, 1e-5, "non_saturating")
+        pairs.add((first.params["dataset"], config.generator_depth, config.discriminator_depth, config.batch_norm))
+    models = [(0, 0, "both"), (7, 7, "both"), (7, 7, "generator"), (0, 7, "both"), (7, 0, "both")]
+    assert pairs == {(dataset, *model) for dataset in ("swiss_roll", "eight_gaussians") for model in models}
+    assert len(space.first_trials()) == 3 * len(pairs)

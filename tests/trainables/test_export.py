@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from trainables.data import open_dataset
 from trainables.errors import InputError
-from trainables.export import HEADER_KEY, export, first_frechet_distance, load_export, read_header
+from trainables.export import HEADER_KEY, export, first_distance, load_export, read_header
 from trainables.methods import METHODS
 
 CPU = torch.device("cpu")
@@ -60,9 +60,10 @@ def test_metrics_that_are_not_finite_go_through_the_header(method, tmp_path):
     assert read_header(path).metrics == {"fid_lenet": float("inf")}
 
 
-def test_the_first_frechet_distance_ranks():
-    assert first_frechet_distance({"is_lenet": 1.0, "fid_lenet": 2.0, "fid_inception": 3.0}) == 2.0
-    assert first_frechet_distance({"auroc": 1.0}) == float("inf")
+def test_the_first_frechet_or_energy_distance_ranks():
+    assert first_distance({"is_lenet": 1.0, "fid_lenet": 2.0, "fid_inception": 3.0}) == 2.0
+    assert first_distance({"modes": 8.0, "energy": 0.1}) == 0.1
+    assert first_distance({"auroc": 1.0}) == float("inf")
 
 
 def test_a_missing_file_is_an_input_error(tmp_path, cache_dir):

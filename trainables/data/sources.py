@@ -30,6 +30,7 @@ from trainables.data.mnist_family import (
     kmnist,
     mnist,
 )
+from trainables.data.points import POINT_SETS, PointSet
 from trainables.data.yale import has_yale_faces, yale_faces, yale_fingerprint
 from trainables.errors import InputError, lookup
 
@@ -39,9 +40,9 @@ class Source:
     """How to get a data set, and what it will look like.
 
     `load(downloads)` returns the training and the test split: images `(N, *shape)`, uint8, labels `(N,)`,
-    int64, in `[0, num_classes)`. What has to be downloaded is kept in the folder `downloads`. Raises
-    `InputError` where the data is neither there nor to be had. `at_hand(downloads)` tells whether `load` would
-    do without a download.
+    int64, in `[0, num_classes)`; or points `(N, *shape)`, float32, with a `shape` of one number. What has to be
+    downloaded is kept in the folder `downloads`. Raises `InputError` where the data is neither there nor to be
+    had. `at_hand(downloads)` tells whether `load` would do without a download.
 
     Where the files decide, `shape` is empty and `num_classes` None, as it is of unlabelled data, and
     `fingerprint(downloads)` is a string that changes with them, None where they are gone.
@@ -53,6 +54,10 @@ class Source:
     num_classes: int | None
     at_hand: Callable[[Path], bool] = lambda downloads: True
     fingerprint: Callable[[Path], str | None] = lambda downloads: None
+
+
+def _points(point_set: PointSet) -> Source:
+    return Source(lambda downloads: point_set.splits(), point_set.description, point_set.shape, None)
 
 
 SOURCES: dict[str, Source] = {
@@ -73,6 +78,7 @@ SOURCES: dict[str, Source] = {
         has_yale_faces,
         yale_fingerprint,
     ),
+    **{name: _points(point_set) for name, point_set in POINT_SETS.items()},
 }
 
 FOLDER = "folder"

@@ -2,10 +2,12 @@
 
 from trainables.methods.base import Method, MethodConfig, NonFiniteLossError
 from trainables.methods.discriminator_only import DiscriminatorOnly
+from trainables.methods.discriminator_only_points import DiscriminatorOnlyPoints
 from trainables.methods.gan import Gan
 
 METHODS: dict[str, type[Method]] = {
     "discriminator_only": DiscriminatorOnly,
+    "discriminator_only_points": DiscriminatorOnlyPoints,
     "gan": Gan,
 }
 

@@ -58,14 +58,24 @@ class Method(ABC):
 
     @abstractmethod
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        """Make `n` new images `(n, C, H, W)` in [-1, 1] from the random numbers of `generator` (on the CPU)."""
+        """Make `n` new images `(n, C, H, W)` in [-1, 1] from the random numbers of `generator` (on the CPU).
+
+        Of a data set of points, `n` new points `(n, d)`.
+        """
 
     def samples_to_evaluate(self, n: int, generator: torch.Generator) -> Tensor:
         """The `n` images that metrics are computed on; new ones unless a document says otherwise."""
         return self.sample(n, generator)
 
     def score(self, x: Tensor) -> Tensor | None:
-        """Score images `(n, C, H, W)`: `(n,)`, higher = more in-distribution; None without such a score."""
+        """Score images `(n, C, H, W)`: `(n,)`, higher = more in-distribution; None without such a score.
+
+        The scores of points are logits: `sigmoid(score)` is the probability that a point is real.
+        """
+        return None
+
+    def moved_points(self) -> tuple[Tensor, Tensor] | None:
+        """Points that the last round moved, before and after, for a picture; None where nothing is moved."""
         return None
 
     @abstractmethod

@@ -6,6 +6,7 @@ from trainables.metrics.inception_score import inception_score
 from trainables.metrics.names import DIRECTIONS, Direction, direction
 from trainables.metrics.neighbours import nearest_neighbours
 from trainables.metrics.ood import auroc
+from trainables.metrics.points import distance_to_curve, energy_distance, mean_distance, mode_coverage, undecided_share
 
 __all__ = [
     "DIRECTIONS",
@@ -14,10 +15,15 @@ __all__ = [
     "ReferenceStatistics",
     "auroc",
     "direction",
+    "distance_to_curve",
+    "energy_distance",
     "frechet_distance",
     "inception_score",
     "load_classifier",
+    "mean_distance",
+    "mode_coverage",
     "nearest_neighbours",
     "prepare_classifier",
     "reference_statistics",
+    "undecided_share",
 ]

@@ -7,11 +7,12 @@ import io
 import math
 from dataclasses import replace
 
+import numpy as np
 import pydantic
 import pytest
 import torch
 
-from trainables.data import Split, open_dataset
+from trainables.data import Dataset, Split, open_dataset, prepare
 from trainables.errors import InputError
 from trainables.export import export, load_export
 from trainables.methods import METHODS
@@ -28,6 +29,7 @@ TINY = {
         "pool_size": 0.7,
         "discriminator_lr": 1e-3,
     },
+    "discriminator_only_points": {"hidden_units": 8, "batch_size": 16, "initial_epochs": 1, "updates": 3},
     "gan": {
         "generator_depth": 1,
         "discriminator_depth": 1,
@@ -38,13 +40,34 @@ TINY = {
     },
 }
 
+FOR_POINTS = {"discriminator_only_points"}
+"""Methods that take points alone."""
+
 
 @pytest.fixture(params=sorted(METHODS))
-def make(request, tiny_dataset):
-    method = METHODS[request.param]
+def name(request):
+    return request.param
 
-    def build(seed=0, dataset=tiny_dataset):
-        return method(method.Config(seed=seed, **TINY[request.param]), dataset, CPU)
+
+@pytest.fixture
+def tiny(name, tiny_dataset):
+    """The data set that the method takes: images, or 60 + 20 random points of [-1, 1]^2."""
+    if name not in FOR_POINTS:
+        return tiny_dataset
+    generator = np.random.default_rng(0)
+
+    def split(n):
+        return Split(generator.uniform(-1, 1, (n, 2)).astype(np.float32), np.arange(n) % 3)
+
+    return Dataset("tiny", split(60), split(20), num_classes=3)
+
+
+@pytest.fixture
+def make(name, tiny):
+    method = METHODS[name]
+
+    def build(seed=0, dataset=tiny):
+        return method(method.Config(seed=seed, **TINY[name]), dataset, CPU)
 
     return build
 
@@ -102,24 +125,24 @@ def test_a_round_reports_finite_numbers(make):
         assert all(isinstance(v, float) and math.isfinite(v) for v in metrics.values())
 
 
-def test_samples_are_images_of_the_data_set_in_range(make):
+def test_samples_are_examples_of_the_data_set_in_range(make, tiny):
     method = make()
     method.train_round()
     for n in (1, 16, 21):
         samples = method.sample(n, generator())
-        assert samples.shape == (n, 1, 8, 8)
+        assert samples.shape == (n, *tiny.shape)
         assert samples.dtype == torch.float32
         assert samples.min() >= -1
         assert samples.max() <= 1
         assert not samples.requires_grad
 
 
-def test_samples_to_evaluate_are_as_many_as_asked_for(make):
+def test_samples_to_evaluate_are_as_many_as_asked_for(make, tiny):
     method = make()
     method.train_round()
     for n in (5, 100):
         samples = method.samples_to_evaluate(n, generator())
-        assert samples.shape == (n, 1, 8, 8)
+        assert samples.shape == (n, *tiny.shape)
         assert samples.min() >= -1
         assert samples.max() <= 1
 
@@ -132,19 +155,19 @@ def test_samples_depend_on_the_generator_alone(make):
     assert not torch.equal(first, other)
 
 
-def test_sampling_and_scoring_do_not_disturb_training(make):
+def test_sampling_and_scoring_do_not_disturb_training(make, tiny):
     plain, sampled = make(), make()
     plain.train_round()
     sampled.train_round()
     sampled.sample(8, generator())
-    sampled.score(torch.zeros(3, 1, 8, 8))
+    sampled.score(torch.zeros(3, *tiny.shape))
     assert plain.train_round() == sampled.train_round()
 
 
-def test_score_is_one_number_per_image_whatever_the_batch(make):
+def test_score_is_one_number_per_example_whatever_the_batch(make, tiny):
     method = make()
     method.train_round()
-    images = torch.rand(9, 1, 8, 8) * 2 - 1
+    images = torch.rand(9, *tiny.shape) * 2 - 1
     scores = method.score(images)
     if scores is None:
         pytest.skip("the method has no score")
@@ -180,16 +203,19 @@ def test_the_networks_are_the_ones_that_are_trained(make):
 @pytest.mark.parametrize("method_name", sorted(METHODS))
 def test_exported_weights_give_the_samples_and_scores_of_their_method(method_name, cache_dir, tmp_path):
     """Of a method with other initial weights, so that all that matters has to be in the file."""
-    digits = open_dataset("digits", cache_dir)
+    if method_name in FOR_POINTS:
+        cache_dir = tmp_path
+        prepare("spiral", cache_dir)
+    dataset = open_dataset("spiral" if method_name in FOR_POINTS else "digits", cache_dir)
     config = METHODS[method_name].Config(seed=1, **TINY[method_name])
-    method = METHODS[method_name](config, digits, CPU)
+    method = METHODS[method_name](config, dataset, CPU)
     rounds(method, 2)
     path = tmp_path / "weights.safetensors"
     other_seed = config.model_dump(mode="json") | {"seed": 2}
-    export(method_name, other_seed, "digits", method, path, 2, {})
+    export(method_name, other_seed, dataset.name, method, path, 2, {})
     loaded = load_export(path, cache_dir, CPU)
     assert torch.equal(loaded.sample(8, generator()), method.sample(8, generator()))
-    images = torch.rand(5, *digits.shape) * 2 - 1
+    images = torch.rand(5, *dataset.shape) * 2 - 1
     scores = method.score(images)
     assert scores is None or torch.equal(loaded.score(images), scores)
 
@@ -207,11 +233,11 @@ def test_a_restored_run_equals_an_uninterrupted_one_bit_for_bit(make, before):
     assert torch.equal(*evaluated)
 
 
-def test_data_without_labels_is_taken_or_refused_with_a_sentence(make, tiny_dataset):
+def test_data_without_labels_is_taken_or_refused_with_a_sentence(make, tiny):
     unlabelled = replace(
-        tiny_dataset,
-        train=Split(tiny_dataset.train.images),
-        test=Split(tiny_dataset.test.images),
+        tiny,
+        train=Split(tiny.train.images),
+        test=Split(tiny.test.images),
         num_classes=None,
     )
     try:

@@ -1,0 +1,20 @@
+"""Which evaluator measures the trials of a data set: its protocol says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from trainables.evaluation import Evaluator, Protocol
+from trainables.point_evaluation import PointEvaluator, PointProtocol
+
+AnyProtocol = Protocol | PointProtocol
+AnyEvaluator = Evaluator | PointEvaluator
+
+
+def make_evaluator(protocol: AnyProtocol, cache_dir: Path, device: torch.device) -> AnyEvaluator:
+    """The evaluator of `protocol`; it reads its data set, and for images a classifier, from the cache."""
+    if isinstance(protocol, PointProtocol):
+        return PointEvaluator(protocol, cache_dir, device)
+    return Evaluator(protocol, cache_dir, device)
