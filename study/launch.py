@@ -45,15 +45,15 @@ def print_registries() -> None:
     """Show what can be named on the command line."""
     print("spaces (--space):")
     for name, space in SPACES.items():
-        print(f"  {name:<14}{space.description}")
+        print(f"  {name:<17}{space.description}")
         for scale_name, scale in space.scales.items():
             datasets = " and ".join(space.datasets or (scale.dataset,))
-            print(f"    {scale_name:<12}{scale.trials} trials of {scale.rounds} rounds on {datasets}")
+            print(f"    {scale_name:<15}{scale.trials} trials of {scale.rounds} rounds on {datasets}")
     print("data sets (--dataset):")
     for name, source in SOURCES.items():
-        print(f"  {name:<14}{source.description}, {'x'.join(map(str, source.shape))}")
+        print(f"  {name:<17}{source.description}, {'x'.join(map(str, source.shape))}")
     for form, description in PARAMETERISED.items():
-        print(f"  {form:<14}{description}")
+        print(f"  {form:<17}{description}")
 
 
 def print_plan(plan: StudyPlan) -> None:
