@@ -99,9 +99,10 @@ class Spool:
         write_atomically(self._offset_file, str(self._offset).encode())
 
     def _deliver_at_last(self, event: Event) -> bool:
-        """Deliver, however often it takes; False when the spool was closed before it succeeded."""
+        """Deliver, however often it takes; False when it did not succeed before the spool was closed, nor after."""
         wait = self._retry_seconds
         while True:
+            is_last = self._closing
             try:
                 self._deliver(event)
             except Exception as error:  # whatever a server or its client comes up with
@@ -109,9 +110,10 @@ class Spool:
             else:
                 self.last_error = None
                 return True
+            if is_last:
+                return False
             with self._news:
-                if self._news.wait_for(lambda: self._closing, timeout=wait):
-                    return False
+                self._news.wait_for(lambda: self._closing, timeout=wait)
             wait = min(2 * wait, 60.0)
 
     def _drop_torn_line(self) -> None:
