@@ -1,4 +1,4 @@
-"""What every space promises, and what the two of the thesis are."""
+"""What every space promises, and what the two of the thesis of 2022 are."""
 
 from __future__ import annotations
 
@@ -55,6 +55,22 @@ def test_suggestions_are_configs_of_the_method(space):
     study = study_of(space)
     configs = [suggest(space, study.ask()) for _ in range(50)]
     assert len({config.model_dump_json() for config in configs}) > 1
+
+
+def test_a_claim_compares_two_groups_of_trials_that_the_space_has(space):
+    study = study_of(space)
+    for first in space.first_trials():
+        study.enqueue_trial(dict(first.params))
+    trials = []
+    for _ in range(150):
+        trial = study.ask()
+        space.suggest(trial)
+        trials.append(trial.params)
+    for claim in space.claims():
+        lower, higher = ([group(params) for params in trials] for group in (claim.lower, claim.higher))
+        assert any(lower)
+        assert any(higher)
+        assert not any(both for both in map(all, zip(lower, higher, strict=True)))
 
 
 def test_laptop_needs_no_download_and_no_gpu():
