@@ -15,7 +15,7 @@ FULL: dict[str, Any] = {"dataset": "spiral", "rounds": 400, "evaluate_every": 50
 # Section 4.1 does not say how the gradient norm is weighted there. Both terms are of the order of 1.
 LAMBDA_GNORM = {"with": 1.0, "without": 0.0}
 
-NOISE_DISTANCE = 0.57
+NOISE_DISTANCE = 0.73
 """Mean distance to the spiral, in the data's standard deviations, of uniform points of [-1, 1]^2."""
 
 

@@ -27,7 +27,7 @@ class SampleConfig:
     """How many images."""
     seed: int = 0
     out: Path = Path("samples.png")
-    """A grid as .png, or a uint8 array (num, channels, height, width) as .npy."""
+    """A grid as .png, or a uint8 array (num, channels, height, width) as .npy; points only as .npy, float32."""
     storage_dir: Path = Path("outputs")
     """Where `study.launch` keeps studies and data sets."""
 
@@ -48,9 +48,12 @@ def sample(config: SampleConfig) -> Path:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     method = load_export(exported, config.storage_dir / "cache", device)
     images = method.sample(config.num, torch.Generator().manual_seed(config.seed))
+    of_points = images.dim() == 2
+    if of_points and config.out.suffix != ".npy":
+        raise InputError(f"{exported} makes points, of which there is no grid: choose an --out that ends in .npy.")
     try:
         if config.out.suffix == ".npy":
-            np.save(config.out, to_uint8(images))
+            np.save(config.out, images.numpy(force=True) if of_points else to_uint8(images))
         else:
             save_sample_grid(images, config.out)
     except OSError as error:

@@ -31,6 +31,13 @@ def refused(capsys, *arguments):
         (["--space", "gradnorm", "--dataset", "digit"], "unknown data set 'digit': did you mean 'digits'?"),
         (["--space", "gradnorm", "--dataset", "mnist:10"], "data set 'mnist' has no class '10'"),
         (["--space", "gradnorm", "--dataset", "folder:"], "name the folder of images, as in folder:PATH"),
+        (
+            ["--space", "gradnorm", "--dataset", "spiral"],
+            "space 'gradnorm' is for images, and data set 'spiral' has points",
+        ),
+        (["--space", "toy_spiral", "--dataset", "digits"], "is for points, and data set 'digits' has images"),
+        (["--space", "toy_plane", "--dataset", "spiral"], "each trial of space 'toy_plane' names its data set"),
+        (["--space", "toy_plane", "--objectives", "modes"], "unknown objective 'modes'"),
         (["--trials", "0"], "--trials is 0: it must be at least 1."),
         (["--max-concurrent", "0"], "--max-concurrent is 0: it must be at least 1."),
         (["--seed", "-1"], "--seed is -1: it must be at least 0."),

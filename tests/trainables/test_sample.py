@@ -53,6 +53,20 @@ def test_an_array_is_what_the_method_samples(run, storage, tmp_path, capsys):
     assert str(best) in capsys.readouterr().out
 
 
+def test_points_are_an_array_of_floats_and_never_a_grid(tmp_path, capsys):
+    spiral = prepare("spiral", tmp_path / "cache")
+    config = METHODS["discriminator_only_points"].Config(updates=2)
+    method = METHODS["discriminator_only_points"](config, spiral, CPU)
+    path = tmp_path / "best.safetensors"
+    export("discriminator_only_points", config.model_dump(mode="json"), "spiral", method, path, 0, {})
+    common = ["--from", str(path), "--storage-dir", str(tmp_path), "--num", "9"]
+    assert main([*common, "--out", str(tmp_path / "points.npy")]) == 0
+    points = np.load(tmp_path / "points.npy")
+    assert np.array_equal(points, method.sample(9, torch.Generator().manual_seed(0)).numpy())
+    assert main([*common, "--out", str(tmp_path / "points.png")]) == 2
+    assert "choose an --out that ends in .npy" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["a.npy", "a.png"])
 def test_the_same_seed_gives_the_same_file(run, tmp_path, name):
     contents = []
