@@ -53,10 +53,9 @@ class _Task:
     evaluate_every: int
     mutations: Ranges
 
-    @property
-    def first_rung(self) -> int:
-        """The rounds of the first decision: about a ninth of the budget, where trials are evaluated."""
-        evaluations = math.ceil(self.rounds / REDUCTION**2 / self.evaluate_every)
+    def part(self, share: int) -> int:
+        """About one `share`-th of the budget, in rounds: where trials are evaluated."""
+        evaluations = math.ceil(self.rounds / share / self.evaluate_every)
         return min(self.rounds, evaluations * self.evaluate_every)
 
 
@@ -166,16 +165,18 @@ class _ByNumber(FIFOScheduler):
 class SuccessiveHalving(_ByNumber, AsyncHyperBandScheduler):
     """Asynchronous successive halving (Li et al. 2018, arXiv:1810.05934), and with several brackets Hyperband.
 
-    A trial ends at a rung where it is not among the best third of those that came so far. Rungs are at the first
-    rung and at 3, 9, ... times its rounds. Bracket s begins s rungs later; the last never stops a trial. The bracket
-    follows from the trial's number, in Hyperband's proportions (Li et al. 2017, arXiv:1603.06560, algorithm 1).
+    A trial ends at a rung where it is not among the best third of those that came so far. The first rung is at a
+    third of the budget, because discriminator-only generation leaves the noise late: at a ninth good and bad trials
+    look alike. Hyperband's first rung is at a ninth, others at 3, 9, ... times its rounds; bracket s begins s rungs
+    later, the last never stops a trial. The bracket follows from the trial's number, in Hyperband's proportions
+    (Li et al. 2017, arXiv:1603.06560, algorithm 1).
     """
 
     def __init__(self, task: _Task, brackets: int = 1) -> None:
         super().__init__(
             task,
             max_t=task.rounds,
-            grace_period=task.first_rung,
+            grace_period=task.part(REDUCTION if brackets == 1 else REDUCTION**2),
             reduction_factor=REDUCTION,
             brackets=brackets,
         )
@@ -191,7 +192,7 @@ class MedianStopping(_ByNumber, MedianStoppingRule):
     """Ends a trial whose best value is worse than the median of the others' running means (Golovin et al. 2017)."""
 
     def __init__(self, task: _Task) -> None:
-        super().__init__(task, grace_period=task.first_rung, min_samples_required=3)
+        super().__init__(task, grace_period=task.part(REDUCTION), min_samples_required=3)
 
     def _hear(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         self._stopped_trials.discard(trial)  # it is here, so it was not stopped: a replay finds other medians
@@ -217,7 +218,7 @@ class PopulationBased(PopulationBasedTraining):
             time_attr=TIME,
             metric=task.metric,
             mode=task.mode,
-            perturbation_interval=task.first_rung,
+            perturbation_interval=task.part(REDUCTION**2),
             hyperparam_mutations={
                 "spec": {"config": {name: tune.uniform(*ends) for name, ends in task.mutations.items()}}
             },
@@ -272,7 +273,7 @@ def _hyperband(task: _Task) -> TrialScheduler:
     study would have to find its brackets as it left them.
     """
     halvings = 0
-    while task.first_rung * REDUCTION**halvings < task.rounds:
+    while task.part(REDUCTION**2) * REDUCTION**halvings < task.rounds:
         halvings += 1
     return SuccessiveHalving(task, brackets=halvings + 1)
 

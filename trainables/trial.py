@@ -10,6 +10,7 @@ from typing import Any
 
 import ray
 import torch
+from filelock import FileLock
 from ray.tune import Trainable
 
 from trainables.evaluators import AnyEvaluator, make_evaluator
@@ -19,6 +20,9 @@ from trainables.training import Repetitions, Training, TrialSpec, make_training
 
 MARKER = "checkpoint.json"
 """What Ray keeps of a checkpoint: where the trial's own checkpoints are."""
+
+ORPHAN_SECONDS = 300.0
+"""How long a trial waits for a process of an earlier driver that still trains it."""
 
 
 class Trial(Trainable):
@@ -41,16 +45,25 @@ class Trial(Trainable):
     def step(self) -> dict[str, Any]:
         """Train and evaluate once; or, after a restart, report again what may not have been heard."""
         try:
-            if self.training is None:
-                self.training = self._make_training()
-                report = self.training.report or self.training.advance()
-            else:
-                report = self.training.advance()
-            return {**report, "done": self.training.is_done}
+            with self._alone():
+                if self.training is None:
+                    self.training = self._make_training()
+                    report = self.training.report or self.training.advance()
+                else:
+                    report = self.training.advance()
+                return {**report, "done": self.training.is_done}
         except NonFiniteLossError as error:
             return self._failure(str(error))
         except Exception as error:
             return self._failure(f"{type(error).__name__}: {error}")
+
+    def _alone(self) -> FileLock:
+        """To be held while the trial's folder is written to.
+
+        Where a driver was killed, a process of its trials may take seconds to notice, and write on meanwhile.
+        """
+        Path(self.spec.folder).mkdir(parents=True, exist_ok=True)
+        return FileLock(Path(self.spec.folder, "trial.lock"), timeout=ORPHAN_SECONDS)
 
     def _make_training(self) -> Training | Repetitions:
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -84,4 +97,5 @@ class Trial(Trainable):
         self.training = None
         marker = json.loads(Path(checkpoint, MARKER).read_text())
         if marker["folder"] != self.spec.folder:
-            take_over(self.spec, Path(marker["folder"]), marker["round"])
+            with self._alone():
+                take_over(self.spec, Path(marker["folder"]), marker["round"])

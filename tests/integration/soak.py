@@ -167,7 +167,10 @@ def check_complete(outcome: Outcome, num_trials: int, steps: list[int]) -> None:
     """
     keys = [f"{number:04d}" for number in range(num_trials)]
     assert [trial.number for trial in outcome.trials] == list(range(num_trials))
-    assert [trial.user_attrs for trial in outcome.trials if trial.state.name not in ("COMPLETE", "PRUNED")] == []
+    others = {
+        t.number: (t.state.name, t.user_attrs) for t in outcome.trials if t.state.name not in ("COMPLETE", "PRUNED")
+    }
+    assert not others, others
     assert sorted(outcome.runs) == [*keys, "parent"]
     assert all(len(runs) == 1 for runs in outcome.runs.values())
     assert {runs[0].info.status for runs in outcome.runs.values()} == {"FINISHED"}

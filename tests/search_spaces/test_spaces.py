@@ -57,7 +57,7 @@ def test_suggestions_are_configs_of_the_method(space):
     assert len({config.model_dump_json() for config in configs}) > 1
 
 
-def test_a_claim_compares_two_groups_of_trials_that_the_space_has(space):
+def test_a_claim_compares_groups_of_trials_that_the_space_has(space):
     study = study_of(space)
     for first in space.first_trials():
         study.enqueue_trial(dict(first.params))
@@ -136,7 +136,6 @@ def test_every_claim_about_a_toy_is_about_three_seeds_or_more(name):
             [params for params in first if side(params)] for side in (claim.lower, claim.higher) if callable(side)
         ]
         assert all(len({params["seed"] for params in group}) >= 3 for group in groups)
-        assert not any(params in groups[0] for group in groups[1:] for params in group)
 
 
 def test_the_plane_is_five_pairs_of_networks_on_two_data_sets():

@@ -33,7 +33,7 @@ def refused(capsys, *arguments):
         (["--space", "gradnorm", "--dataset", "folder:"], "name the folder of images, as in folder:PATH"),
         (
             ["--space", "gradnorm", "--dataset", "spiral"],
-            "space 'gradnorm' is for images, and data set 'spiral' has points",
+            "is for images, and data set 'spiral' has points",
         ),
         (["--space", "toy_spiral", "--dataset", "digits"], "is for points, and data set 'digits' has images"),
         (["--space", "toy_plane", "--dataset", "spiral"], "each trial of space 'toy_plane' names its data set"),
