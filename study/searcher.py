@@ -20,10 +20,12 @@ from trainables.training import TrialSpec
 FIRST_TRIAL = "first_trial"
 METRICS = "metrics"
 LOST = "lost"
-"""How often the process of a trial was lost."""
+"""How often the process of a trial was lost before it got any further."""
+LOST_AT = "lost_at"
+"""The last round that it had reported then."""
 
 MAX_RESTARTS = 2
-"""How often a trial whose process was lost starts again from its checkpoint."""
+"""How often a trial whose process was lost starts again from one checkpoint; where it gets further, it has as many."""
 
 
 def create_study(name: str, storage: BaseStorage, space: SearchSpace, objectives: Sequence[str]) -> optuna.Study:
@@ -86,6 +88,7 @@ class OptunaSearcher(NotInSnapshot, Searcher):
         self._again = reopen(study, sampler, seed)
         self._trials: dict[str, optuna.Trial] = {}
         self._specs: dict[str, TrialSpec] = {}
+        self._rounds: dict[str, int] = {}
         self._is_closed = False
 
     def suggest(self, trial_id: str) -> Any:
@@ -105,6 +108,7 @@ class OptunaSearcher(NotInSnapshot, Searcher):
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Report an intermediate value; Optuna takes them for single objectives, each step once."""
         trial = self._trials[trial_id]
+        self._rounds[trial_id] = result["round"]
         value = result.get(self._objectives[0])
         if len(self._objectives) > 1 or not is_finite(value):
             return
@@ -121,6 +125,7 @@ class OptunaSearcher(NotInSnapshot, Searcher):
             return
         self.on_trial_result(trial_id, result)  # Ray leaves out the last one
         trial, spec = self._trials.pop(trial_id), self._specs.pop(trial_id)
+        del self._rounds[trial_id]
         if FAILURE in result:
             self._fail(trial, result[FAILURE])
         elif bad := [metric for metric in self._objectives if not is_finite(result.get(metric))]:
@@ -143,8 +148,11 @@ class OptunaSearcher(NotInSnapshot, Searcher):
     def _lost(self, trial_id: str) -> None:
         trial = self._trials.pop(trial_id)
         del self._specs[trial_id]
-        times = trial.user_attrs.get(LOST, 0) + 1
+        known = trial.user_attrs
+        reached = self._rounds.pop(trial_id, known.get(LOST_AT, 0))
+        times = known.get(LOST, 0) + 1 if reached <= known.get(LOST_AT, 0) else 1
         trial.set_user_attr(LOST, times)
+        trial.set_user_attr(LOST_AT, reached)
         if times <= MAX_RESTARTS:
             self._again.append(trial)
         else:

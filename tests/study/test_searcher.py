@@ -125,6 +125,20 @@ def test_a_lost_trial_is_handed_out_again_and_fails_when_it_is_lost_too_often(se
     assert "process" in trial.user_attrs["failure"]
 
 
+def test_a_trial_that_gets_further_between_its_losses_goes_on(searcher, journal):
+    """A week on machines that may be taken away any hour."""
+    searcher.suggest("a0")
+    for attempt in range(3 * MAX_RESTARTS):
+        searcher.on_trial_result(f"a{attempt}", {"round": attempt + 1, OBJECTIVE: 1.0})
+        searcher.on_trial_complete(f"a{attempt}", error=True)
+        assert searcher.will_restart(0)
+        searcher.suggest(f"a{attempt + 1}")
+    for attempt in range(3 * MAX_RESTARTS, 4 * MAX_RESTARTS):  # and not any more
+        searcher.on_trial_complete(f"a{attempt}", error=True)
+        searcher.suggest(f"a{attempt + 1}")
+    assert stored(journal)[0].state == TrialState.FAIL
+
+
 def test_it_waits_for_running_trials_that_may_be_lost_and_then_finishes(study, space):
     searcher = make_searcher(study, space, num_trials=2)
     first = searcher.suggest("a")
