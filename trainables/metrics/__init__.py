@@ -1,7 +1,12 @@
 """Metrics as pure functions, and the classifier that the `_lenet` ones take their features from."""
 
 from trainables.metrics.classifier import ClassifierExtractor, load_classifier, prepare_classifier
-from trainables.metrics.frechet import ReferenceStatistics, frechet_distance, reference_statistics
+from trainables.metrics.frechet import (
+    ReferenceStatistics,
+    frechet_distance,
+    frechet_distance_of_moments,
+    reference_statistics,
+)
 from trainables.metrics.inception_score import inception_score
 from trainables.metrics.names import DIRECTIONS, Direction, direction
 from trainables.metrics.neighbours import nearest_neighbours
@@ -18,6 +23,7 @@ __all__ = [
     "distance_to_curve",
     "energy_distance",
     "frechet_distance",
+    "frechet_distance_of_moments",
     "inception_score",
     "load_classifier",
     "mean_distance",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pytorch_fid.fid_score import calculate_frechet_distance
 
-from trainables.metrics import frechet_distance, reference_statistics
+from trainables.metrics import frechet, frechet_distance, frechet_distance_of_moments, reference_statistics
 
 
 def correlated(n: int, d: int, seed: int, shift: float = 0.0) -> np.ndarray:
@@ -41,6 +41,26 @@ def test_agrees_with_pytorch_fid(n: int, d: int) -> None:
         np.cov(generated, rowvar=False),
     )
     assert distance(real, generated) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("block", [1, 7, 40, 1000])
+@pytest.mark.parametrize("n", [30, 300])
+def test_the_blocks_of_the_triangle_do_not_show(n: int, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, generated = correlated(300, 40, seed=0), correlated(n, 40, seed=1)
+    real[:, 3] = real[:, 30]
+    expected = distance_by_nuclear_norm(real, generated)
+    monkeypatch.setattr(frechet, "BLOCK", block)
+    assert distance(real, generated) == pytest.approx(expected, rel=1e-8)
+
+
+def test_moments_give_the_same_as_the_features_they_are_of() -> None:
+    reference = reference_statistics(correlated(300, 40, seed=0))
+    for n in (20, 200):
+        generated = correlated(n, 40, seed=1)
+        of_moments = frechet_distance_of_moments(reference, generated.mean(axis=0), np.cov(generated, rowvar=False))
+        assert of_moments == pytest.approx(frechet_distance(reference, generated), rel=1e-6)
+    with pytest.raises(ValueError, match="length 3"):
+        frechet_distance_of_moments(reference, np.zeros(3), np.eye(3))
 
 
 def test_equals_the_closed_form_of_diagonal_gaussians() -> None:
@@ -111,6 +131,7 @@ def test_reference_statistics_are_mean_and_unbiased_covariance() -> None:
     root = statistics.covariance_root
     assert root.shape == (50, 29)
     np.testing.assert_allclose(root @ root.T, statistics.covariance, atol=1e-12)
+    assert (np.triu(root, 1) == 0).all()
 
 
 @pytest.mark.parametrize(
