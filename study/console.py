@@ -45,6 +45,8 @@ SHOWN_METRICS = (
     "seconds_training",
 )
 """Beside the objectives, those of them that a trial of the study has."""
+SHOWN_ANCHORS = ("fid_", "is_", "energy_")
+"""The ends of the scale of these metrics are printed; all are on the parent run."""
 
 
 class Console:
@@ -72,6 +74,8 @@ class Console:
             if preparation.classifier_accuracy is not None:
                 self.print(f"classifier of {dataset}: test accuracy {preparation.classifier_accuracy:.4f}")
             for name, value in preparation.anchors.items():
+                if not name.startswith(SHOWN_ANCHORS):
+                    continue
                 self.print(f"{name}: {value:.2f}" if len(preparations) == 1 else f"{dataset}: {name}: {value:.2f}")
             if preparation.left_out:
                 self.print(f"left out of AUROC, not on this machine: {', '.join(preparation.left_out)}")
@@ -93,7 +97,8 @@ class Console:
         if finished and not several and name.startswith("fid_"):
             value = finished[0].values[0]
             for anchor, at in preparations[plan.datasets[0]].anchors.items():
-                self.print(f"best {name} / {anchor}: {value:.2f} / {at:.2f} = {value / at:.3f}")
+                if anchor.startswith(name.removesuffix("_best")):
+                    self.print(f"best {name} / {anchor}: {value:.2f} / {at:.2f} = {value / at:.3f}")
 
     def print_claims(self, claims: Sequence[Claim], study: optuna.Study) -> None:
         """What the finished trials say about the document's claims."""

@@ -22,7 +22,7 @@ from study.schedulers import check_scheduler
 from study.storage import open_storage, ranked
 from trainables.data import POINT_SETS, full_name, source_of
 from trainables.errors import InputError, lookup
-from trainables.evaluation import SCRAMBLED
+from trainables.evaluation import SCRAMBLED, image_metric_names
 from trainables.evaluators import AnyProtocol
 from trainables.methods import METHODS
 from trainables.metrics import direction
@@ -294,7 +294,6 @@ def _check_objective(objective: str, space: SearchSpace, datasets: tuple[str, ..
         names = [point_metric_names(name) for name in datasets]
         known = [metric for metric in names[0] if all(metric in others for others in names)]
     else:
-        sets = [f"auroc_{name}" for name in (*space.scale.ood_sets, SCRAMBLED)]
-        known = ["fid_lenet", "is_lenet", "auroc", *sets]
+        known = list(image_metric_names("lenet", (*space.scale.ood_sets, SCRAMBLED)))
     lookup("objective", objective, dict.fromkeys([*known, *(f"{name}_best" for name in known)]))
     direction(objective)

@@ -1,44 +1,23 @@
-"""The evaluator: samples once, features once, every metric; it owns the protocol that makes numbers comparable."""
+"""The evaluator: samples once, features once, every metric."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from trainables.data import Dataset, conform, open_dataset, parent_of, to_tensor
 from trainables.data.scramble import scramble_strips
 from trainables.methods import Method
-from trainables.metrics import auroc, frechet_distance, inception_score, load_classifier, reference_statistics
+from trainables.metrics import auroc, copying, distances_to_training, duplicate_share, load_classifier
+from trainables.protocol import Protocol
+from trainables.reference import FEATURE_METRICS, Reference, feature_metrics
 
 SCRAMBLED = "scrambled"
 """The out-of-distribution set that is made of the data set's own test images."""
-
-
-class Protocol(BaseModel):
-    """What a number depends on besides the model. Numbers of different protocols must not be ranked together."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    dataset: str
-    extractor: str = "lenet"
-    extractor_sha256: str
-    num_samples: int = Field(ge=2, description="generated images, and as many real ones where there are enough")
-    reference_split: str = "train"
-    inception_splits: int = Field(1, ge=1)
-    ood_sets: tuple[str, ...] = ()
-    num_scored: int = Field(1000, ge=2, description="test images scored per set for AUROC at most")
-    seed: int = Field(0, ge=0, description="picks the real images and scrambles")
-
-    @property
-    def sha256(self) -> str:
-        """The hash under which a run names its protocol."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -61,9 +40,10 @@ class Evaluator:
         self.extractor = load_classifier(parent_of(protocol.dataset), cache_dir, device)
         if self.extractor.sha256 != protocol.extractor_sha256:
             raise RuntimeError("the classifier in the cache is not the one of this study's protocol.")
-        real = _choose(self.dataset.train.images, protocol.num_samples, protocol.seed)
-        features, _ = self.extractor(to_tensor(real, device))
-        self.reference = reference_statistics(features)
+        features, _ = self.extractor(to_tensor(self._real_images(), device))
+        self.reference = Reference.of(features, protocol, device)
+        compared = to_tensor(_choose(self.dataset.test.images, protocol.num_compared, protocol.seed), device)
+        self.test_distances = distances_to_training(compared, self.dataset.train.images)
         self.in_distribution = self._test_images(self.dataset)
         self.ood = {name: self._ood_images(name, cache_dir) for name in protocol.ood_sets}
 
@@ -82,27 +62,35 @@ class Evaluator:
         return Evaluation(metrics, samples, known, ood_scores)
 
     def image_metrics(self, images: Tensor) -> dict[str, float]:
-        """Frechet distance and Inception Score of images `(n, C, H, W)` in [-1, 1]."""
+        """What can be said of images `(n, C, H, W)` in [-1, 1] alone: by their features, then by their pixels."""
         features, probabilities = self.extractor(images)
-        score, _ = inception_score(probabilities, self.protocol.inception_splits)
-        name = self.protocol.extractor
-        return {f"fid_{name}": frechet_distance(self.reference, features), f"is_{name}": score}
+        compared = images[: self.protocol.num_compared]
+        distances = distances_to_training(compared, self.dataset.train.images)
+        return feature_metrics(self.protocol, self.reference, features, probabilities) | {
+            "duplicates": duplicate_share(compared, float(np.median(self.test_distances))),
+            "copying": copying(distances, self.test_distances),
+        }
 
     def anchors(self) -> dict[str, float]:
-        """The ends of the scale: this protocol's Frechet distance of pure noise, and of the test images.
+        """The ends of the scale: this protocol's metrics of pure noise, of test and of training images.
 
-        The noise is `N(mean, std)` of the training images, per pixel: where the discriminator-only method starts.
+        The noise is `N(mean, std)` of the training images, per pixel: where the discriminator-only method starts. Of
+        the training images, the reference itself, there is what does not compare them with it.
         """
         pixels = to_tensor(self.dataset.train.images, self.device)
         std, mean = torch.std_mean(pixels, dim=0, correction=0)
         generator = torch.Generator().manual_seed(self.protocol.seed)
         noise = torch.randn(self.protocol.num_samples, *self.dataset.shape, generator=generator).to(self.device)
-        fid = f"fid_{self.protocol.extractor}"
         test = to_tensor(self.dataset.test.images[: self.protocol.num_samples], self.device)
-        return {
-            f"{fid}_noise": self.image_metrics((mean + std * noise).clamp(-1, 1))[fid],
-            f"{fid}_test_images": self.image_metrics(test)[fid],
-        }
+        train = to_tensor(self._real_images(), self.device)
+        of_noise, of_test, of_train = map(self.image_metrics, ((mean + std * noise).clamp(-1, 1), test, train))
+        alone = {name: of_train[name] for name in of_train if name.startswith(("is_", "entropy_"))}
+        ends = {"noise": of_noise, "test_images": of_test, "train_images": alone}
+        return {f"{name}_{end}": value for end, metrics in ends.items() for name, value in metrics.items()}
+
+    def _real_images(self) -> np.ndarray:
+        """The images that the reference is made of, uint8."""
+        return _choose(self.dataset.train.images, self.protocol.num_samples, self.protocol.seed)
 
     def _test_images(self, dataset: Dataset) -> Tensor:
         chosen = _choose(dataset.test.images, self.protocol.num_scored, self.protocol.seed)
@@ -113,6 +101,12 @@ class Evaluator:
             generator = torch.Generator().manual_seed(self.protocol.seed)
             return scramble_strips(self.in_distribution, 0.5, generator)
         return self._test_images(open_dataset(name, cache_dir))
+
+
+def image_metric_names(extractor: str, ood_sets: tuple[str, ...]) -> tuple[str, ...]:
+    """The metrics of a trial on images, of which those of scores need a method that has some."""
+    of_scores = ("auroc", *(f"auroc_{name}" for name in ood_sets)) if ood_sets else ()
+    return (*(f"{name}_{extractor}" for name in FEATURE_METRICS), "duplicates", "copying", *of_scores)
 
 
 def _choose(images: np.ndarray, n: int, seed: int) -> np.ndarray:

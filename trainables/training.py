@@ -261,6 +261,7 @@ class Repetitions:
 def _report(metrics: Mapping[str, float], totals: Mapping[str, float], round_number: int) -> dict[str, float]:
     """What was measured and what it cost, flat."""
     report = {**metrics, **totals, "round": round_number, "memory_mb": _peak_memory_mb()}
+    report["evaluation_share"] = totals["seconds_evaluation"] / sum(totals[name] for name in SECONDS)
     if generated := totals.get("images_generated"):
         report["images_per_second"] = generated / totals["seconds_training"]
     return report

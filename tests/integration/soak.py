@@ -20,7 +20,7 @@ from mlflow.entities import Run
 from study.searcher import MAX_RESTARTS
 from study.storage import open_storage
 
-DURATIONS = ("seconds_", "images_per_second", "memory_mb")
+DURATIONS = ("seconds_", "evaluation_share", "images_per_second", "memory_mb")
 DEADLINE_SECONDS = 600
 
 

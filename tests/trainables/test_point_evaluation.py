@@ -151,7 +151,7 @@ def test_a_restored_training_reports_the_same_and_the_best_is_exported(cache, tm
     whole = run(Training(spec(cache, tmp_path / "whole"), points, CPU))
     parts = [dict(Training(spec(cache, tmp_path / "parts"), points, CPU).advance())]
     parts += run(Training(spec(cache, tmp_path / "parts"), points, CPU))
-    durations = ("seconds_", "memory_mb", "reported_ms")
+    durations = ("seconds_", "evaluation_share", "memory_mb", "reported_ms")
     for one, other in zip(whole, parts, strict=True):
         assert one.keys() == other.keys()
         assert all(one[name] == other[name] for name in one if not name.startswith(durations))

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from trainables.evaluation import Evaluator
+from trainables.evaluation import Evaluator, image_metric_names
 from trainables.export import load_export, read_header
 from trainables.methods import NonFiniteLossError
 from trainables.preparation import prepare_protocol
@@ -16,7 +16,7 @@ from trainables.training import Repetitions, Training, TrialSpec, make_training
 
 CPU = torch.device("cpu")
 CONFIG = {"width": 1 / 64, "batch_size": 32, "initial_epochs": 1, "max_updates": 3, "seed": 4}
-DURATIONS = ("seconds_", "images_per_second", "memory_mb", "reported_ms")
+DURATIONS = ("seconds_", "evaluation_share", "images_per_second", "memory_mb", "reported_ms")
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +77,38 @@ def test_it_reports_every_metric_that_a_study_tracks(make_spec, evaluator):
     assert result["inner_updates"] == 6 * 3
     assert result["images_generated"] == 6 * 32
     assert result["images_per_second"] == pytest.approx(6 * 32 / result["seconds_training"])
+
+
+def test_the_documented_names_are_what_is_measured(evaluator):
+    class Scoring:
+        def samples_to_evaluate(self, n, generator):
+            return torch.rand(n, 1, 8, 8, generator=generator) * 2 - 1
+
+        def score(self, x):
+            return x.mean(dim=(1, 2, 3))
+
+    metrics = evaluator(Scoring(), torch.Generator().manual_seed(0)).metrics
+    assert set(metrics) == set(image_metric_names("lenet", evaluator.protocol.ood_sets))
+
+
+def test_the_share_of_the_evaluation_in_the_time_is_reported(make_spec, evaluator):
+    result = run(Training(make_spec(), evaluator, CPU))[-1]
+    spent = sum(result[name] for name in ("seconds_training", "seconds_evaluation", "seconds_saving"))
+    assert result["evaluation_share"] == pytest.approx(result["seconds_evaluation"] / spent, rel=1e-9)
+    assert 0 < result["evaluation_share"] < 1
+
+
+def test_the_ceiling_is_what_real_images_get(preparation):
+    """The training images themselves, and for what compares with them the test images."""
+    anchors = preparation.anchors
+    assert 8 < anchors["is_lenet_train_images"] <= 10
+    assert anchors["entropy_lenet_train_images"] > 2.2
+    assert "fid_lenet_train_images" not in anchors
+    assert anchors["kid_lenet_noise"] > 10 * abs(anchors["kid_lenet_test_images"])
+    assert anchors["precision_lenet_test_images"] > 0.7 > 0.1 > anchors["recall_lenet_noise"]
+    assert anchors["recall_lenet_test_images"] > 0.7
+    assert anchors["copying_test_images"] == pytest.approx(0.5, abs=0.1)
+    assert anchors["copying_noise"] < 0.1
 
 
 def test_best_values_are_the_best_of_those_reported(make_spec, evaluator):

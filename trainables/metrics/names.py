@@ -14,13 +14,18 @@ Direction = Literal["minimize", "maximize"]
 
 DIRECTIONS: dict[str, Direction] = {
     "accuracy": "maximize",
+    "aupr": "maximize",
     "auroc": "maximize",
     "boundary": "maximize",
+    "copying": "minimize",
     "coverage": "maximize",
     "density": "maximize",
     "distance": "minimize",
+    "duplicates": "minimize",
     "energy": "minimize",
+    "entropy": "maximize",
     "fid": "minimize",
+    "fpr95": "minimize",
     "inside": "maximize",
     "is": "maximize",
     "kid": "minimize",

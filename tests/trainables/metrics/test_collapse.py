@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.distance import cdist
+
+from trainables.data import open_dataset, to_tensor
+from trainables.metrics import class_entropy, collapse, copying, distances_to_training, duplicate_share
+
+
+@pytest.fixture
+def digits(cache_dir):
+    dataset = open_dataset("digits", cache_dir)
+    return dataset.train.images, to_tensor(dataset.test.images)
+
+
+def test_entropy_counts_the_predicted_classes():
+    assert class_entropy(np.eye(10)[[3, 3, 3]]) == 0.0
+    assert class_entropy(np.eye(10)) == pytest.approx(np.log(10))
+    undecided = np.full((100, 4), 0.25) + 1e-6 * np.eye(4)[[1] * 100]
+    assert class_entropy(undecided) == 0.0
+    assert class_entropy(np.eye(3)[[0, 0, 1]]) == pytest.approx(-(2 / 3 * np.log(2 / 3) + 1 / 3 * np.log(1 / 3)))
+
+
+def test_distances_are_euclidean_over_the_pixels(digits, monkeypatch):
+    train, test = digits
+    monkeypatch.setattr(collapse, "CHUNK", 100)
+    expected = cdist(test.flatten(1), to_tensor(train).flatten(1)).min(axis=1)
+    np.testing.assert_allclose(distances_to_training(test, train), expected, rtol=1e-6)
+
+
+def test_real_images_have_hardly_any_duplicates_and_collapsed_ones_nothing_else(digits):
+    train, test = digits
+    typical = float(np.median(distances_to_training(test, train)))
+    assert duplicate_share(test, typical) < 0.02
+    generator = torch.Generator().manual_seed(0)
+    collapsed = test[:5].repeat(20, 1, 1, 1) + 0.01 * torch.randn(100, 1, 8, 8, generator=generator)
+    assert duplicate_share(collapsed, typical) == 1.0
+    half = torch.cat([test[:50], collapsed[:10] + 100.0])
+    assert duplicate_share(half, typical) == pytest.approx(10 / 60, abs=0.02)
+
+
+def test_copies_of_the_training_set_are_told_from_unseen_images_and_from_noise(digits):
+    train, test = digits
+    of_test = distances_to_training(test, train)
+
+    def copied(images):
+        return copying(distances_to_training(images, train), of_test)
+
+    copies = to_tensor(train[:180])
+    assert copied(test) == pytest.approx(0.5)
+    assert copied(copies) == 1.0
+    noise = torch.rand(100, 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    assert copied(noise) < 0.01
+    assert 0.6 < copied(torch.cat([copies, test[:180]])) < 0.9

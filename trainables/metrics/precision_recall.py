@@ -1,0 +1,44 @@
+"""Precision and recall of generated images: how many look real, and how much of what is real they cover."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from trainables.metrics.distances import CHUNK, distances_to_nearest, squared_distances
+
+
+def manifold_radii(features: Tensor, k: int = 3) -> Tensor:
+    """The distance `(n,)` of each of the features `(n, d)` to its `k`-th nearest other one, in float64.
+
+    The balls of these radii stand for the manifold that the features lie on. Raises `ValueError` unless `k < n`,
+    and if a feature is not finite.
+    """
+    if not features.isfinite().all():
+        raise ValueError("features contain NaN or infinity.")
+    if not 1 <= k < len(features):
+        raise ValueError(f"{len(features)} features have no neighbour number {k}: more than {k} are needed.")
+    return distances_to_nearest(features, features, k + 1)
+
+
+def precision_recall(
+    real: Tensor, generated: Tensor, k: int = 3, real_radii: Tensor | None = None
+) -> tuple[float, float]:
+    """Shares in [0, 1]: generated features on the manifold of the real ones, and real on that of the generated.
+
+    Improved precision and recall (Kynkaanniemi et al. 2019, arXiv:1904.06991, eq. 1 to 3); features are `(n, d)` and
+    `(m, d)`. `real_radii` is `manifold_radii(real, k)`, for those who keep it for many calls.
+
+    Raises `ValueError` for features of another length, fewer than `k + 1` of them, and those that are not finite.
+    """
+    if real.dim() != 2 or real.shape[1:] != generated.shape[1:]:
+        raise ValueError(f"features {tuple(real.shape)} and {tuple(generated.shape)} must be (n, d) and (m, d).")
+    radii = manifold_radii(real, k) if real_radii is None else real_radii
+    generated_radii = manifold_radii(generated, k)
+    covered = torch.zeros(len(real), dtype=torch.bool, device=real.device)
+    inside = 0
+    for chunk, chunk_radii in zip(generated.split(CHUNK), generated_radii.split(CHUNK), strict=True):
+        distances = squared_distances(chunk, real).sqrt_()
+        inside += int((distances <= radii).any(dim=1).sum())
+        covered |= (distances <= chunk_radii[:, None]).any(dim=0)
+    return inside / len(generated), covered.double().mean().item()
