@@ -105,8 +105,7 @@ def test_the_ceiling_is_what_real_images_get(preparation):
     assert anchors["entropy_lenet_train_images"] > 2.2
     assert "fid_lenet_train_images" not in anchors
     assert anchors["kid_lenet_noise"] > 10 * abs(anchors["kid_lenet_test_images"])
-    assert anchors["precision_lenet_test_images"] > 0.7 > 0.1 > anchors["recall_lenet_noise"]
-    assert anchors["recall_lenet_test_images"] > 0.7
+    assert min(anchors["precision_lenet_test_images"], anchors["recall_lenet_test_images"]) > 0.7
     assert anchors["copying_test_images"] == pytest.approx(0.5, abs=0.1)
     assert anchors["copying_noise"] < 0.1
 
