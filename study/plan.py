@@ -22,10 +22,11 @@ from study.schedulers import check_scheduler
 from study.storage import open_storage, ranked
 from trainables.data import POINT_SETS, full_name, source_of
 from trainables.errors import InputError, lookup
-from trainables.evaluation import SCRAMBLED, image_metric_names
+from trainables.evaluation import image_metric_names
 from trainables.evaluators import AnyProtocol
 from trainables.methods import METHODS
 from trainables.metrics import direction
+from trainables.ood import SCRAMBLED
 from trainables.point_evaluation import point_metric_names
 from trainables.training import TrialSpec
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import torch
 
-from trainables.evaluation import Evaluator, Protocol
+from trainables.evaluation import Evaluator
 from trainables.point_evaluation import PointEvaluator, PointProtocol
+from trainables.protocol import Protocol
 
 AnyProtocol = Protocol | PointProtocol
 AnyEvaluator = Evaluator | PointEvaluator

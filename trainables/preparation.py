@@ -9,10 +9,12 @@ from pathlib import Path
 import torch
 
 from trainables.data import POINT_SETS, is_at_hand, parent_of, prepare
-from trainables.evaluation import SCRAMBLED, Evaluator, Protocol
+from trainables.evaluation import Evaluator
 from trainables.evaluators import AnyProtocol
 from trainables.metrics import prepare_classifier
+from trainables.ood import SCRAMBLED
 from trainables.point_evaluation import PointEvaluator, PointProtocol
+from trainables.protocol import Protocol
 
 
 @dataclass(frozen=True)

@@ -38,3 +38,4 @@ class Protocol(FeatureProtocol):
     num_compared: int = Field(1000, ge=2, description="generated and test images whose pixels are compared at most")
     ood_sets: tuple[str, ...] = ()
     num_scored: int = Field(1000, ge=2, description="test images scored per set for AUROC at most")
+    resamples: int = Field(500, ge=1, description="of the bootstrap of the detection metrics' intervals")

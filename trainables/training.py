@@ -21,7 +21,7 @@ from trainables.evaluators import AnyEvaluator, AnyProtocol
 from trainables.export import BEST_FILE, export, first_distance
 from trainables.figures import draw
 from trainables.methods import METHODS
-from trainables.metrics.names import direction
+from trainables.metrics.names import BOUNDS, direction
 from trainables.point_evaluation import PointEvaluation, PointEvaluator
 from trainables.point_figures import draw_frame, draw_training
 
@@ -142,6 +142,8 @@ class Training:
         """Update the best values; return whether the distance to the data is the best so far."""
         before = first_distance(self.best)
         for name, value in evaluation.metrics.items():
+            if name.endswith(BOUNDS):
+                continue
             best = self.best.get(f"{name}_best", math.nan)
             better = min if direction(name) == "minimize" else max
             self.best[f"{name}_best"] = value if math.isnan(best) else better(best, value)

@@ -10,7 +10,7 @@ from ray.tune.search import SearchGenerator
 
 from study.schedulers import SCHEDULERS, check_scheduler, make_scheduler, perturbed
 from trainables.errors import InputError
-from trainables.evaluation import Protocol
+from trainables.protocol import Protocol
 from trainables.takeover import EXPLOIT
 from trainables.training import TrialSpec
 

@@ -10,7 +10,7 @@ from ray.tune.search import Searcher
 from search_spaces import SPACES
 from study.searcher import FIRST_TRIAL, LOST, MAX_RESTARTS, METRICS, OptunaSearcher, create_study
 from study.storage import open_storage
-from trainables.evaluation import Protocol
+from trainables.protocol import Protocol
 from trainables.training import TrialSpec
 
 OBJECTIVE = "fid_lenet_best"

@@ -6,11 +6,11 @@ import torch
 from PIL import Image
 
 from trainables.data import prepare
-from trainables.evaluation import Protocol
 from trainables.evaluators import make_evaluator
 from trainables.export import load_export, read_header
 from trainables.point_evaluation import PointEvaluator, PointProtocol, point_metric_names
 from trainables.preparation import prepare_protocol
+from trainables.protocol import Protocol
 from trainables.training import Training, TrialSpec, make_training
 
 CPU = torch.device("cpu")

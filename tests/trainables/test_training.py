@@ -88,7 +88,18 @@ def test_the_documented_names_are_what_is_measured(evaluator):
             return x.mean(dim=(1, 2, 3))
 
     metrics = evaluator(Scoring(), torch.Generator().manual_seed(0)).metrics
-    assert set(metrics) == set(image_metric_names("lenet", evaluator.protocol.ood_sets))
+    ends = {name for name in metrics if name.endswith(("_low", "_high"))}
+    assert set(metrics) - ends == set(image_metric_names("lenet", evaluator.protocol.ood_sets))
+    assert metrics["auroc_scrambled_low"] <= metrics["auroc_scrambled"] <= metrics["auroc_scrambled_high"]
+    assert len(ends) == 2 * 2 * 4
+
+
+def test_baselines_that_need_no_model_stand_beside_the_score(preparation):
+    anchors = preparation.anchors
+    for baseline in ("intensity", "nearest", "softmax"):
+        assert {f"auroc_{name}_{baseline}" for name in ("photo_patches", "scrambled")} < anchors.keys()
+    assert anchors["auroc_photo_patches_nearest"] > 0.99
+    assert anchors["auroc_scrambled_intensity"] == pytest.approx(0.5, abs=0.02)  # the pixels are the same
 
 
 def test_the_share_of_the_evaluation_in_the_time_is_reported(make_spec, evaluator):

@@ -12,7 +12,7 @@ from trainables.metrics.inception_score import inception_score
 from trainables.metrics.kid import kernel_distance
 from trainables.metrics.names import DIRECTIONS, Direction, direction
 from trainables.metrics.neighbours import nearest_neighbours
-from trainables.metrics.ood import auroc
+from trainables.metrics.ood import auroc, detection
 from trainables.metrics.points import distance_to_curve, energy_distance, mean_distance, mode_coverage, undecided_share
 from trainables.metrics.precision_recall import manifold_radii, precision_recall
 
@@ -24,6 +24,7 @@ __all__ = [
     "auroc",
     "class_entropy",
     "copying",
+    "detection",
     "direction",
     "distance_to_curve",
     "distances_to_training",

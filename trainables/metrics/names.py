@@ -1,6 +1,6 @@
 """How metrics are named, and which way each is better.
 
-A name is `<family>[_<what it was measured with>][_best]`: `fid_lenet_best`, `auroc_photo_patches`.
+A name is `<family>[_<what it was measured with>][_best|_low|_high]`: `fid_lenet_best`, `auroc_photo_patches_low`.
 Numbers of different feature extractors or out-of-distribution sets never share a name.
 """
 
@@ -11,6 +11,9 @@ from typing import Literal
 from trainables.errors import lookup
 
 Direction = Literal["minimize", "maximize"]
+
+BOUNDS = ("_low", "_high")
+"""What ends the names of a confidence interval's ends. They have no `_best` of their own."""
 
 DIRECTIONS: dict[str, Direction] = {
     "accuracy": "maximize",

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
+from scipy.stats import norm
+from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
-from trainables.metrics import auroc
+from trainables.metrics import auroc, detection
 
 
 def share_of_ordered_pairs(positive: np.ndarray, negative: np.ndarray) -> float:
@@ -49,3 +50,54 @@ def test_of_a_constant_score_is_chance() -> None:
 def test_refuses_other_scores(known: np.ndarray, other: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         auroc(known, other)
+
+
+def some_scores(seed, n=150, m=90, levels=12):
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, levels, n) + 2.0, rng.integers(0, levels, m) * 1.0
+
+
+@pytest.mark.parametrize("levels", [2, 12, 100_000])
+def test_detection_agrees_with_scikit_learn_with_ties(levels: int) -> None:
+    known, other = some_scores(0, levels=levels)
+    scores, positive = np.concatenate([known, other]), np.arange(240) < 150
+    found = detection(known, other, resamples=2)
+    assert found["auroc"].value == pytest.approx(roc_auc_score(positive, scores), rel=1e-12)
+    assert found["auroc"].value == pytest.approx(auroc(known, other), rel=1e-12)
+    assert found["aupr_in"].value == pytest.approx(average_precision_score(positive, scores), rel=1e-12)
+    assert found["aupr_out"].value == pytest.approx(average_precision_score(~positive, -scores), rel=1e-12)
+    fpr, tpr, _ = roc_curve(positive, scores, drop_intermediate=False)
+    assert found["fpr95"].value == pytest.approx(fpr[tpr >= 0.95].min(), rel=1e-12)
+
+
+def test_in_distribution_is_the_positive_class() -> None:
+    perfect = detection(np.array([2.0, 3.0, 4.0]), np.array([0.0, 1.0]), 10)
+    assert {name: found.value for name, found in perfect.items()} == {
+        "auroc": 1.0,
+        "aupr_in": 1.0,
+        "aupr_out": 1.0,
+        "fpr95": 0.0,
+    }
+    turned_round = detection(np.array([0.0, 1.0]), np.array([2.0, 3.0, 4.0]), 10)
+    assert turned_round["auroc"].value == 0.0
+    assert turned_round["fpr95"].value == 1.0
+    assert turned_round["aupr_in"].value < 0.5
+
+
+def test_the_resamples_are_those_of_a_loop() -> None:
+    known, other = some_scores(1)
+    found = detection(known, other, resamples=300, seed=3)["auroc"]
+    rng = np.random.default_rng(3)
+    of_known, of_other = rng.integers(150, size=(300, 150)), rng.integers(90, size=(300, 90))
+    values = [auroc(known[i], other[j]) for i, j in zip(of_known, of_other, strict=True)]
+    np.testing.assert_allclose([found.low, found.high], np.quantile(values, [0.025, 0.975]), rtol=1e-12)
+
+
+def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
+    """Normal scores one deviation apart: AUROC is Phi(1 / sqrt 2). 200 sets: 95% within three standard errors."""
+    truth, covered = norm.cdf(1 / np.sqrt(2)), 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        interval = detection(rng.normal(1, 1, 100), rng.normal(0, 1, 100), resamples=300, seed=seed)["auroc"]
+        covered += interval.low <= truth <= interval.high
+    assert 0.95 - 3 * np.sqrt(0.95 * 0.05 / 200) <= covered / 200 <= 0.95 + 3 * np.sqrt(0.95 * 0.05 / 200)
