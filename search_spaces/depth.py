@@ -29,6 +29,7 @@ SCALES = {
         rounds=published.MNIST_ITERATIONS,
         evaluate_every=published.ITERATIONS_BETWEEN_SCORES,
         num_samples=published.SAMPLES_PER_SCORE,
+        features="inception",
         gpus_per_trial=1.0,
     ),
 }

@@ -28,6 +28,7 @@ SCALES = {
         rounds=40 * 469,
         evaluate_every=469,
         num_samples=10_000,
+        features="inception",
         fixed={"pool_slack": 0.1},
         ood_sets=("fashion_mnist", "kmnist", "emnist", "photo_patches", "scrambled"),
         gpus_per_trial=1.0,

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from optuna.trial import BaseTrial
 
 from trainables.errors import lookup
+from trainables.extractors import ExtractorName
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Scale:
     """Rounds before an evaluation of its own, where the first regular one would be late."""
     fixed: Mapping[str, Any] = field(default_factory=dict)
     """Settings of the method that are not searched and differ from its defaults."""
+    features: ExtractorName = "lenet"
+    """What the metrics of images take their features from: the data set's own classifier, or Inception."""
     ood_sets: tuple[str, ...] = ("photo_patches", "scrambled", "fashion_mnist")
     """Sets for AUROC; one that would have to be downloaded is left out."""
     gpus_per_trial: float = 0.0
@@ -69,7 +72,10 @@ class SearchSpace(ABC):
     description: ClassVar[str]
     method: ClassVar[str]
     objectives: ClassVar[tuple[str, ...]] = ("fid_lenet_best",)
-    """Metrics of a trial that are optimised, in the direction that the metric has."""
+    """Metrics of a trial that are optimised, in the direction that the metric has.
+
+    In these and in claims, `lenet` stands for the feature extractor of the study.
+    """
     scales: ClassVar[Mapping[str, Scale]]
     datasets: ClassVar[tuple[str, ...]] = ()
     """Where not empty: `suggest` names one of these data sets as the setting `dataset`, for each trial its own."""

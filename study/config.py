@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import tyro
 
 from trainables.errors import InputError
+from trainables.extractors import ExtractorName
 
 FORMAT = 2
 """Raise when a study of an older version can no longer be resumed."""
@@ -33,6 +34,15 @@ class StudyConfig:
     """Train each configuration this many times and report the mean and the standard deviation (default 1)."""
     objectives: tuple[str, ...] | None = None
     """Metrics to optimise instead of the space's own; with several, the Pareto front is searched."""
+    features: ExtractorName | None = None
+    """Measure images by the features of Inception, or of a classifier trained on the data set (lenet); by default what
+    the scale has: Inception where a document's settings are repeated."""
+    inception_weights: Path | None = None
+    """The file of Inception's weights, if it is not in torch hub's cache and cannot be downloaded."""
+    inception_sha256: str | None = None
+    """The checksum of Inception's weights where others than pytorch-fid's are meant; the protocol will carry it."""
+    ood_sets: tuple[str, ...] | None = None
+    """Tell test images from these data sets ("scrambled": from themselves, scrambled) instead of the scale's own."""
     sampler: str | None = None
     """tpe (default), gp, cmaes, random, qmc, grid, nsga2 or nsga3."""
     scheduler: str | None = None
@@ -72,6 +82,7 @@ CHANGEABLE = (
     "max_concurrent",
     "cpus_per_trial",
     "gpus_per_trial",
+    "inception_weights",
     "storage_dir",
     "optuna_storage",
     "tracking_uri",
@@ -97,6 +108,8 @@ def resumed(config: StudyConfig, study_json: Path) -> StudyConfig:
     if stored.pop("format", None) != FORMAT:
         raise InputError(f"study {config.resume!r} was made by another version of this program: start a new one.")
     stored["objectives"] = tuple(stored["objectives"])
+    if stored.get("ood_sets") is not None:
+        stored["ood_sets"] = tuple(stored["ood_sets"])
     for key, value in stored.items():
         asked = getattr(config, key)
         if key not in CHANGEABLE and asked is not None and asked != value:

@@ -14,7 +14,7 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import BaseTrial, FixedTrial
 from pydantic import ValidationError
 
-from search_spaces import SPACES, SearchSpace
+from search_spaces import SPACES, Claim, SearchSpace
 from study.config import StudyConfig, resumed, to_json
 from study.confirmation import Confirmation
 from study.samplers import check_sampler
@@ -24,6 +24,7 @@ from trainables.data import POINT_SETS, full_name, source_of
 from trainables.errors import InputError, lookup
 from trainables.evaluation import image_metric_names
 from trainables.evaluators import AnyProtocol
+from trainables.extractors import ExtractorChoice
 from trainables.methods import METHODS
 from trainables.metrics import direction
 from trainables.ood import SCRAMBLED
@@ -61,10 +62,18 @@ class StudyPlan:
     @classmethod
     def _with_space(cls, config: StudyConfig, space: SearchSpace) -> StudyPlan:
         _check_dataset(config.dataset, space)
-        objectives = config.objectives or space.objectives
+        features = config.features or space.scale.features
+        objectives = config.objectives or tuple(measured_with(features, name) for name in space.objectives)
+        ood_sets = space.scale.ood_sets if config.ood_sets is None else config.ood_sets
+        for name in ood_sets:
+            _check_ood_set(name)
+        if features != "inception" and (config.inception_weights or config.inception_sha256):
+            raise InputError(
+                f"--inception-weights and --inception-sha256 are for --features inception, not {features}."
+            )
         datasets = space.datasets or (config.dataset or space.scale.dataset,)
         for objective in objectives:
-            _check_objective(objective, space, datasets)
+            _check_objective(objective, space, datasets, features, ood_sets)
         kind = "confirm" if config.confirm else space.name
         name = config.name or f"{kind}-{space.scale_name}-{datetime.now():%Y%m%d-%H%M%S}"
         plan = cls(config, space, name, objectives)
@@ -98,6 +107,9 @@ class StudyPlan:
             config,
             dataset=original.config.dataset,
             objectives=original.objectives,
+            features=original.extractor.name,
+            inception_sha256=original.config.inception_sha256,
+            ood_sets=original.config.ood_sets,
             seeds=config.seeds or 5,
             trials=len(best),
         )
@@ -139,6 +151,23 @@ class StudyPlan:
         """The name of the scheduler: unless one is chosen, successive halving where a single objective is searched."""
         compares = self.space.exhaustive or len(self.objectives) > 1
         return self.config.scheduler or ("none" if compares else "asha")
+
+    @property
+    def extractor(self) -> ExtractorChoice:
+        """What images are measured with."""
+        config = self.config
+        features = config.features or self.space.scale.features
+        return ExtractorChoice(features, config.inception_weights, config.inception_sha256)
+
+    @property
+    def ood_sets(self) -> tuple[str, ...]:
+        """The out-of-distribution sets."""
+        return self.space.scale.ood_sets if self.config.ood_sets is None else self.config.ood_sets
+
+    def claims(self) -> list[Claim]:
+        """The document's claims, as the study measures them."""
+        features = self.extractor.name
+        return [replace(claim, metric=measured_with(features, claim.metric)) for claim in self.space.claims()]
 
     def mutations(self) -> dict[str, tuple[float, float]]:
         """The continuous settings that population based training may perturb, with their ranges."""
@@ -246,7 +275,9 @@ class StudyPlan:
             "cpus_per_trial": self.cpus_per_trial,
             "gpus_per_trial": self.gpus_per_trial,
             "folder": str(self.folder),
-            **{key: scale[key] for key in ("rounds", "evaluate_every", "num_samples", "ood_sets", "fixed")},
+            **{key: scale[key] for key in ("rounds", "evaluate_every", "num_samples", "fixed")},
+            "features": self.extractor.name,
+            "ood_sets": self.ood_sets,
         }
 
     def study_json(self) -> dict[str, Any]:
@@ -289,12 +320,27 @@ def _check_dataset(name: str | None, space: SearchSpace) -> None:
         raise InputError(f"space {space.name!r} is for {taken}, and data set {name!r} has {given}: choose another one.")
 
 
-def _check_objective(objective: str, space: SearchSpace, datasets: tuple[str, ...]) -> None:
+def measured_with(features: str, metric: str) -> str:
+    """What a space calls `metric`, as it is called where another extractor measures: `fid_inception_best`."""
+    return metric.replace("_lenet", f"_{features}")
+
+
+def _check_ood_set(name: str) -> None:
+    """Raise `InputError` for an unknown out-of-distribution set, and for points."""
+    if name != SCRAMBLED:
+        source_of(name)
+    if name in POINT_SETS:
+        raise InputError(f"--ood-sets {name}: points are no out-of-distribution set of images, choose another one.")
+
+
+def _check_objective(
+    objective: str, space: SearchSpace, datasets: tuple[str, ...], features: str, ood_sets: tuple[str, ...]
+) -> None:
     """Raise `InputError`, with the nearest names, for a metric that not every trial of the space reports."""
     if datasets[0] in POINT_SETS:
         names = [point_metric_names(name) for name in datasets]
         known = [metric for metric in names[0] if all(metric in others for others in names)]
     else:
-        known = list(image_metric_names("lenet", (*space.scale.ood_sets, SCRAMBLED)))
+        known = list(image_metric_names(features, ood_sets))
     lookup("objective", objective, dict.fromkeys([*known, *(f"{name}_best" for name in known)]))
     direction(objective)

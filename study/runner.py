@@ -57,7 +57,9 @@ def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Tr
         with console.status(f"preparing {' and '.join(plan.datasets)}"):
             scale = plan.space.scale
             preparations = {
-                name: prepare_protocol(name, scale.ood_sets, scale.num_samples, plan.cache_dir)
+                name: prepare_protocol(
+                    name, plan.ood_sets, scale.num_samples, plan.cache_dir, plan.extractor, bool(plan.config.ood_sets)
+                )
                 for name in plan.datasets
             }
         concurrent = stack.enter_context(cluster(plan))
@@ -79,7 +81,7 @@ def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Tr
             seconds = INTERRUPTED_DELIVERY_SECONDS if interruption.received else DELIVERY_SECONDS
             undelivered = spool.close(seconds)
     console.print_results(plan, preparations, study)
-    console.print_claims(plan.space.claims(), study)
+    console.print_claims(plan.claims(), study)
     console.print_next_steps(plan, interruption)
     for reason in runs.refused:
         console.warn(f"the tracking server refused a part of the study: {reason}")

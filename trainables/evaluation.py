@@ -9,13 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainables.data import open_dataset, parent_of, to_tensor
+from trainables.data import open_dataset, to_tensor
 from trainables.data.subset import choose
+from trainables.extractors import load_extractor
 from trainables.methods import Method
-from trainables.metrics import copying, distances_to_training, duplicate_share, load_classifier
+from trainables.metrics import copying, distances_to_training, duplicate_share
 from trainables.ood import DETECTION_METRICS, OodSuite
 from trainables.protocol import Protocol
 from trainables.reference import FEATURE_METRICS, Reference, feature_metrics
+from trainables.reference_cache import ReferenceKey, cached_reference
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,11 @@ class Evaluator:
         self.protocol = protocol
         self.device = device
         self.dataset = open_dataset(protocol.dataset, cache_dir)
-        self.extractor = load_classifier(parent_of(protocol.dataset), cache_dir, device)
-        if self.extractor.sha256 != protocol.extractor_sha256:
-            raise RuntimeError("the classifier in the cache is not the one of this study's protocol.")
-        features, _ = self.extractor(to_tensor(self._real_images(), device))
-        self.reference = Reference.of(features, protocol, device)
+        self.extractor = load_extractor(
+            protocol.extractor, protocol.extractor_sha256, protocol.dataset, cache_dir, device
+        )
+        key = ReferenceKey.of(protocol, self._real_images())
+        self.reference = cached_reference(key, cache_dir, self._make_reference, device)
         compared = to_tensor(choose(self.dataset.test.images, protocol.num_compared, protocol.seed), device)
         self.test_distances = distances_to_training(compared, self.dataset.train.images)
         self.ood = OodSuite(protocol, self.dataset, cache_dir, device)
@@ -81,6 +83,10 @@ class Evaluator:
         ends = {"noise": of_noise, "test_images": of_test, "train_images": alone}
         by_end = {f"{name}_{end}": value for end, metrics in ends.items() for name, value in metrics.items()}
         return by_end | self.ood.baselines(lambda images: self.extractor(images)[1])
+
+    def _make_reference(self) -> Reference:
+        features, _ = self.extractor(to_tensor(self._real_images(), self.device))
+        return Reference.of(features, self.protocol, self.device)
 
     def _real_images(self) -> np.ndarray:
         """The images that the reference is made of, uint8."""

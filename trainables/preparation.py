@@ -9,12 +9,15 @@ from pathlib import Path
 import torch
 
 from trainables.data import POINT_SETS, is_at_hand, parent_of, prepare
+from trainables.errors import InputError
 from trainables.evaluation import Evaluator
 from trainables.evaluators import AnyProtocol
-from trainables.metrics import prepare_classifier
+from trainables.extractors import ExtractorChoice, prepare_extractor
 from trainables.ood import SCRAMBLED
 from trainables.point_evaluation import PointEvaluator, PointProtocol
-from trainables.protocol import Protocol
+from trainables.protocol import NEIGHBOURS, Protocol
+
+DEFAULT_EXTRACTOR = ExtractorChoice()
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class Preparation:
 
     protocol: AnyProtocol
     classifier_accuracy: float | None
-    """None for points, which are measured without a classifier."""
+    """None where no classifier was trained: for points, and with Inception."""
     anchors: dict[str, float]
     """The distance of noise and of real data under the protocol."""
     left_out: tuple[str, ...]
@@ -34,30 +37,45 @@ Preparations = Mapping[str, Preparation]
 """Those of a study, by data set."""
 
 
-def prepare_protocol(dataset_name: str, ood_sets: tuple[str, ...], num_samples: int, cache_dir: Path) -> Preparation:
+def prepare_protocol(
+    dataset_name: str,
+    ood_sets: tuple[str, ...],
+    num_samples: int,
+    cache_dir: Path,
+    choice: ExtractorChoice = DEFAULT_EXTRACTOR,
+    download_ood_sets: bool = False,
+) -> Preparation:
     """Prepare everything that trials read; raises `InputError` where something cannot be had.
 
     A data set that is one class of another is measured with the other's classifier, and not told from the other.
+    Out-of-distribution sets that would have to be downloaded are left out unless `download_ood_sets`.
     """
     if dataset_name in POINT_SETS:
         return _prepare_points(dataset_name, num_samples, cache_dir)
     parent = parent_of(dataset_name)
-    extractor = prepare_classifier(prepare(parent, cache_dir), cache_dir)
+    if num_samples <= NEIGHBOURS:
+        raise InputError(f"{num_samples} samples are too few: more than {NEIGHBOURS} are needed.")
+    extractor, accuracy = prepare_extractor(choice, dataset_name, cache_dir)
     prepare(dataset_name, cache_dir)
     others = [name for name in ood_sets if name != parent]
-    found = [name for name in others if name == SCRAMBLED or is_at_hand(name, cache_dir)]
+    found = [name for name in others if name == SCRAMBLED or download_ood_sets or is_at_hand(name, cache_dir)]
     for name in found:
         if name != SCRAMBLED:
             prepare(name, cache_dir)
     protocol = Protocol(
         dataset=dataset_name,
+        extractor=extractor.name,
         extractor_sha256=extractor.sha256,
         num_samples=num_samples,
         ood_sets=tuple(found),
     )
-    anchors = Evaluator(protocol, cache_dir, torch.device("cpu")).anchors()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        anchors = Evaluator(protocol, cache_dir, device).anchors()
+    except ValueError as error:
+        raise InputError(f"data set {dataset_name!r} cannot be measured: {error}") from error
     left_out = tuple(name for name in others if name not in found)
-    return Preparation(protocol, extractor.test_accuracy, anchors, left_out)
+    return Preparation(protocol, accuracy, anchors, left_out)
 
 
 def _prepare_points(dataset_name: str, num_samples: int, cache_dir: Path) -> Preparation:

@@ -7,6 +7,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+NEIGHBOURS = 3
+"""As Kynkaanniemi et al. have it for precision and recall; there must be more samples."""
+
 
 class FeatureProtocol(BaseModel):
     """How sets of images are compared by their features."""
@@ -20,7 +23,9 @@ class FeatureProtocol(BaseModel):
     inception_splits: int = Field(1, ge=1)
     kid_subsets: int = Field(100, ge=1)
     kid_subset_size: int = Field(1000, ge=2, description="or all, where there are fewer")
-    neighbours: int = Field(3, ge=1, description="whose distance is the radius of precision and recall's balls")
+    neighbours: int = Field(
+        NEIGHBOURS, ge=1, description="whose distance is the radius of precision and recall's balls"
+    )
     seed: int = Field(0, ge=0, description="picks the real images, subsets, scrambles and resamples")
 
     @property

@@ -23,7 +23,7 @@ from trainables.protocol import FeatureProtocol
 
 @dataclass(frozen=True)
 class Reference:
-    """Real features `(n, d)`, their Gaussian, and the radii `(n,)` of their manifold."""
+    """Real features `(n, d)`, float32 as networks give them, their Gaussian, and the radii `(n,)` of their manifold."""
 
     features: Tensor
     statistics: ReferenceStatistics
@@ -32,7 +32,7 @@ class Reference:
     @classmethod
     def of(cls, features: np.ndarray, protocol: FeatureProtocol, device: torch.device) -> Reference:
         """Derive everything from features `(n, d)`; raises `ValueError` where they are too few or not finite."""
-        on_device = torch.from_numpy(features).to(device)
+        on_device = torch.from_numpy(features).float().to(device)
         return cls(on_device, reference_statistics(features), manifold_radii(on_device, protocol.neighbours))
 
 

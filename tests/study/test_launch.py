@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -38,6 +39,13 @@ def refused(capsys, *arguments):
         (["--space", "toy_spiral", "--dataset", "digits"], "is for points, and data set 'digits' has images"),
         (["--space", "toy_plane", "--dataset", "spiral"], "each trial of space 'toy_plane' names its data set"),
         (["--space", "toy_plane", "--objectives", "modes"], "unknown objective 'modes'"),
+        (["--space", "gradnorm", "--ood-sets", "mnits"], "unknown data set 'mnits': did you mean 'mnist'"),
+        (["--space", "gradnorm", "--ood-sets", "spiral"], "points are no out-of-distribution set of images"),
+        (["--space", "gradnorm", "--inception-sha256", "ab"], "are for --features inception, not lenet"),
+        (
+            ["--space", "gradnorm", "--features", "inception", "--objectives", "fid_lenet"],
+            "unknown objective 'fid_lenet': did you mean",
+        ),
         (["--trials", "0"], "--trials is 0: it must be at least 1."),
         (["--max-concurrent", "0"], "--max-concurrent is 0: it must be at least 1."),
         (["--seed", "-1"], "--seed is -1: it must be at least 0."),
@@ -107,6 +115,28 @@ def test_early_stopping_is_the_default_where_trials_are_ranked_by_one_objective(
     assert scheduler(space="gradnorm", scheduler="median") == "median"
     assert scheduler(space="gradnorm", objectives=("fid_lenet_best", "auroc_best")) == "none"
     assert scheduler(space="ablation") == "none"
+
+
+def test_the_paper_scales_measure_with_inception_unless_what_was_published_is_a_classifiers(tmp_path):
+    def plan(**settings):
+        return StudyPlan.of(StudyConfig(storage_dir=tmp_path, **settings))
+
+    assert plan(space="gradnorm").objectives == ("fid_lenet_best",)
+    paper = plan(space="gradnorm", scale="paper")
+    assert (paper.extractor.name, paper.objectives) == ("inception", ("fid_inception_best",))
+    assert plan(space="gradnorm", scale="paper", features="lenet").objectives == ("fid_lenet_best",)
+    assert plan(space="table51", scale="paper").objectives == ("is_lenet_best",)
+    assert plan(space="table51_cifar10", scale="paper").objectives == ("is_inception_best",)
+    assert {claim.metric for claim in plan(space="depth", scale="paper").claims()} == {"fid_inception_best"}
+    assert plan(space="toy_spiral", scale="paper").objectives == ("energy",)
+
+
+def test_a_pair_of_data_sets_is_turned_round(tmp_path):
+    there = StudyConfig(space="gradnorm", dataset="mnist5k", ood_sets=("digits",), storage_dir=tmp_path)
+    back = StudyConfig(space="gradnorm", dataset="digits", ood_sets=("mnist5k",), storage_dir=tmp_path)
+    for config, objective in ((there, "auroc_digits"), (back, "auroc_mnist5k")):
+        plan = StudyPlan.of(replace(config, objectives=(objective,)))
+        assert plan.describe()["ood_sets"] == config.ood_sets
 
 
 def test_a_storage_folder_that_cannot_be_written(capsys, tmp_path):

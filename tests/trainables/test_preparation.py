@@ -10,6 +10,7 @@ from PIL import Image
 from trainables.data import prepare
 from trainables.errors import InputError
 from trainables.evaluation import Evaluator
+from trainables.extractors import ExtractorChoice
 from trainables.metrics import classifier_training, prepare_classifier
 from trainables.preparation import prepare_protocol
 
@@ -64,3 +65,21 @@ def test_what_cannot_be_classified_is_refused_in_one_sentence(classes, size, sen
         prepare_protocol(f"folder:{tmp_path / 'zoo'}", (), 4, tmp_path / "cache")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "cache/classifiers").exists() or not list((tmp_path / "cache/classifiers").glob("*.saf*"))
+
+
+def test_inception_measures_images_that_have_no_labels(tmp_path, inception_weights):
+    write_images(tmp_path / "zoo", 20, (8, 9))
+    weights, sha256 = inception_weights
+    choice = ExtractorChoice("inception", weights, sha256)
+    preparation = prepare_protocol(f"folder:{tmp_path / 'zoo'}", ("scrambled",), 8, tmp_path / "cache", choice)
+    assert (preparation.protocol.extractor, preparation.protocol.extractor_sha256) == ("inception", sha256)
+    assert preparation.classifier_accuracy is None
+    evaluator = Evaluator(preparation.protocol, tmp_path / "cache", torch.device("cpu"))
+    metrics = evaluator.image_metrics(torch.zeros(4, 1, 8, 9))
+    assert all(np.isfinite(metrics[f"{name}_inception"]) for name in ("fid", "is", "kid", "precision", "recall"))
+    assert not any("lenet" in name for name in metrics)
+
+
+def test_too_few_samples_are_refused_in_one_sentence(tmp_path):
+    with pytest.raises(InputError, match="3 samples are too few: more than 3 are needed"):
+        prepare_protocol("digits", (), 3, tmp_path)

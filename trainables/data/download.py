@@ -33,7 +33,7 @@ def download(dataset: str, subfolder: str, names: Sequence[str], folder: Path, *
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix="partial-") as partial:
         try:
-            with _network_timeout(NETWORK_TIMEOUT):
+            with network_timeout():
                 getattr(datasets, dataset)(partial, download=True, **options)
         except Exception as error:  # torchvision's own, and what it lets through of urllib, gzip, zipfile
             # torchvision reports every mirror on lines of its own; the last one stands for all.
@@ -44,7 +44,8 @@ def download(dataset: str, subfolder: str, names: Sequence[str], folder: Path, *
 
 
 @contextmanager
-def _network_timeout(seconds: float) -> Iterator[None]:
+def network_timeout(seconds: float = NETWORK_TIMEOUT) -> Iterator[None]:
+    """Inside, a server that is silent for so many seconds counts as unreachable."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
     try:

@@ -24,9 +24,10 @@ from trainables.data.dataset import Dataset
 from trainables.data.sources import file_name
 from trainables.errors import InputError
 from trainables.metrics.classifier_training import RECIPE, train_classifier
+from trainables.metrics.extraction import Extracted, in_batches
 from trainables.networks.classifier import LeNet
 
-BATCH_SIZE = 1000
+BATCH_ON_CPU = 1000
 
 
 @dataclass(frozen=True)
@@ -49,20 +50,19 @@ class ClassifierExtractor:
         return self.network.num_features
 
     @torch.inference_mode()
-    def __call__(self, images: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(self, images: Tensor) -> Extracted:
         """Features `(n, F)` and class probabilities `(n, K)`, float64, of images `(n, C, H, W)` in [-1, 1].
 
-        Raises `ValueError` for images of another shape, or not of floats.
+        Raises `ValueError` for images of another shape or range, or not of floats.
         """
         if images.shape[1:] != self.shape or not images.is_floating_point():
             raise ValueError(
                 f"the classifier takes floating-point images (n, {', '.join(map(str, self.shape))}), "
                 f"not {images.dtype} {tuple(images.shape)}."
             )
-        features, probabilities = zip(*map(self._extract, images.split(BATCH_SIZE)), strict=True)
-        return np.concatenate(features), np.concatenate(probabilities)
+        return in_batches(self._extract, images, self.device, BATCH_ON_CPU)
 
-    def _extract(self, batch: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    def _extract(self, batch: Tensor) -> Extracted:
         features = self.network.features(batch.to(self.device, torch.float32))
         # Before the softmax: in float32, probabilities below 1e-45 would be lost to the inception score.
         probabilities = self.network.output(features).double().softmax(dim=1)

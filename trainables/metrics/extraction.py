@@ -1,0 +1,47 @@
+"""What the feature extractors have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Extracted = tuple[np.ndarray, np.ndarray]
+"""Features `(n, F)` and class probabilities `(n, K)`, float64."""
+
+
+class Extractor(Protocol):
+    """Images in, features and class probabilities out, by a network with a checksum; `name` ends metrics' names."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def sha256(self) -> str: ...
+
+    def __call__(self, images: Tensor) -> Extracted:
+        """Of images `(n, C, H, W)` in [-1, 1]; raises `ValueError` for others."""
+
+
+def in_batches(extract: Callable[[Tensor], Extracted], images: Tensor, device: torch.device, on_cpu: int) -> Extracted:
+    """`extract` the images in batches: of `on_cpu`, where larger ones gain nothing; on a GPU the largest that fit.
+
+    Raises `ValueError` for NaN, no image at all, and values outside [-1, 1].
+    """
+    if not len(images) or not bool((images.abs() <= 1.0).all()):  # which NaN is not, either
+        raise ValueError("features are of at least one image, and of values in [-1, 1].")
+    size = on_cpu if device.type == "cpu" else len(images)
+    parts, start = [], 0
+    while start < len(images):
+        try:
+            parts.append(extract(images[start : start + size]))
+            start += size
+        except torch.OutOfMemoryError:
+            if size == 1:
+                raise
+            size = -(-size // 2)
+    features, probabilities = zip(*parts, strict=True)
+    return np.concatenate(features), np.concatenate(probabilities)
