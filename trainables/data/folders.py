@@ -19,7 +19,7 @@ def load_folder(folder: Path, downloads: Path) -> tuple[Split, Split]:
     """
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}: check the path after 'folder:'.")
-    paths = _list_images(folder)
+    paths = list_images(folder)
     unlabelled = [path for path in paths if path.parent == folder]
     if not paths:
         raise InputError(f"neither {folder} nor its sub-folders have images ({', '.join(sorted(SUFFIXES))}).")
@@ -34,10 +34,10 @@ def load_folder(folder: Path, downloads: Path) -> tuple[Split, Split]:
 
 def folder_fingerprint(folder: Path) -> str | None:
     """`fingerprint` of the images of `folder`; None where the folder is gone, so that its cache stays of use."""
-    return fingerprint(_list_images(folder)) if folder.is_dir() else None
+    return fingerprint(list_images(folder)) if folder.is_dir() else None
 
 
-def _list_images(folder: Path) -> list[Path]:
+def list_images(folder: Path) -> list[Path]:
     """Images in `folder` and its sub-folders, in the order of their paths; not in sub-folders of those."""
     found = [*folder.glob("*"), *folder.glob("*/*")]
     return sorted(path for path in found if _is_image(path.relative_to(folder)) and path.is_file())
