@@ -36,6 +36,7 @@ CLAIMS_TITLE = "the document's claims, by the last metrics of each trial (the ru
 STATES = {"complete": "finished", "pruned": "stopped early", "fail": "failed", "running": "to go on with"}
 SHOWN_METRICS = (
     "is_lenet_best",
+    "is_inception_best",
     "auroc_best",
     "modes",
     "inside",

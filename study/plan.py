@@ -20,7 +20,7 @@ from study.confirmation import Confirmation
 from study.samplers import check_sampler
 from study.schedulers import check_scheduler
 from study.storage import open_storage, ranked
-from trainables.data import POINT_SETS, full_name, source_of
+from trainables.data import POINT_SETS, full_name, parent_of, source_of
 from trainables.errors import InputError, lookup
 from trainables.evaluation import image_metric_names
 from trainables.evaluators import AnyProtocol
@@ -62,16 +62,11 @@ class StudyPlan:
     @classmethod
     def _with_space(cls, config: StudyConfig, space: SearchSpace) -> StudyPlan:
         _check_dataset(config.dataset, space)
+        datasets = space.datasets or (config.dataset or space.scale.dataset,)
         features = config.features or space.scale.features
+        _check_measurement(config, features, datasets)
         objectives = config.objectives or tuple(measured_with(features, name) for name in space.objectives)
         ood_sets = space.scale.ood_sets if config.ood_sets is None else config.ood_sets
-        for name in ood_sets:
-            _check_ood_set(name)
-        if features != "inception" and (config.inception_weights or config.inception_sha256):
-            raise InputError(
-                f"--inception-weights and --inception-sha256 are for --features inception, not {features}."
-            )
-        datasets = space.datasets or (config.dataset or space.scale.dataset,)
         for objective in objectives:
             _check_objective(objective, space, datasets, features, ood_sets)
         kind = "confirm" if config.confirm else space.name
@@ -325,12 +320,17 @@ def measured_with(features: str, metric: str) -> str:
     return metric.replace("_lenet", f"_{features}")
 
 
-def _check_ood_set(name: str) -> None:
-    """Raise `InputError` for an unknown out-of-distribution set, and for points."""
-    if name != SCRAMBLED:
-        source_of(name)
-    if name in POINT_SETS:
-        raise InputError(f"--ood-sets {name}: points are no out-of-distribution set of images, choose another one.")
+def _check_measurement(config: StudyConfig, features: str, datasets: tuple[str, ...]) -> None:
+    """Raise `InputError` for options of another extractor, and for sets that are no out-of-distribution sets."""
+    if features != "inception" and (config.inception_weights or config.inception_sha256):
+        raise InputError(f"--inception-weights and --inception-sha256 are for --features inception, not {features}.")
+    for name in config.ood_sets or ():
+        if name != SCRAMBLED:
+            source_of(name)
+        if name in POINT_SETS:
+            raise InputError(f"--ood-sets {name}: points are no out-of-distribution set of images, choose another one.")
+        if name in map(parent_of, datasets):
+            raise InputError(f"--ood-sets {name}: that is what is trained on, choose another one.")
 
 
 def _check_objective(

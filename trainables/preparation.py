@@ -65,6 +65,7 @@ def prepare_protocol(
     protocol = Protocol(
         dataset=dataset_name,
         extractor=extractor.name,
+        extractor_version=extractor.version,
         extractor_sha256=extractor.sha256,
         num_samples=num_samples,
         ood_sets=tuple(found),

@@ -17,6 +17,7 @@ class FeatureProtocol(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     extractor: str = "lenet"
+    extractor_version: str = ""
     extractor_sha256: str
     batch_norm: Literal["running"] = "running"
     """The statistics in the extractor's BatchNorm layers. Those of a generator are a setting of its method."""

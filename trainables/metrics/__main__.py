@@ -71,6 +71,7 @@ def score(config: ScoreConfig) -> dict[str, Any]:
     extractor = _extractor(config, device)
     protocol = FolderProtocol(
         extractor=extractor.name,
+        extractor_version=extractor.version,
         extractor_sha256=extractor.sha256,
         inception_splits=config.inception_splits,
         seed=config.seed,

@@ -43,6 +43,7 @@ class ClassifierExtractor:
     test_accuracy: float
     device: torch.device
     name: str = "lenet"
+    version: str = f"recipe {RECIPE}"
 
     @property
     def num_features(self) -> int:

@@ -14,10 +14,16 @@ Extracted = tuple[np.ndarray, np.ndarray]
 
 
 class Extractor(Protocol):
-    """Images in, features and class probabilities out, by a network with a checksum; `name` ends metrics' names."""
+    """Images in, features and class probabilities out, by a network with a version and a checksum.
+
+    The names of metrics end in its `name`.
+    """
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
 
     @property
     def sha256(self) -> str: ...

@@ -36,6 +36,7 @@ class InceptionExtractor:
     sha256: str
     device: torch.device
     name: str = "inception"
+    version: str = "2015-12-05"
 
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> Extracted:

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from pytorch_fid.fid_score import calculate_frechet_distance
+from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics, fid_statistics_to_metric
 
 from trainables.metrics import frechet, frechet_distance, frechet_distance_of_moments, reference_statistics
 
@@ -41,6 +43,14 @@ def test_agrees_with_pytorch_fid(n: int, d: int) -> None:
         np.cov(generated, rowvar=False),
     )
     assert distance(real, generated) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:The `disp` argument:DeprecationWarning")
+def test_agrees_with_torch_fidelity() -> None:
+    real, generated = correlated(400, 32, seed=0), correlated(300, 32, seed=1, shift=0.3)
+    statistics = (fid_features_to_statistics(torch.from_numpy(x)) for x in (generated, real))
+    expected = fid_statistics_to_metric(*statistics, verbose=False)
+    assert distance(real, generated) == pytest.approx(expected[KEY_METRIC_FID], rel=1e-6)
 
 
 @pytest.mark.parametrize("block", [1, 7, 40, 1000])
