@@ -40,12 +40,12 @@ def train_classifier(dataset: Dataset, seed: int) -> tuple[LeNet, float]:
     if dataset.num_classes is None or dataset.train.labels is None or dataset.test.labels is None:
         raise InputError(
             f"data set {dataset.name!r} has no labels to train the classifier of the lenet metrics on (a folder has, "
-            "if its images are in a sub-folder per class): choose another data set or feature extractor."
+            "if its images are in a sub-folder per class): choose another data set, or --features inception."
         )
     if dataset.num_classes < 2:
         raise InputError(
             f"data set {dataset.name!r} has one class only, so that there is nothing to tell apart for the classifier "
-            "of the lenet metrics: add a class, or choose another data set or feature extractor."
+            "of the lenet metrics: add a class, choose another data set, or --features inception."
         )
     # Only the CPU's state is forked, so only the CPU's may be seeded; `torch.manual_seed` seeds GPUs, too.
     with torch.random.fork_rng(devices=[]):

