@@ -52,7 +52,9 @@ class Server:
             return False
 
     def stop(self) -> None:
-        """Stop it with its workers."""
+        """Stop it with its workers, if it runs."""
+        if self.process.poll() is not None:
+            return
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
@@ -73,7 +75,7 @@ def run_with_outage(storage: Path, server: Server, arguments: tuple[str, ...], a
     return time.monotonic() - started
 
 
-def main(seconds: float = 60.0, trials: int = 6) -> None:
+def main(seconds: float = 60.0, trials: int = 18) -> None:
     """The same study with and without an outage; both wall times, and what has arrived."""
     study = ("--space", "gradnorm", "--trials", str(trials), "--scheduler", "none")
     with tempfile.TemporaryDirectory() as folder:
