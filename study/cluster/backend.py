@@ -64,6 +64,7 @@ class Submission:
     @classmethod
     def of(cls, config: StudyConfig, options: ClusterOptions) -> Submission:
         """Check the study as `study.launch` does; raises `InputError`. A study without a name gets one."""
+        _check_counts(options)
         if config.resume not in (None, AUTO):
             raise InputError(
                 f"a submitted study goes on where it is by itself: say --name {config.resume} instead of --resume."
@@ -84,7 +85,7 @@ class Submission:
         """The study's name."""
         return self.plan.name
 
-    def launch_arguments(self, address: str) -> list[str]:
+    def launch_arguments(self, address: str | None = None) -> list[str]:
         """The arguments of `python -m study.launch` on the cluster, whose Ray is at `address`."""
         there = replace(self.config, resume=AUTO, address=address, dry_run=False, list_all=False)
         return to_arguments(there)
@@ -110,3 +111,23 @@ def refuse_foreign(name: str, backend: Backend, options: ClusterOptions) -> None
     for field in fields(options):
         if getattr(options, field.name) is not None and field.name not in backend.options:
             raise InputError(f"--{field.name.replace('_', '-')} is not an option of --backend {name}: leave it out.")
+
+
+def check_node(plan: StudyPlan, cpus: float, gpus: float) -> None:
+    """Raise `InputError` where no trial would fit a node with so many CPUs and GPUs."""
+    if plan.cpus_per_trial > cpus or plan.gpus_per_trial > gpus:
+        raise InputError(
+            f"a trial asks for {plan.cpus_per_trial:g} CPUs and {plan.gpus_per_trial:g} GPUs, a node would have "
+            f"{cpus:g} and {gpus:g}: raise --cpus-per-node and --gpus-per-node, or lower --cpus-per-trial and "
+            "--gpus-per-trial."
+        )
+
+
+def _check_counts(options: ClusterOptions) -> None:
+    for flag, value, smallest in (
+        ("--nodes", options.nodes, 1),
+        ("--cpus-per-node", options.cpus_per_node, 1),
+        ("--gpus-per-node", options.gpus_per_node, 0),
+    ):
+        if value is not None and value < smallest:
+            raise InputError(f"{flag} is {value}: it must be at least {smallest}.")
