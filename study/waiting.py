@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import sys
 import time
 
@@ -13,14 +14,17 @@ PAUSE_SECONDS = 1.0
 
 def wait_for_nodes(address: str, wanted: int, seconds: float) -> int:
     """How many nodes the cluster at `address` has, as soon as they are `wanted`, or after `seconds`."""
+    host, _, port = address.rpartition(":")
     deadline = time.monotonic() + seconds
     found = 0
     while found < wanted and time.monotonic() < deadline:
         try:
             if not ray.is_initialized():
+                # By itself Ray would go on trying for minutes, whatever the deadline.
+                socket.create_connection((host, int(port)), timeout=PAUSE_SECONDS).close()
                 ray.init(address, logging_level=logging.CRITICAL, log_to_driver=False)
             found = sum(node["Alive"] for node in ray.nodes())
-        except (ConnectionError, RuntimeError):
+        except (OSError, RuntimeError):
             pass  # the head is not there yet
         if found < wanted:
             time.sleep(PAUSE_SECONDS)
