@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Set
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -23,6 +23,9 @@ TEMPLATES = Environment(
     keep_trailing_newline=True,
 )
 """The templates in `study/cluster/templates`; they quote nothing, whoever renders one does."""
+
+
+Action = Literal["submit", "status", "follow", "stop"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,10 @@ class ClusterOptions:
     """slurm: features that the nodes must have."""
     container: str | None = None
     """slurm: run in this image: a .sif file by Apptainer, anything else (.sqsh, registry#name) by Pyxis."""
+    working_dir: Path | None = None
+    """ray-job: upload this checkout of the project; by default it has to be installed on the cluster."""
+    no_wait: bool = False
+    """ray-job: do not follow the job to its end."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +111,13 @@ class Backend(ABC):
     def submit(self, submission: Submission) -> int:
         """Submit it and say how to follow it; returns the exit status."""
 
+    def manage(self, action: Action, study: StudyConfig, options: ClusterOptions) -> int:
+        """Do what `action` says with what was submitted for the study `study.name`; returns the exit status."""
+        raise InputError(f"--action {action} is for --backend ray-job: docs/cluster.md says what others have instead.")
+
 
 def refuse_foreign(name: str, backend: Backend, options: ClusterOptions) -> None:
     """Raise `InputError` for the first option that is another backend's."""
     for field in fields(options):
-        if getattr(options, field.name) is not None and field.name not in backend.options:
+        if getattr(options, field.name) != field.default and field.name not in backend.options:
             raise InputError(f"--{field.name.replace('_', '-')} is not an option of --backend {name}: leave it out.")
