@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
 STUDY = ("--space", "gradnorm", "--scale", "smoke", "--max-concurrent", "1")
-TRIALS = 24
+TRIALS = 40
 UPLOADED = "this is the uploaded checkout"
 
 
@@ -155,12 +155,6 @@ def test_a_job_that_is_stopped_in_the_middle_and_submitted_again_ends_complete(s
     first = submit(*study)
     first.wait_for(f"[  2/{TRIALS}]")
 
-    second, status = submit(*study), submit("--action", "status", "--name", "stopped")
-    assert second.wait() == 2
-    assert "study 'stopped' is being run by job stopped-1 of http" in second.screen()
-    assert status.wait() == 0
-    assert "study stopped: job stopped-1 is RUNNING since" in status.screen()
-
     stop = submit("--action", "stop", "--name", "stopped")
     assert stop.wait() == 0
     assert "job stopped-1 is STOPPED since" in stop.screen()
@@ -176,7 +170,11 @@ def test_a_job_that_is_stopped_in_the_middle_and_submitted_again_ends_complete(s
     assert "Traceback" not in again.screen()
     command = re.search(r"python -m study.submit (.* --action follow)", again.screen())[1].split()
 
-    follow = submit(*command)
+    follow, second, status = submit(*command), submit(*study), submit("--action", "status", "--name", "stopped")
+    assert second.wait() == 2
+    assert "study 'stopped' is being run by job stopped-2 of http" in second.screen()
+    assert status.wait() == 0
+    assert "study stopped: job stopped-2 is RUNNING since" in status.screen()
     assert follow.wait() == 0, follow.screen()
     assert f"[ {TRIALS}/{TRIALS}]" in follow.screen()
     check_complete(Outcome.of(storage, "stopped"), TRIALS, [2, 4])
