@@ -20,7 +20,8 @@ class SubmitConfig:
     `study.launch` are the study's."""
 
     backend: str | None = None
-    """slurm: a batch job with a Ray cluster of its own; ray-job: a job of the Ray cluster at --address."""
+    """slurm: a batch job with a Ray cluster of its own; ray-job: a job of the Ray cluster at --address;
+    kuberay: a RayJob on Kubernetes."""
     action: Action = "submit"
     """ray-job: or show the state of study --name, follow it, stop it."""
     cluster: tyro.conf.OmitArgPrefixes[ClusterOptions] = field(default_factory=ClusterOptions)

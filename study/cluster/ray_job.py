@@ -17,16 +17,13 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from study.cluster.backend import Action, Backend, ClusterOptions, Submission
+from study.cluster.backend import SECONDS_TO_STOP, Action, Backend, ClusterOptions, Submission
 from study.config import StudyConfig
 from trainables.errors import InputError
 
 if TYPE_CHECKING:
     from ray.dashboard.modules.job.pydantic_models import JobDetails
     from ray.job_submission import JobSubmissionClient
-
-STOP_SECONDS = 60
-"""How long Ray waits for a study that it has asked to stop. Its own 3 seconds do not last for the latest metrics."""
 
 CONNECT_SECONDS = 10
 POLL_SECONDS = 1
@@ -92,7 +89,7 @@ def _dashboard(study: StudyConfig) -> str:
 def _job(submission: Submission) -> dict[str, Any]:
     """What Ray is asked to run. Whoever sees the dashboard sees it, so it holds no password."""
     command = ["python", "-m", "study.launch", *submission.launch_arguments("auto")]
-    runtime_env: dict[str, Any] = {"env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS)}}
+    runtime_env: dict[str, Any] = {"env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(SECONDS_TO_STOP)}}
     if submission.options.working_dir is not None:
         runtime_env["working_dir"] = str(_checkout(submission.options.working_dir))
     return {"entrypoint": shlex.join(command), "runtime_env": runtime_env, "metadata": {"study": submission.name}}
