@@ -13,6 +13,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,50 +42,38 @@ class RayJob(Backend):
 
     def submit(self, submission: Submission) -> int:
         """Submit the job and follow it to its end; returns the exit status of the study."""
-        job = _job(submission)
-        address, name = _dashboard(submission.config), submission.name
-        client = _connect(address)
-        earlier = _attempts(client, name)
-        if earlier and not earlier[max(earlier)].status.is_terminal():
-            raise InputError(
-                f"study {name!r} is being run by job {name}-{max(earlier)} of {address}: "
-                "follow it with --action follow, or stop it with --action stop."
-            )
-        job_id = f"{name}-{max(earlier, default=0) + 1}"
-        try:
+        job, name = _job(submission), submission.name
+        with _session(submission.config) as client:
+            earlier = _attempts(client, name)
+            if earlier and not earlier[max(earlier)].status.is_terminal():
+                raise InputError(
+                    f"study {name!r} is being run by job {name}-{max(earlier)}: "
+                    "follow it with --action follow, or stop it with --action stop."
+                )
+            job_id = f"{name}-{max(earlier, default=0) + 1}"
             client.submit_job(submission_id=job_id, **job)
-        except Exception as error:
-            raise InputError(f"{address} does not take the job ({_first_line(error)}).") from error
-        print(f"study {name} is job {job_id} of {address}")
-        if submission.options.no_wait:
-            _print_commands(name, address)
-            return 0
-        return _follow(client, job_id, name, address)
+            print(f"study {name} is job {job_id}")
+            if submission.options.no_wait:
+                _print_commands(submission.config, name)
+                return 0
+            return _follow(client, job_id, submission.config, name)
 
     def manage(self, action: Action, study: StudyConfig, options: ClusterOptions) -> int:
         """Show, follow or stop the newest job of a study."""
         if study.name is None:
             raise InputError(f"--action {action}: name the study with --name.")
-        address, name = _dashboard(study), study.name
-        client = _connect(address)
-        attempts = _attempts(client, name)
-        if not attempts:
-            raise InputError(f"{address} has no job of study {name!r}: check --name and --address.")
-        job = attempts[max(attempts)]
-        job_id = f"{name}-{max(attempts)}"
-        if action == "follow":
-            return _follow(client, job_id, name, address)
-        if action == "stop" and client.stop_job(job_id):
-            job = _ended(client, job_id)
+        with _session(study) as client:
+            attempts = _attempts(client, study.name)
+            if not attempts:
+                raise InputError(f"{study.address} has no job of study {study.name!r}: check --name and --address.")
+            job, job_id = attempts[max(attempts)], f"{study.name}-{max(attempts)}"
+            if action == "follow":
+                return _follow(client, job_id, study, study.name)
+            if action == "stop" and client.stop_job(job_id):
+                job = _ended(client, job_id)
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime((job.end_time or job.start_time or 0) / 1000))
-        print(f"study {name}: job {job_id} is {job.status} since {since}")
+        print(f"study {study.name}: job {job_id} is {job.status} since {since}")
         return 0
-
-
-def _dashboard(study: StudyConfig) -> str:
-    if study.address is None or not re.match(r"https?://[^/]", study.address):
-        raise InputError("name the cluster's dashboard with --address, as in http://127.0.0.1:8265.")
-    return study.address
 
 
 def _job(submission: Submission) -> dict[str, Any]:
@@ -101,26 +91,31 @@ def _checkout(folder: Path) -> Path:
     return folder.resolve()
 
 
-def _connect(address: str) -> JobSubmissionClient:
-    """A client of the cluster; raises `InputError` where it does not answer, or answers to everyone."""
+@contextmanager
+def _session(study: StudyConfig) -> Iterator[JobSubmissionClient]:
+    """A client of the cluster; what the cluster refuses is raised as `InputError`."""
+    address = study.address
+    if address is None or not re.match(r"https?://[^/]", address):
+        raise InputError("name the cluster's dashboard with --address, as in http://127.0.0.1:8265.")
     _check_guarded(address)
     for variable in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
         os.environ.pop(variable, None)  # Ray would take them for the address that was asked for
-    import ray.dashboard.modules.dashboard_sdk as dashboard_sdk
-    import ray.dashboard.modules.job.sdk as job_sdk
     from ray.exceptions import AuthenticationError
+    from ray.job_submission import JobSubmissionClient
 
-    for module in (dashboard_sdk, job_sdk):
-        module.logger.setLevel(logging.WARNING)
+    for module in ("dashboard_sdk", "job.sdk"):
+        logging.getLogger(f"ray.dashboard.modules.{module}").setLevel(logging.WARNING)
     try:
-        return job_sdk.JobSubmissionClient(address)
+        yield JobSubmissionClient(address)
+    except InputError:
+        raise
     except AuthenticationError as error:
         raise InputError(
             f"the Ray cluster at {address} refuses the token of this machine, if it has one: "
             "set RAY_AUTH_TOKEN_PATH to a file with the cluster's."
         ) from error
     except Exception as error:
-        raise InputError(f"there is no Ray cluster at {address} ({_first_line(error)}): check --address.") from error
+        raise InputError(f"the Ray cluster at {address} refuses: {_first_line(error)}") from error
 
 
 def _check_guarded(address: str) -> None:
@@ -149,18 +144,18 @@ def _attempts(client: JobSubmissionClient, name: str) -> dict[int, JobDetails]:
     return {int(match[1]): job for match, job in found if match}
 
 
-def _follow(client: JobSubmissionClient, job_id: str, name: str, address: str) -> int:
+def _follow(client: JobSubmissionClient, job_id: str, study: StudyConfig, name: str) -> int:
     """Print the job's log until it ends; returns the exit status of the study. Ctrl-C leaves the job alone."""
     try:
         asyncio.run(_print_log(client, job_id))
         job = _ended(client, job_id)
     except KeyboardInterrupt:
         print(f"\njob {job_id} goes on.")
-        _print_commands(name, address)
+        _print_commands(study, name)
         return 128 + signal.SIGINT
     except Exception as error:
-        print(f"error: {address} no longer answers ({_first_line(error)}): the job may go on.", file=sys.stderr)
-        _print_commands(name, address)
+        print(f"error: {study.address} no longer answers ({_first_line(error)}): the job may go on.", file=sys.stderr)
+        _print_commands(study, name)
         return 1
     if job.status == "SUCCEEDED":
         return 0
@@ -186,8 +181,8 @@ def _ended(client: JobSubmissionClient, job_id: str) -> JobDetails:
     return job
 
 
-def _print_commands(name: str, address: str) -> None:
-    command = ["python", "-m", "study.submit", "--backend", "ray-job", "--address", address, "--name", name]
+def _print_commands(study: StudyConfig, name: str) -> None:
+    command = ["python", "-m", "study.submit", "--backend", "ray-job", "--address", str(study.address), "--name", name]
     print("Look at it, follow it, stop it with:")
     for action in ("status", "follow", "stop"):
         print(f"  {shlex.join([*command, '--action', action])}")
