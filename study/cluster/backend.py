@@ -26,7 +26,7 @@ TEMPLATES = Environment(
 """The templates in `study/cluster/templates`; they quote nothing, whoever renders one does."""
 
 
-SECONDS_TO_STOP = 60
+JOB_STOP_SECONDS = 60
 """How long Ray waits for a study that it has asked to stop. Its own 3 seconds are too short for the latest metrics."""
 
 Action = Literal["submit", "status", "follow", "stop"]
@@ -94,6 +94,7 @@ class Submission:
     @classmethod
     def of(cls, config: StudyConfig, options: ClusterOptions) -> Submission:
         """Check the study as `study.launch` does; raises `InputError`. A study without a name gets one."""
+        _check_counts(options)
         if config.resume not in (None, AUTO):
             raise InputError(
                 f"a submitted study goes on where it is by itself: say --name {config.resume} instead of --resume."
@@ -114,7 +115,7 @@ class Submission:
         """The study's name."""
         return self.plan.name
 
-    def launch_arguments(self, address: str) -> list[str]:
+    def launch_arguments(self, address: str | None = None) -> list[str]:
         """The arguments of `python -m study.launch` on the cluster, whose Ray is at `address`."""
         there = replace(self.config, resume=AUTO, address=address, dry_run=False, list_all=False)
         return to_arguments(there)
@@ -161,3 +162,13 @@ def cpus_for(plan: StudyPlan, gpus: int) -> int:
     if not plan.gpus_per_trial:
         raise InputError("say how many CPUs each node gives to trials with --cpus-per-node.")
     return math.ceil(gpus / plan.gpus_per_trial * plan.cpus_per_trial)
+
+
+def _check_counts(options: ClusterOptions) -> None:
+    for flag, value, smallest in (
+        ("--nodes", options.nodes, 1),
+        ("--cpus-per-node", options.cpus_per_node, 1),
+        ("--gpus-per-node", options.gpus_per_node, 0),
+    ):
+        if value is not None and value < smallest:
+            raise InputError(f"{flag} is {value}: it must be at least {smallest}.")

@@ -12,7 +12,7 @@ from importlib.metadata import version
 
 import yaml
 
-from study.cluster.backend import SECONDS_TO_STOP, TEMPLATES, Backend, ClusterOptions, Submission, check_node, cpus_for
+from study.cluster.backend import JOB_STOP_SECONDS, TEMPLATES, Backend, ClusterOptions, Submission, check_node, cpus_for
 from trainables.errors import InputError
 
 HEAD_CPUS = 2
@@ -81,7 +81,7 @@ class KubeRay(Backend):
             head_cpus=HEAD_CPUS,
             head_memory=_quoted(HEAD_MEMORY),
             restarts=RESTARTS,
-            stop_seconds=_quoted(str(SECONDS_TO_STOP)),
+            stop_seconds=_quoted(str(JOB_STOP_SECONDS)),
             group=GROUP,
         )
 

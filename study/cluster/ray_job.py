@@ -19,7 +19,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from study.cluster.backend import SECONDS_TO_STOP, Action, Backend, ClusterOptions, Submission
+from study.cluster.backend import JOB_STOP_SECONDS, Action, Backend, ClusterOptions, Submission
 from study.config import StudyConfig
 from trainables.errors import InputError
 
@@ -79,7 +79,7 @@ class RayJob(Backend):
 def _job(submission: Submission) -> dict[str, Any]:
     """What Ray is asked to run. Whoever sees the dashboard sees it, so it holds no password."""
     command = ["python", "-m", "study.launch", *submission.launch_arguments("auto")]
-    runtime_env: dict[str, Any] = {"env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(SECONDS_TO_STOP)}}
+    runtime_env: dict[str, Any] = {"env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(JOB_STOP_SECONDS)}}
     if submission.options.working_dir is not None:
         runtime_env["working_dir"] = str(_checkout(submission.options.working_dir))
     return {"entrypoint": shlex.join(command), "runtime_env": runtime_env, "metadata": {"study": submission.name}}

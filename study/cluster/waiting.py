@@ -1,0 +1,41 @@
+"""python -m study.cluster.waiting ADDRESS NODES SECONDS: wait until so many nodes are in a Ray cluster."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+
+import ray
+
+PAUSE_SECONDS = 1.0
+
+
+def wait_for_nodes(address: str, wanted: int, seconds: float) -> int:
+    """How many nodes are in the cluster at `address`, as soon as they are `wanted`, or after `seconds`."""
+    deadline = time.monotonic() + seconds
+    found = 0
+    while found < wanted and time.monotonic() < deadline:
+        try:
+            if not ray.is_initialized():
+                ray.init(address, logging_level=logging.CRITICAL, log_to_driver=False)
+            found = sum(node["Alive"] for node in ray.nodes())
+        except (ConnectionError, RuntimeError):
+            pass  # the head is not there yet
+        if found < wanted:
+            time.sleep(PAUSE_SECONDS)
+    ray.shutdown()
+    return found
+
+
+def main(address: str, nodes: str, seconds: str) -> int:
+    """Exit status 0 if they have all come."""
+    found = wait_for_nodes(address, int(nodes), float(seconds))
+    if found < int(nodes):
+        print(f"error: {found} of {nodes} nodes were in the Ray cluster after {seconds} s.", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
