@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import stat
 import subprocess
 import sys
@@ -94,7 +95,7 @@ class Job:
 
     def finished_trials(self) -> list[int]:
         """The trials that its drivers saw Ray finish."""
-        return [int(number) for number in re.findall(r"\] trial +(\d+)", self.log())]
+        return [int(number) for number in re.findall(r"\] trial +(\d+)  (?!failed)", self.log())]
 
 
 def submit(slurm: SlurmCluster, storage: Path, *options: str) -> subprocess.CompletedProcess:
@@ -103,13 +104,13 @@ def submit(slurm: SlurmCluster, storage: Path, *options: str) -> subprocess.Comp
 
 
 def test_a_study_over_two_nodes_that_is_requeued_goes_on_by_itself(slurm, storage):
-    job = Job(slurm, storage, "requeued", *STUDY, "--trials", "8")
+    job = Job(slurm, storage, "requeued", *STUDY, "--trials", "6")
     job.wait_until(lambda: job.nodes_training() == {"n1", "n2"})
     token = job.file(".token")
     assert stat.S_IMODE(token.stat().st_mode) == 0o600
     first_token = token.read_text()
     assert len(first_token) == 64
-    job.wait_until(lambda: "[  2/8]" in job.log())
+    job.wait_until(lambda: "[  2/6]" in job.log())
 
     assert slurm.run("scontrol", "requeue", job.id).returncode == 0
     job.wait_until(lambda: slurm.restarts(job.id) == 1 and token.exists() and token.read_text() != first_token)
@@ -117,6 +118,62 @@ def test_a_study_over_two_nodes_that_is_requeued_goes_on_by_itself(slurm, storag
     assert job.wait() == "COMPLETED", job.log()
     assert (slurm.restarts(job.id), slurm.exit_status(job.id)) == (1, 0)
 
-    check_complete(Outcome.of(storage, "requeued"), 8, STEPS)
-    assert sorted(job.finished_trials()) == list(range(8))
+    check_complete(Outcome.of(storage, "requeued"), 6, STEPS)
+    assert sorted(job.finished_trials()) == list(range(6))
     assert not token.exists()
+    assert not list(Path("/tmp").glob(f"ray-{job.id}-*"))
+
+
+def test_the_signal_before_the_end_of_its_time_stops_the_study_and_requeues_the_job(slurm, storage):
+    job = Job(slurm, storage, "in-time", *STUDY, "--trials", "5")
+    job.wait_until(lambda: "[  1/5]" in job.log())
+    assert slurm.run("scancel", "--batch", "--signal=USR1", job.id).returncode == 0
+    job.wait_until(lambda: slurm.restarts(job.id) == 1)
+    assert "Stopped by SIGUSR2" in job.log()
+    assert job.wait() == "COMPLETED", job.log()
+    assert (slurm.restarts(job.id), slurm.exit_status(job.id)) == (1, 0)
+    check_complete(Outcome.of(storage, "in-time"), 5, STEPS)
+    assert sorted(job.finished_trials()) == list(range(5))
+
+
+def test_a_job_that_a_person_stops_is_not_requeued(slurm, storage):
+    job = Job(slurm, storage, "stopped", *STUDY)
+    job.wait_until(job.file(".token").exists)
+    assert slurm.run("scancel", "--batch", "--signal=USR2", job.id).returncode == 0
+    assert job.wait() == "FAILED"
+    assert (slurm.restarts(job.id), slurm.exit_status(job.id)) == (0, 128 + signal.SIGUSR2)
+    assert not job.file(".token").exists()
+
+
+def test_a_job_ends_as_its_driver_does(slurm, storage):
+    """Here with bad input, which no restart would help."""
+    tracking = ("--tracking-uri", "http://127.0.0.1:1")
+    job = Job(slurm, storage, "refused", "--space", "gradnorm", "--scale", "smoke", "--cpus-per-node", "1", *tracking)
+    assert job.wait() == "FAILED"
+    assert (slurm.restarts(job.id), slurm.exit_status(job.id)) == (0, 2)
+    assert "error: the tracking server at http://127.0.0.1:1 does not answer" in job.log()
+
+
+def test_without_a_token_no_ray_is_started(slurm, storage, tmp_path):
+    script = tmp_path / "job.sh"
+    rendered = submit(slurm, storage, *STUDY, "--name", "tokenless", "--dry-run").stdout
+    script.write_text(rendered.replace("RAY_AUTH_TOKEN_PATH=$folder/", "RAY_AUTH_TOKEN_PATH=/no/such/folder/"))
+    job = slurm.run("sbatch", "--parsable", str(script)).stdout.strip()
+    deadline = time.monotonic() + JOB_SECONDS
+    while slurm.state(job) not in ENDS:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert (slurm.state(job), slurm.exit_status(job)) == ("FAILED", 1)
+    assert "error: no token in /no/such/folder/" in (storage / f"slurm/tokenless-{job}.log").read_text()
+    assert not (storage / f"slurm/tokenless-{job}-ray.log").exists()
+
+
+def test_what_slurm_refuses_is_said_in_its_own_words_and_nothing_is_submitted(slurm, storage):
+    before = slurm.run("squeue", "--noheader", "--states=all").stdout
+    for option, sentence in (
+        (("--partition", "nope"), "error: Slurm refused the job: invalid partition specified: nope.\n"),
+        (("--gpus-per-node", "1"), "error: Slurm refused the job: Invalid generic resource (gres) specification.\n"),
+    ):
+        refused = submit(slurm, storage, *STUDY, *option)
+        assert (refused.returncode, refused.stderr) == (2, sentence)
+    assert slurm.run("squeue", "--noheader", "--states=all").stdout == before

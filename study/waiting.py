@@ -1,4 +1,4 @@
-"""python -m study.cluster.waiting ADDRESS NODES SECONDS: wait until so many nodes are in a Ray cluster."""
+"""python -m study.waiting ADDRESS NODES SECONDS: wait until a Ray cluster has so many nodes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PAUSE_SECONDS = 1.0
 
 
 def wait_for_nodes(address: str, wanted: int, seconds: float) -> int:
-    """How many nodes are in the cluster at `address`, as soon as they are `wanted`, or after `seconds`."""
+    """How many nodes the cluster at `address` has, as soon as they are `wanted`, or after `seconds`."""
     deadline = time.monotonic() + seconds
     found = 0
     while found < wanted and time.monotonic() < deadline:
