@@ -14,7 +14,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -77,16 +77,19 @@ class Cluster:
             return False
         return True
 
+    def kill(self):
+        """What a power cut does, to everything that runs in the cluster."""
+        for pid in [*descendants(self.head.pid), self.head.pid]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
     def close(self):
         started = descendants(self.head.pid)
         self.head.terminate()
         self.head.wait(60)
-        time.sleep(1.0)
         for pid in started:
-            try:
+            with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
         shutil.rmtree(self.scratch, ignore_errors=True)
 
 
@@ -198,6 +201,26 @@ def test_the_exit_status_is_the_studys(submit, storage):
     job = submit(*STUDY, "--gpus-per-trial", "1", "--name", "no-gpu", "--storage-dir", str(storage))
     assert job.wait() == 2
     assert "error: a trial asks for 1 CPUs and 1 GPUs" in job.screen()
+
+
+def test_a_study_whose_cluster_is_lost_goes_on_in_another_one(tmp_path_factory, tmp_path):
+    """As KubeRay does it: a new cluster, and the same command."""
+    study = (*STUDY, "--trials", "8", "--name", "lost", "--storage-dir", str(tmp_path / "outputs"))
+    with ExitStack() as stack:
+        first, second = (Cluster(tmp_path_factory.mktemp("ray")) for _ in range(2))
+        stack.callback(second.close)
+        stack.callback(first.close)
+        lost = Submit(first, tmp_path / "lost.log", *study)
+        lost.wait_for("[  2/8]")
+        first.kill()
+        assert lost.wait() == 1
+        assert re.search(r"error: http\S+ no longer answers \(.*\): the job may go on", lost.screen())
+        assert "Traceback" not in lost.screen()
+
+        again = Submit(second, tmp_path / "again.log", *study)
+        assert again.wait() == 0, again.screen()
+        assert "study lost is job lost-1" in again.screen()  # the new cluster knows of none
+    check_complete(Outcome.of(tmp_path / "outputs", "lost"), 8, [2, 4])
 
 
 def test_a_refused_token_is_one_sentence(submit, storage, tmp_path):
