@@ -29,7 +29,10 @@ class SubmitConfig:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns the exit status: 0, or 2 for bad input, with nothing submitted."""
+    """Run the command line; returns the exit status: 2 for bad input, with nothing submitted.
+
+    Otherwise 0, or that of the study where the backend follows it to its end.
+    """
     config = tyro.cli(
         SubmitConfig, prog="python -m study.submit", args=arguments, config=(tyro.conf.FlagCreatePairsOff,)
     )

@@ -98,7 +98,9 @@ class KubeRay(Backend):
                 f"RayJob {name} is there already: wait for it, or end it with `kubectl delete rayjob {name}` "
                 "and submit the study again, which goes on where it is."
             )
-        print(_run([*kubectl, "apply", "--filename", "-"], manifest), end="")
+        apply = [*kubectl, "apply", "--filename", "-"]
+        _run([*apply, "--dry-run=server"], manifest)  # or a refused part would leave the others behind
+        print(_run(apply, manifest), end="")
         print(f"study {submission.name} is RayJob {name}. Look at it, follow it, stop it with:")
         for action in (("get", "rayjob", name), ("logs", "--follow", f"job/{name}"), ("delete", "rayjob", name)):
             print(f"  {shlex.join([*kubectl, *action])}")

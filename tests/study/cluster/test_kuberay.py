@@ -232,7 +232,7 @@ def kubectl(tmp_path, monkeypatch):
     """A `kubectl` that keeps what it is told; returns what sets the shell script by which it answers to a verb."""
     tool = tmp_path / "kubectl"
     tool.write_text(
-        "#!/bin/sh\nfor word; do case $word in get|apply) verb=$word;; esac; done\n"
+        "#!/bin/sh\nfor word; do case $word in get|apply|--dry-run=server) verb=$word;; esac; done\n"
         f'echo "$@" >> {tmp_path}/commands\n'
         f"test $verb = apply && cat > {tmp_path}/applied\n"
         f". {tmp_path}/$verb\n"
@@ -244,6 +244,7 @@ def kubectl(tmp_path, monkeypatch):
         (tmp_path / verb).write_text(script)
 
     answer("get", "exit 0")
+    answer("--dry-run=server", "exit 0")
     answer("apply", "echo rayjob.ray.io/night created")
     tmp_path.joinpath("commands").touch()
     return answer
@@ -259,7 +260,7 @@ def test_kubectl_gets_the_manifest(kubectl, tmp_path, capsys):
     assert main([*arguments, "--dry-run"]) == 0
     assert (tmp_path / "applied").read_text() == capsys.readouterr().out
     commands = (tmp_path / "commands").read_text().splitlines()
-    assert commands[-1] == "--namespace ml apply --filename -"
+    assert commands[-2:] == [f"--namespace ml apply --filename -{how}" for how in (" --dry-run=server", "")]
 
 
 def test_a_rayjob_that_is_there_already_is_left_alone(kubectl, refused, tmp_path):
@@ -267,6 +268,12 @@ def test_a_rayjob_that_is_there_already_is_left_alone(kubectl, refused, tmp_path
     said = refused(*STUDY, *REQUIRED, "--name", "night")
     assert "RayJob night is there already" in said
     assert "kubectl delete rayjob night" in said
+    assert not (tmp_path / "applied").exists()
+
+
+def test_a_manifest_of_which_a_part_is_refused_is_not_applied(kubectl, refused, tmp_path):
+    kubectl("--dry-run=server", "echo 'claim \"studies\" is forbidden: it cannot shrink' >&2; exit 1")
+    assert "it cannot shrink" in refused(*STUDY, *REQUIRED)
     assert not (tmp_path / "applied").exists()
 
 
