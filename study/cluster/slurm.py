@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import shlex
 import shutil
@@ -10,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from study.cluster.backend import TEMPLATES, Backend, ClusterOptions, Submission, check_node
+from study.cluster.backend import TEMPLATES, Backend, ClusterOptions, Submission, check_node, cpus_for
 from study.plan import StudyPlan
 from trainables.errors import InputError
 
@@ -39,7 +38,7 @@ class Slurm(Backend):
         if submission.config.address is not None:
             raise InputError("a Slurm job starts a Ray cluster of its own: leave out --address.")
         gpus = options.gpus_per_node or 0
-        cpus = options.cpus_per_node or _cpus_for(plan, gpus)
+        cpus = options.cpus_per_node or cpus_for(plan, gpus)
         check_node(plan, cpus, gpus)
         _check_time(options.time)
         _check_text(options, plan)
@@ -104,13 +103,6 @@ def _lines(arguments: list[str]) -> list[str]:
             lines.append([])
         lines[-1].append(argument)
     return [shlex.join(line) for line in lines]
-
-
-def _cpus_for(plan: StudyPlan, gpus: int) -> int:
-    """The CPUs of the trials that share a node's GPUs."""
-    if not gpus or not plan.gpus_per_trial:
-        raise InputError("say how many CPUs each node gives to trials with --cpus-per-node.")
-    return math.ceil(gpus / plan.gpus_per_trial * plan.cpus_per_trial)
 
 
 def _check_time(time: str | None) -> None:
