@@ -16,6 +16,7 @@ from ray.tune import Callback, CheckpointConfig, RunConfig, Trainable, TuneConfi
 from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import TrialScheduler
 
+from study.capacity import Capacity
 from study.console import Console, Progress
 from study.interruption import Interruption, clean_stop
 from study.local_cluster import cluster
@@ -62,7 +63,7 @@ def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Tr
                 )
                 for name in plan.datasets
             }
-        concurrent = stack.enter_context(cluster(plan))
+        capacity = stack.enter_context(cluster(plan))
         if not plan.is_resumed:
             stack.enter_context(only_driver(plan))
         study = open_study(plan)
@@ -74,7 +75,7 @@ def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Tr
             spool.put(event)
         interruption = Interruption()
         try:
-            interruption = _tune(plan, preparations, study, concurrent, spool, tags, console, trainable)
+            interruption = _tune(plan, preparations, study, capacity, spool, tags, console, trainable)
             for event in _end_of_study(plan, study, interruption):
                 spool.put(event)
         finally:
@@ -99,7 +100,7 @@ def _tune(
     plan: StudyPlan,
     preparations: Preparations,
     study: optuna.Study,
-    concurrent: int,
+    capacity: Capacity,
     spool: Spool,
     tags: dict[str, str],
     console: Console,
@@ -113,6 +114,7 @@ def _tune(
         plan.num_trials,
         plan.sampler,
         plan.seed,
+        capacity,
     )
     progress = Progress(console, plan, study)
     callbacks: list[Callback] = [Tracker(spool, tags, searcher.will_restart), progress]
@@ -122,7 +124,6 @@ def _tune(
             search_alg=searcher,
             scheduler=_scheduler(plan, study),
             num_samples=-1,  # the searcher says when there are no more: a lost trial is handed out again
-            max_concurrent_trials=concurrent,
             reuse_actors=True,
             trial_name_creator=_trial_name,
             trial_dirname_creator=_trial_name,

@@ -183,7 +183,7 @@ def test_when_the_driver_stops_nothing_is_told(searcher, journal):
     searcher.close()
     searcher.on_trial_complete("a", {"round": 2, OBJECTIVE: 1.0})
     assert stored(journal)[0].state == TrialState.RUNNING
-    assert searcher.suggest("b") is None
+    assert searcher.suggest("b") == Searcher.FINISHED
 
 
 def test_several_objectives_are_told_together_and_a_missing_one_is_a_failure(space, journal):
