@@ -15,6 +15,9 @@ from trainables.extractors import ExtractorName
 FORMAT = 2
 """Raise when a study of an older version can no longer be resumed."""
 
+AUTO = "auto"
+"""`--resume auto`: for batch systems, which say the same command line until the study is done."""
+
 
 @dataclass(frozen=True)
 class StudyConfig:
@@ -65,7 +68,8 @@ class StudyConfig:
     address: str | None = None
     """Join the Ray cluster at this address instead of starting one here."""
     resume: str | None = None
-    """Go on with the study of this name; with a higher --trials, extend it."""
+    """Go on with the study of this name; with a higher --trials, extend it. "auto": go on with study --name if it is
+    there, start it otherwise."""
     confirm: str | None = None
     """Rerun the best configurations of the finished study of this name, as a study of its own."""
     top: int | None = None
@@ -97,6 +101,19 @@ def to_json(config: StudyConfig, name: str) -> dict[str, Any]:
     """What a study keeps of its command line; nothing that may hold a password."""
     kept = {f.name: getattr(config, f.name) for f in fields(config) if f.name not in CHANGEABLE}
     return {"format": FORMAT, **kept, "name": name, "trials": config.trials}
+
+
+def to_arguments(config: StudyConfig) -> list[str]:
+    """The command line that says `config`; what has its default is left out."""
+    arguments = []
+    for field in fields(config):
+        value = getattr(config, field.name)
+        if value == field.default:
+            continue
+        flag = f"--{'list' if field.name == 'list_all' else field.name.replace('_', '-')}"
+        values = () if value is True else value if isinstance(value, tuple) else (value,)
+        arguments += [flag, *map(str, values)]
+    return arguments
 
 
 def resumed(config: StudyConfig, study_json: Path) -> StudyConfig:

@@ -18,7 +18,10 @@ SUGGESTIONS_SHOWN = 5
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns the exit status: 0, 2 for bad input, 128 + n for signal n."""
+    """Run the command line; returns the exit status.
+
+    0: done; 1: no trial succeeded; 2: bad input, nothing was started; 128 + n: stopped by signal n, to be resumed.
+    """
     config = tyro.cli(
         StudyConfig, prog="python -m study.launch", args=arguments, config=(tyro.conf.FlagCreatePairsOff,)
     )

@@ -21,7 +21,7 @@ from trainables.errors import InputError
 
 def check_storage(plan: StudyPlan) -> None:
     """Raise `InputError` where a new study would overwrite another, or where it could not be written."""
-    if plan.folder.exists() and not plan.is_resumed:
+    if plan.folder.exists() and plan.config.resume is None:
         raise InputError(
             f"study {plan.name!r} exists already in {plan.folder}: "
             f"go on with it by --resume {plan.name}, or choose another --name."
@@ -55,9 +55,11 @@ def only_driver(plan: StudyPlan) -> Iterator[None]:
 def open_study(plan: StudyPlan) -> optuna.Study:
     """Optuna's study, made if the study is new; `study.json` is written last, and says that there is one."""
     storage, is_there = _reach(plan)
-    if is_there:
+    if plan.is_resumed:
         study = optuna.load_study(study_name=plan.name, storage=storage)
     else:
+        if is_there:  # an earlier driver may not have got as far as enqueuing all first trials
+            optuna.delete_study(study_name=plan.name, storage=storage)
         study = create_study(plan.name, storage, plan.space, plan.objectives)
     write_atomically(plan.folder / "study.json", json.dumps(plan.study_json(), indent=2).encode())
     return study

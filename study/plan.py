@@ -15,7 +15,7 @@ from optuna.trial import BaseTrial, FixedTrial
 from pydantic import ValidationError
 
 from search_spaces import SPACES, Claim, SearchSpace
-from study.config import StudyConfig, resumed, to_json
+from study.config import AUTO, StudyConfig, resumed, to_json
 from study.confirmation import Confirmation
 from study.samplers import check_sampler
 from study.schedulers import check_scheduler
@@ -46,7 +46,10 @@ class StudyPlan:
         """Check `config`; raises `InputError` for the first setting that makes no sense."""
         if config.dataset is not None:
             config = replace(config, dataset=full_name(config.dataset))
-        if config.resume is not None:
+        _check_name(config.name)
+        if config.resume == AUTO:
+            config = _begun_or_new(config)
+        if config.resume not in (None, AUTO):
             folder = studies_folder(config) / config.resume
             if not (folder / "study.json").exists():
                 raise InputError(f"there is no study {config.resume!r} to resume in {folder.parent}: check --resume.")
@@ -113,7 +116,7 @@ class StudyPlan:
     @property
     def is_resumed(self) -> bool:
         """Whether the study was started before."""
-        return self.config.resume is not None
+        return self.config.resume not in (None, AUTO)
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -286,6 +289,21 @@ def studies_folder(config: StudyConfig) -> Path:
     return config.storage_dir.resolve() / "studies"
 
 
+def _begun_or_new(config: StudyConfig) -> StudyConfig:
+    """What `--resume auto` means: going on with study --name if there is one; what an earlier driver left is none."""
+    if config.name is None:
+        raise InputError("--resume auto goes on with a study, or starts it: name it with --name.")
+    is_begun = (studies_folder(config) / config.name / "study.json").exists()
+    return replace(config, resume=config.name) if is_begun else config
+
+
+def _check_name(name: str | None) -> None:
+    if name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+        raise InputError(f"--name {name!r}: use up to 100 letters, digits, '.', '_' and '-'.")
+    if name == AUTO:
+        raise InputError(f"--name {AUTO} cannot be told from --resume {AUTO}: choose another name.")
+
+
 def _check_numbers(config: StudyConfig) -> None:
     for flag, value, smallest in (
         ("--trials", config.trials, 1),
@@ -299,8 +317,6 @@ def _check_numbers(config: StudyConfig) -> None:
             raise InputError(f"{flag} is {value}: it must be at least {smallest}.")
     if config.cpus_per_trial is not None and config.cpus_per_trial <= 0:
         raise InputError(f"--cpus-per-trial is {config.cpus_per_trial}: it must be above 0.")
-    if config.name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", config.name):
-        raise InputError(f"--name {config.name!r}: use up to 100 letters, digits, '.', '_' and '-'.")
 
 
 def _check_dataset(name: str | None, space: SearchSpace) -> None:

@@ -93,7 +93,7 @@ def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Tr
             f"{undelivered} events did not reach {without_credentials(plan.tracking_uri)}; they are kept in "
             f"{plan.folder / 'spool'} and delivered when the study is resumed."
         )
-    return interruption.exit_status
+    return interruption.exit_status or int(_status(study, interruption) == "FAILED")
 
 
 def _tune(
@@ -195,8 +195,8 @@ def _end_of_study(plan: StudyPlan, study: optuna.Study, interruption: Interrupti
 def _status(study: optuna.Study, interruption: Interruption) -> str:
     if interruption.received:
         return "KILLED"
-    failed = all(trial.state == TrialState.FAIL for trial in study.get_trials(deepcopy=False))
-    return "FAILED" if failed else "FINISHED"
+    succeeded = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+    return "FINISHED" if succeeded else "FAILED"
 
 
 def _start_of_study(plan: StudyPlan, preparations: Preparations, tags: dict[str, str]) -> dict[str, Any]:

@@ -158,6 +158,19 @@ def test_a_trial_that_diverges_fails_with_its_reason_and_the_study_goes_on(stora
     assert [trial.state for trial in trials[:2]] == [TrialState.FAIL, TrialState.COMPLETE]
 
 
+def test_a_study_without_a_successful_trial_has_failed(storage, study, tmp_path):
+    script = tmp_path / "diverging.py"
+    script.write_text(DIVERGING)
+    options = ("--space", "diverging", "--scale", "smoke", "--trials", "1", "--name", "n", "--storage-dir")
+    done = run(str(script), *options, str(storage))
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "failed: loss_discriminator became inf in round 1" in done.stdout
+    client = MlflowClient(f"sqlite:///{storage}/mlflow.db")
+    experiment = client.get_experiment_by_name("diverging")
+    found = client.search_runs([experiment.experiment_id], "tags.study = 'n'")
+    assert {run.info.status for run in found} == {"FAILED"}
+
+
 DIVERGING = """
 import sys
 from search_spaces import SPACES

@@ -64,6 +64,26 @@ def test_sigterm_stops_cleanly_and_the_study_goes_on(storage, uninterrupted):
     check_equal(outcome, uninterrupted)
 
 
+def test_the_same_command_line_starts_the_study_goes_on_and_shows_it_again(storage, uninterrupted):
+    """What batch systems do with `--resume auto`."""
+    arguments = (*STUDY, "--trials", "6", "--name", "auto-resumed", "--resume", "auto")
+    driver = Driver(storage, arguments)
+    driver.start()
+    assert driver.wait_until(lambda: "[  2/6]" in driver.screen())
+    driver.process.send_signal(signal.SIGUSR2)
+    assert driver.process.wait(30) == 128 + signal.SIGUSR2
+
+    for shown in ("[  6/6]", "best, then the first trials"):
+        driver = Driver(storage, arguments)
+        driver.start()
+        assert driver.wait() == 0, driver.screen()
+        assert shown in driver.screen()
+        outcome = Outcome.of(storage, "auto-resumed")
+        check_complete(outcome, 6, STEPS)
+        check_equal(outcome, uninterrupted)
+    assert "] trial" not in driver.screen()
+
+
 def test_a_second_driver_is_refused(storage, uninterrupted, capsys):
     with FileLock(storage / "studies/uninterrupted/driver.lock"):
         assert main(["--resume", "uninterrupted", "--storage-dir", str(storage)]) == 2

@@ -6,10 +6,15 @@ import json
 from dataclasses import replace
 
 import pytest
+import tyro
 
-from study.config import FORMAT, StudyConfig
+from search_spaces import SPACES
+from study.config import AUTO, FORMAT, StudyConfig, to_arguments
 from study.launch import main
+from study.opening import check_storage, open_study
 from study.plan import StudyPlan
+from study.searcher import create_study
+from study.storage import open_storage
 from trainables.data.download import DownloadError
 
 
@@ -69,6 +74,10 @@ def refused(capsys, *arguments):
         (["--resume", "nothing"], "there is no study 'nothing' to resume in"),
         (["--confirm", "nothing"], "there is no study 'nothing'"),
         (["--name", "../x"], "--name '../x': use up to 100 letters"),
+        (["--space", "gradnorm", "--resume", "auto"], "--resume auto goes on with a study, or starts it: name it"),
+        (["--resume", "auto", "--name", "new"], "name a search space with --space"),
+        (["--space", "gradnorm", "--name", "auto"], "--name auto cannot be told from --resume auto"),
+        (["--resume", "auto", "--name", "../x"], "--name '../x': use up to 100 letters"),
     ],
 )
 def test_bad_settings_are_one_sentence(capsys, tmp_path, arguments, sentence):
@@ -94,6 +103,64 @@ def test_a_study_of_another_version(capsys, tmp_path):
     sentence = refused(capsys, "--resume", "old", "--storage-dir", str(tmp_path))
     assert "'old' was made by another version of this program" in sentence
     assert [path.name for path in folder.iterdir()] == ["study.json"]
+
+
+def test_resume_auto_goes_on_with_a_study_that_is_there_and_takes_what_may_change(tmp_path):
+    config = StudyConfig(space="gradnorm", scale="smoke", trials=3, name="s", resume=AUTO, storage_dir=tmp_path)
+    new = StudyPlan.of(config)
+    assert not new.is_resumed
+    check_storage(new)
+    new.folder.mkdir(parents=True)
+    open_study(new)
+    for again in (config, StudyConfig(name="s", resume=AUTO, storage_dir=tmp_path)):
+        plan = StudyPlan.of(again)
+        assert plan.is_resumed
+        assert (plan.space.name, plan.num_trials) == ("gradnorm", 3)
+        check_storage(plan)
+    assert StudyPlan.of(replace(config, trials=5)).num_trials == 5
+
+
+def test_resume_auto_refuses_another_study_of_that_name(capsys, tmp_path):
+    plan = StudyPlan.of(StudyConfig(space="gradnorm", name="s", storage_dir=tmp_path))
+    plan.folder.mkdir(parents=True)
+    open_study(plan)
+    sentence = refused(capsys, "--space", "ablation", "--name", "s", "--resume", "auto", "--storage-dir", str(tmp_path))
+    assert "study 's' was started with --space gradnorm, it cannot go on with --space ablation" in sentence
+
+
+def test_resume_auto_starts_what_an_earlier_driver_had_not_got_started(tmp_path):
+    """It was killed before it had enqueued the first trials, and before it wrote `study.json`."""
+    plan = StudyPlan.of(StudyConfig(space="gradnorm", name="s", resume=AUTO, storage_dir=tmp_path))
+    plan.folder.mkdir(parents=True)
+    (plan.folder / "driver.lock").touch()
+    create_study("s", open_storage(plan.optuna_storage), SPACES["toy_line"]("smoke"), ("energy", "auroc"))
+    again = StudyPlan.of(plan.config)
+    assert not again.is_resumed
+    check_storage(again)
+    study = open_study(again)
+    assert len(study.directions) == 1
+    assert [trial.system_attrs["fixed_params"] for trial in study.trials] == [
+        dict(first.params) for first in again.space.first_trials()
+    ]
+
+
+def test_a_config_and_its_arguments_say_the_same(tmp_path):
+    config = StudyConfig(
+        space="gradnorm",
+        dataset="folder:/data/my faces; rm -rf $HOME",
+        objectives=("fid_lenet_best", "auroc_best"),
+        ood_sets=("digits",),
+        features="lenet",
+        gpus_per_trial=0.0,
+        cpus_per_trial=0.5,
+        trials=7,
+        storage_dir=tmp_path / "it's here",
+        dry_run=True,
+        list_all=True,
+    )
+    arguments = to_arguments(config)
+    assert tyro.cli(StudyConfig, args=arguments, config=(tyro.conf.FlagCreatePairsOff,)) == config
+    assert to_arguments(StudyConfig()) == []
 
 
 @pytest.mark.parametrize("url", ["sqlite:////no/such/folder/optuna.db", "postgresql://someone:secret@127.0.0.1:1/x"])

@@ -1,0 +1,8 @@
+"""Ways to put a study on a cluster, by the name that `--backend` takes."""
+
+from study.cluster.backend import Backend, ClusterOptions, Submission
+from study.cluster.slurm import Slurm
+
+BACKENDS: dict[str, Backend] = {"slurm": Slurm()}
+
+__all__ = ["BACKENDS", "Backend", "ClusterOptions", "Submission"]

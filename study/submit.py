@@ -1,0 +1,50 @@
+"""python -m study.submit --backend slurm --space gradnorm: a study as a job of a cluster."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+
+import optuna
+import tyro
+
+from study.cluster import BACKENDS, ClusterOptions, Submission
+from study.cluster.backend import refuse_foreign
+from study.config import StudyConfig
+from trainables.errors import InputError, lookup
+
+
+@dataclass(frozen=True)
+class SubmitConfig:
+    """Submit a study to a cluster. It goes on by itself, each time its job starts, until it is done; the options of
+    `study.launch` are the study's."""
+
+    backend: str | None = None
+    """slurm: a batch job with a Ray cluster of its own."""
+    cluster: tyro.conf.OmitArgPrefixes[ClusterOptions] = field(default_factory=ClusterOptions)
+    study: tyro.conf.OmitArgPrefixes[StudyConfig] = field(default_factory=StudyConfig)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status: 0, or 2 for bad input, with nothing submitted."""
+    config = tyro.cli(
+        SubmitConfig, prog="python -m study.submit", args=arguments, config=(tyro.conf.FlagCreatePairsOff,)
+    )
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        if config.backend is None:
+            raise InputError(f"say where to with --backend: {', '.join(BACKENDS)}.")
+        backend = lookup("backend", config.backend, BACKENDS)
+        refuse_foreign(config.backend, backend, config.cluster)
+        submission = Submission.of(config.study, config.cluster)
+        if config.study.dry_run:
+            print(backend.render(submission), end="")
+            return 0
+        return backend.submit(submission)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
