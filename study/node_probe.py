@@ -24,7 +24,7 @@ def probe(node_id: str, task: dict[str, Any]) -> dict[str, Any]:
     """
     if failure := storage_failure(Path(task["folder"]), node_id) or server_failure(task["servers"]):
         return {"failure": failure}
-    found = {
+    found: dict[str, Any] = {
         "versions": {"python": platform.python_version()} | {name: installed(name) for name in task["packages"]},
         "code": code_digest(),
         "code_folder": code_folder(),

@@ -21,6 +21,9 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from study import node_probe
 from study.capacity import Node, alive_nodes
+from study.console import Console
+from study.local_cluster import cluster
+from study.opening import check_storage, prepare
 from study.plan import StudyPlan
 from study.tracking import first_line
 from trainables.errors import InputError
@@ -49,6 +52,19 @@ def require_all(checks: list[NodeCheck]) -> None:
     if failed:
         others = f" ({len(failed) - 1} more of {len(checks)} nodes fail: --check shows them)" if failed[1:] else ""
         raise InputError(f"node {failed[0].node.address} {failed[0].failure}{others}")
+
+
+def check_cluster(plan: StudyPlan, console: Console) -> int:
+    """`--check`: a line for each node, and the exit status 0. Raises `InputError` as `require_all` does."""
+    check_storage(plan)
+    preparations = prepare(plan, console)
+    with cluster(plan):
+        checks = check_nodes(plan, preparations)
+    for check in checks:
+        fits = check.node.fits(plan.cpus_per_trial, plan.gpus_per_trial)
+        console.print(f"node {check.node}: {check.failure or f'in order, fits {fits} trials'}")
+    require_all(checks)
+    return 0
 
 
 def check_nodes(plan: StudyPlan, preparations: Preparations) -> list[NodeCheck]:

@@ -20,8 +20,9 @@ from study.capacity import Capacity
 from study.console import Console, Progress
 from study.interruption import Interruption, clean_stop
 from study.local_cluster import cluster
-from study.opening import check_storage, only_driver, open_study
+from study.opening import check_storage, only_driver, open_study, prepare
 from study.plan import StudyPlan
+from study.preflight import check_nodes, require_all
 from study.results import FAILURE, number_of
 from study.schedulers import make_scheduler
 from study.searcher import OptunaSearcher
@@ -31,7 +32,7 @@ from study.tracking import PARENT, Runs, Tracker, now_ms, trial_key, without_cre
 from trainables.checkpoints import write_atomically
 from trainables.export import BEST_FILE
 from trainables.metrics import direction
-from trainables.preparation import Preparations, prepare_protocol
+from trainables.preparation import Preparations
 from trainables.trial import Trial
 
 PARETO_FRONT = "pareto_front"
@@ -55,15 +56,10 @@ def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Tr
         if plan.is_resumed:
             stack.enter_context(only_driver(plan))
         runs = Runs(plan.tracking_uri, plan.space.name, plan.name, plan.artifacts)
-        with console.status(f"preparing {' and '.join(plan.datasets)}"):
-            scale = plan.space.scale
-            preparations = {
-                name: prepare_protocol(
-                    name, plan.ood_sets, scale.num_samples, plan.cache_dir, plan.extractor, bool(plan.config.ood_sets)
-                )
-                for name in plan.datasets
-            }
+        preparations = prepare(plan, console)
         capacity = stack.enter_context(cluster(plan))
+        if plan.config.address is not None:
+            require_all(check_nodes(plan, preparations))
         if not plan.is_resumed:
             stack.enter_context(only_driver(plan))
         study = open_study(plan)
