@@ -22,7 +22,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from study import node_probe
 from study.capacity import Node, alive_nodes
 from study.console import Console
-from study.local_cluster import cluster
+from study.local_cluster import check_address, cluster
 from study.opening import check_storage, prepare
 from study.plan import StudyPlan
 from study.tracking import first_line
@@ -56,6 +56,7 @@ def require_all(checks: list[NodeCheck]) -> None:
 
 def check_cluster(plan: StudyPlan, console: Console) -> int:
     """`--check`: a line for each node, and the exit status 0. Raises `InputError` as `require_all` does."""
+    check_address(plan)
     check_storage(plan)
     preparations = prepare(plan, console)
     with cluster(plan):

@@ -19,8 +19,9 @@ from ray.tune.schedulers import TrialScheduler
 from study.capacity import Capacity
 from study.console import Console, Progress
 from study.interruption import Interruption, clean_stop
-from study.local_cluster import cluster
+from study.local_cluster import check_address, cluster
 from study.opening import check_storage, only_driver, open_study, prepare
+from study.placement import Packing
 from study.plan import StudyPlan
 from study.preflight import check_nodes, require_all
 from study.results import FAILURE, number_of
@@ -52,6 +53,7 @@ def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Tr
     overwritten.
     """
     with ExitStack() as stack:
+        check_address(plan)
         check_storage(plan)
         if plan.is_resumed:
             stack.enter_context(only_driver(plan))
@@ -112,10 +114,12 @@ def _tune(
         plan.seed,
         capacity,
     )
-    progress = Progress(console, plan, study)
+    progress = Progress(console, plan, study, searcher.will_restart)
     callbacks: list[Callback] = [Tracker(spool, tags, searcher.will_restart), progress]
+    spread = {"cpu": plan.cpus_per_trial, "gpu": plan.gpus_per_trial}
+    resources = Packing(plan, searcher.running) if plan.config.placement == "pack" else spread
     tuner = Tuner(
-        with_resources(trainable, {"cpu": plan.cpus_per_trial, "gpu": plan.gpus_per_trial}),
+        with_resources(trainable, resources),
         tune_config=TuneConfig(
             search_alg=searcher,
             scheduler=_scheduler(plan, study),

@@ -151,6 +151,10 @@ class OptunaSearcher(NotInSnapshot, Searcher):
         """Whether the trial, whose process was lost, is handed out again."""
         return any(trial.number == number for trial in self._again)
 
+    def running(self) -> set[int]:
+        """The numbers of the trials that run or wait to be started."""
+        return {trial.number for trial in self._trials.values()}
+
     def close(self) -> None:
         """The driver is about to stop: what Ray ends from now on is not finished."""
         self._is_closed = True
