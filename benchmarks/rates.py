@@ -25,7 +25,7 @@ from study.plan import StudyPlan
 from study.runner import run_study
 from study.searcher import ask, create_study
 from study.spool import Spool
-from study.storage import open_storage
+from study.storage import open_storage, with_driver
 from study.tracking import PARENT, Runs, now_ms
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "integration"))
@@ -130,7 +130,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         results(folder / "outputs")
-        suggestions(lambda study: str(folder / study), "journal")
+        suggestions(lambda database: str(folder / database), "journal")
         events(folder, f"sqlite:///{folder / 'mlflow.db'}", "SQLite file")
         with tracking_server(folder / "server") as uri:
             events(folder, uri, "server on SQLite")
@@ -140,8 +140,8 @@ def main() -> None:
         database = postgresql.Server("rates")
         try:
             suggestions(database.create, "PostgreSQL")
-            events(folder, database.create("mlflow"), "PostgreSQL")
-            with tracking_server(folder / "server-postgresql", database.create("tracking")) as uri:
+            events(folder, with_driver(database.create("mlflow")), "PostgreSQL")
+            with tracking_server(folder / "server-postgresql", with_driver(database.create("tracking"))) as uri:
                 events(folder, uri, "server on PostgreSQL")
         finally:
             database.stop()

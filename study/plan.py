@@ -19,7 +19,7 @@ from study.config import AUTO, StudyConfig, resumed, to_json
 from study.confirmation import Confirmation
 from study.samplers import check_sampler
 from study.schedulers import check_scheduler
-from study.storage import open_storage, ranked
+from study.storage import open_storage, ranked, with_driver
 from trainables.data import POINT_SETS, full_name, parent_of, source_of
 from trainables.errors import InputError, lookup
 from trainables.evaluation import image_metric_names
@@ -211,7 +211,7 @@ class StudyPlan:
     @property
     def tracking_uri(self) -> str:
         """MLflow's tracking server or file."""
-        return self.config.tracking_uri or f"sqlite:///{self.storage / 'mlflow.db'}"
+        return with_driver(self.config.tracking_uri or f"sqlite:///{self.storage / 'mlflow.db'}")
 
     @property
     def artifacts(self) -> Path | None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from study.storage import with_driver
+
 sys.path.insert(0, str(Path(__file__).parent))
 from outage import Server as TrackingServer
 from postgresql import Server, reason_to_skip
@@ -54,7 +56,7 @@ def test_a_study_is_killed_and_goes_on_in_postgresql(server, tmp_path):
     resumed = Driver(tmp_path, ("--resume", "s", "--max-concurrent", "1", *databases))
     resumed.start()
     assert resumed.wait() == 0, resumed.screen()
-    outcome = Outcome.of(tmp_path, "s", mlflow_url, optuna_url)
+    outcome = Outcome.of(tmp_path, "s", with_driver(mlflow_url), optuna_url)
     check_complete(outcome, 4, [2, 4])
     assert not (tmp_path / "studies/s/optuna.journal").exists()
     assert not (tmp_path / "mlflow.db").exists()
@@ -77,7 +79,7 @@ def test_a_wrong_password_is_one_sentence_that_does_not_repeat_it(server, tmp_pa
 
 
 def test_a_tracking_server_on_postgresql(server, tmp_path):
-    tracking = TrackingServer(tmp_path / "server", server.create("tracking"))
+    tracking = TrackingServer(tmp_path / "server", with_driver(server.create("tracking")))
     tracking.start()
     try:
         driver = Driver(tmp_path / "outputs", (*STUDY, "--name", "t", "--trials", "2", "--tracking-uri", tracking.uri))
