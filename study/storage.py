@@ -11,6 +11,9 @@ from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
+DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+"""How the URLs of databases begin that MLflow takes instead of a server's."""
+
 
 def open_storage(where: str | Path) -> BaseStorage:
     """Optuna's storage: a journal file (one writer, the driver; fine on network file systems), or a database by URL."""

@@ -20,7 +20,7 @@ from study.results import FAILURE, PROCESS_LOST, REPORTED, number_of, numbers
 from study.schedulers import perturbed
 from study.snapshot import NotInSnapshot
 from study.spool import Event, Spool
-from study.storage import connect
+from study.storage import DATABASES, connect
 from trainables.errors import InputError
 from trainables.training import TrialSpec
 
@@ -46,7 +46,7 @@ class Runs:
         self.unfinished: set[str] = set()
         """Trials whose runs an earlier driver left without an end."""
         try:
-            if tracking_uri.startswith("postgresql"):
+            if tracking_uri.startswith(DATABASES):
                 connect(tracking_uri)
             self.client = MlflowClient(tracking_uri)
             found = self.client.get_experiment_by_name(experiment)

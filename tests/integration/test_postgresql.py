@@ -53,7 +53,11 @@ def test_a_study_is_killed_and_goes_on_in_postgresql(server, tmp_path):
     assert connected(processes, server.port) == {driver.process.pid}, "the driver is the only writer"
     driver.kill()
 
-    resumed = Driver(tmp_path, ("--resume", "s", "--max-concurrent", "1", *databases))
+    secret = server.folder / "pgpass"  # as ~/.pgpass: the command line has no password in it
+    secret.touch(mode=0o600)
+    secret.write_text(f"127.0.0.1:{server.port}:*:study:{PASSWORD}\n")
+    arguments = ["--resume", "s", "--max-concurrent", "1", *(url.replace(f":{PASSWORD}", "") for url in databases)]
+    resumed = Driver(tmp_path, tuple(arguments), environment={"PGPASSFILE": str(secret)})
     resumed.start()
     assert resumed.wait() == 0, resumed.screen()
     outcome = Outcome.of(tmp_path, "s", with_driver(mlflow_url), optuna_url)
@@ -62,6 +66,7 @@ def test_a_study_is_killed_and_goes_on_in_postgresql(server, tmp_path):
     assert not (tmp_path / "mlflow.db").exists()
     assert files_with(tmp_path, PASSWORD) == []
     for (run,) in outcome.runs.values():
+        assert run.info.artifact_uri.startswith(f"file://{tmp_path}/mlartifacts/")
         assert PASSWORD not in str(run.to_dictionary())
 
 
