@@ -9,6 +9,7 @@ import importlib
 import importlib.util
 import platform
 import socket
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -17,31 +18,18 @@ CONNECT_SECONDS = 10.0
 CODE = ("trainables", "search_spaces", "study")
 
 
-def probe(node_id: str, task: dict[str, Any]) -> dict[str, Any]:
-    """Read and write the storage, reach the servers, import the package, open the data.
+def probe(node_id: str, task: dict[str, Any]) -> str | None:
+    """Read and write the storage, reach the servers, compare versions and code with the driver's, open the data.
 
-    Returns {"failure": the end of a sentence about the node}, or the versions and the digest of the code found.
+    Returns the end of a sentence about the node, None where it is in order.
     """
-    if failure := storage_failure(Path(task["folder"]), node_id) or server_failure(task["servers"]):
-        return {"failure": failure}
-    found: dict[str, Any] = {
-        "versions": {"python": platform.python_version()} | {name: installed(name) for name in task["packages"]},
-        "code": code_digest(),
-        "code_folder": code_folder(),
-    }
-    if found["code"] is None:
-        return {"failure": "cannot import this project: install it there, in the Python that runs Ray."}
-    try:
-        preparation = importlib.import_module("trainables.preparation")
-        importlib.import_module("trainables.trial")
-    except Exception as error:
-        return {"failure": f"cannot import this project ({error!r}): install it there with all it needs."}
-    for protocol in task["protocols"]:
-        try:
-            preparation.open_prepared(protocol, Path(task["cache_dir"]))
-        except Exception as error:
-            return {"failure": f"does not see what was prepared in {task['cache_dir']} ({error})"}
-    return found
+    return (
+        storage_failure(Path(task["folder"]), node_id)
+        or server_failure(task["servers"])
+        or version_failure(task["versions"])
+        or code_failure(task["code"])
+        or data_failure(task["protocols"], Path(task["cache_dir"]))
+    )
 
 
 def storage_failure(folder: Path, node_id: str) -> str | None:
@@ -70,6 +58,44 @@ def server_failure(servers: list[tuple[str, str, int]]) -> str | None:
                 f"name a server in {option} that every node reaches."
             )
     return None
+
+
+def version_failure(wanted: dict[str, str | None]) -> str | None:
+    """Whether the node has the driver's versions."""
+    for name, found in versions(wanted).items():
+        if found != wanted[name]:
+            return f"has {name} {found}, the driver {wanted[name]}: install the same version there."
+    return None
+
+
+def code_failure(wanted: str | None) -> str | None:
+    """Whether the project is there, with the driver's code, and can be imported."""
+    found = code_digest()
+    if found is None:
+        return "cannot import this project: install it there, in the Python that runs Ray."
+    if found != wanted:
+        return f"runs other code than the driver, from {code_folder()}: install the same version of this project there."
+    try:
+        importlib.import_module("trainables.trial")
+    except Exception as error:
+        return f"cannot import this project ({error!r}): install it there with all it needs."
+    return None
+
+
+def data_failure(protocols: list[str], cache_dir: Path) -> str | None:
+    """Whether what trials read can be opened."""
+    preparation = importlib.import_module("trainables.preparation")
+    for protocol in protocols:
+        try:
+            preparation.open_prepared(protocol, cache_dir)
+        except Exception as error:
+            return f"cannot open what was prepared in {cache_dir} ({error}): let all nodes share the folder."
+    return None
+
+
+def versions(names: Iterable[str]) -> dict[str, str | None]:
+    """The versions of Python and of packages here, None for a package that is not installed."""
+    return {name: platform.python_version() if name == "python" else installed(name) for name in names}
 
 
 def installed(package: str) -> str | None:

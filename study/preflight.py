@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import platform
 import secrets
 import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,8 +30,8 @@ from trainables.preparation import Preparations
 DEADLINE_SECONDS = 120.0
 """How long all nodes together may take; a first import of torch over a network file system takes most of it."""
 
-PACKAGES = ("ray", "torch")
-"""Of these each node has the driver's version."""
+COMPARED = ("python", "ray", "torch")
+"""Of these each node has to have the driver's version."""
 
 PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
@@ -78,7 +76,8 @@ def check_nodes(plan: StudyPlan, preparations: Preparations) -> list[NodeCheck]:
             "cache_dir": str(plan.cache_dir),
             "protocols": protocols,
             "servers": servers(plan),
-            "packages": PACKAGES,
+            "versions": node_probe.versions(COMPARED),
+            "code": node_probe.code_digest(),
         }
         probe = ray.remote(num_cpus=0, max_retries=0)(node_probe.probe)
         nodes = alive_nodes()
@@ -133,16 +132,8 @@ def _failure(plan: StudyPlan, folder: Path, node: Node, answer: ray.ObjectRef, d
         return f"did not answer within {DEADLINE_SECONDS:g} s: look at its load, its file systems and Ray's log there."
     except RayError as error:
         return f"was lost while it was asked ({first_line(error)}): look at Ray's log there."
-    if "failure" in found:
-        return found["failure"]
-    for name, here in _versions().items():
-        if found["versions"].get(name) != here:
-            return f"has {name} {found['versions'].get(name)}, the driver {here}: install the same version there."
-    if found["code"] != node_probe.code_digest():
-        return (
-            f"runs other code than the driver, from {found['code_folder']}: "
-            "install the same version of this project there."
-        )
+    if found is not None:
+        return found
     written = folder / node.id
     if not written.exists() or written.read_text() != folder.name:
         return (
@@ -150,7 +141,3 @@ def _failure(plan: StudyPlan, folder: Path, node: Node, answer: ray.ObjectRef, d
             "put --storage-dir on a file system that all nodes share."
         )
     return None
-
-
-def _versions() -> dict[str, str]:
-    return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 import socket
 from importlib.metadata import version
@@ -9,9 +10,9 @@ from importlib.metadata import version
 import pytest
 
 from study.config import StudyConfig
-from study.node_probe import code_digest, probe, server_failure, storage_failure
+from study.node_probe import code_digest, probe, server_failure, storage_failure, versions
 from study.plan import StudyPlan
-from study.preflight import servers
+from study.preflight import COMPARED, servers
 from trainables.protocol import Protocol
 
 
@@ -24,15 +25,27 @@ def folder(tmp_path):
 
 
 def task_for(folder, cache_dir, **changes):
-    task = {"folder": str(folder), "cache_dir": str(cache_dir), "protocols": [], "servers": [], "packages": ("ray",)}
-    return task | changes
+    task = {"folder": str(folder), "cache_dir": str(cache_dir), "protocols": [], "servers": []}
+    return task | {"versions": versions(COMPARED), "code": code_digest()} | changes
 
 
-def test_a_node_in_order_tells_its_versions(folder, cache_dir):
-    found = probe("n1", task_for(folder, cache_dir))
-    assert found["versions"]["ray"] == version("ray")
-    assert found["code"] == code_digest()
+def test_a_node_in_order(folder, cache_dir):
+    assert probe("n1", task_for(folder, cache_dir)) is None
     assert (folder / "n1").read_text() == folder.name
+
+
+def test_a_node_with_another_version(folder, cache_dir):
+    failure = probe("n1", task_for(folder, cache_dir, versions={"python": platform.python_version(), "ray": "1.0"}))
+    assert failure == f"has ray {version('ray')}, the driver 1.0: install the same version there."
+
+
+def test_a_node_without_a_package(folder, cache_dir):
+    failure = probe("n1", task_for(folder, cache_dir, versions={"no-such-package": "1.0"}))
+    assert failure.startswith("has no-such-package None, the driver 1.0")
+
+
+def test_a_node_with_other_code(folder, cache_dir):
+    assert probe("n1", task_for(folder, cache_dir, code="0" * 64)).startswith("runs other code than the driver, from /")
 
 
 def test_a_storage_folder_that_the_node_does_not_have(folder):
@@ -63,9 +76,9 @@ def test_a_server_that_is_not_there():
 
 def test_data_that_the_node_does_not_see(folder, cache_dir, tmp_path):
     protocol = Protocol(dataset="digits", extractor_sha256="0" * 64, num_samples=10).model_dump_json()
-    found = probe("n1", task_for(folder, tmp_path / "elsewhere", protocols=[protocol]))
-    assert "does not see what was prepared in" in found["failure"]
-    assert "digits" in found["failure"]
+    failure = probe("n1", task_for(folder, tmp_path / "elsewhere", protocols=[protocol]))
+    assert failure.startswith("cannot open what was prepared in")
+    assert "digits" in failure
 
 
 def test_servers_are_named_without_credentials(tmp_path):
