@@ -20,6 +20,8 @@ os.environ.update(
         "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
         "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
         "RAY_AIR_NEW_OUTPUT": "0",
+        # The searcher says how many trials there may be (study/capacity.py).
+        "TUNE_MAX_PENDING_TRIALS_PG": "1000000",
         "TUNE_GLOBAL_CHECKPOINT_S": "3600",
     }
 )

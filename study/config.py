@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -17,6 +17,9 @@ FORMAT = 2
 
 AUTO = "auto"
 """`--resume auto`: for batch systems, which say the same command line until the study is done."""
+
+
+Placement = Literal["spread", "pack"]
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,10 @@ class StudyConfig:
     """MLflow's tracking server; by default a SQLite file in the storage folder."""
     address: str | None = None
     """Join the Ray cluster at this address instead of starting one here."""
+    placement: Placement = "spread"
+    """Where trials go on a cluster: spread over the nodes, or packed on as few of them as hold --max-concurrent."""
+    check: bool = False
+    """With --address: check every node of the cluster, a line each, and start nothing."""
     resume: str | None = None
     """Go on with the study of this name; with a higher --trials, extend it. "auto": go on with study --name if it is
     there, start it otherwise."""
@@ -91,6 +98,8 @@ CHANGEABLE = (
     "optuna_storage",
     "tracking_uri",
     "address",
+    "placement",
+    "check",
     "resume",
     "dry_run",
     "list_all",

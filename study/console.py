@@ -7,7 +7,7 @@ import shlex
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -150,10 +150,13 @@ class Console:
 class Progress(NotInSnapshot, Callback):
     """A line per finished trial: how many are done, its result, the best so far, the time left."""
 
-    def __init__(self, console: Console, plan: StudyPlan, study: optuna.Study) -> None:
+    def __init__(
+        self, console: Console, plan: StudyPlan, study: optuna.Study, will_restart: Callable[[int], bool]
+    ) -> None:
         self._console = console
         self._plan = plan
         self._objective = plan.objectives[0]
+        self._will_restart = will_restart
         self._started = time.monotonic()
         self._before = sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
         self._done = 0
@@ -180,7 +183,10 @@ class Progress(NotInSnapshot, Callback):
         self._line(trials, trial, f"{self._objective} {value:8.2f}")
 
     def on_trial_error(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:
-        """A trial's process was lost for good."""
+        """A trial's process was lost: the trial goes on elsewhere, or has failed."""
+        if self._will_restart(number_of(trial)):
+            self._console.warn(f"trial {number_of(trial)} lost its process or its node, it starts again")
+            return
         self._line(trials, trial, f"failed: {PROCESS_LOST}")
 
     def _line(self, trials: list[RayTrial], trial: RayTrial, outcome: str) -> None:

@@ -36,8 +36,11 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
         # Imported late: Ray and MLflow take seconds that bad input should not cost.
         from study.console import Console
+        from study.preflight import check_cluster
         from study.runner import run_study
 
+        if config.check:
+            return check_cluster(plan, Console())
         return run_study(plan, Console())
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)

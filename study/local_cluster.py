@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import ray
 
+from study.capacity import Capacity, alive_nodes, check_fits
 from study.plan import StudyPlan
+from study.tracking import first_line
 from trainables.errors import InputError
+
+CONNECT_SECONDS = 10.0
+
+
+def check_address(plan: StudyPlan) -> None:
+    """Raise `InputError` where nothing listens at the cluster's address: Ray would try for a quarter of an hour."""
+    address = plan.config.address
+    host, colon, port = (address or "").rpartition(":")
+    if not colon or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(f"there is no Ray cluster at {address} ({error}): check --address.") from error
 
 
 @contextmanager
-def cluster(plan: StudyPlan) -> Iterator[int]:
-    """Connect to Ray, yield how many trials run at once, and disconnect.
+def cluster(plan: StudyPlan) -> Iterator[Capacity]:
+    """Connect to Ray, yield how many trials it fits, and disconnect.
 
-    Raises `InputError` where there is no cluster at the address, or where it can never fit a trial.
+    Raises `InputError` where there is no cluster at the address, or where none of its nodes fits a trial.
     """
     try:
         ray.init(
@@ -25,24 +42,13 @@ def cluster(plan: StudyPlan) -> Iterator[int]:
             logging_level=logging.ERROR,
             log_to_driver=False,
         )
-    except (ConnectionError, ValueError) as error:
-        raise InputError(f"there is no Ray cluster at {plan.config.address}: check --address.") from error
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"no Ray cluster at {plan.config.address} lets this process in ({first_line(error)}): check --address, "
+            "and that the token is the cluster's (RAY_AUTH_TOKEN_PATH)."
+        ) from error
     try:
-        yield _concurrent_trials(plan)
+        check_fits(plan, alive_nodes())
+        yield Capacity(plan)
     finally:
         ray.shutdown()
-
-
-def _concurrent_trials(plan: StudyPlan) -> int:
-    resources = ray.cluster_resources()
-    wanted = {"CPU": plan.cpus_per_trial, "GPU": plan.gpus_per_trial}
-    fits = [int(resources.get(kind, 0) / amount) for kind, amount in wanted.items() if amount > 0]
-    if min(fits) < 1:
-        raise InputError(
-            f"a trial asks for {wanted['CPU']:g} CPUs and {wanted['GPU']:g} GPUs, the cluster has "
-            f"{resources.get('CPU', 0):g} and {resources.get('GPU', 0):g}: "
-            "lower --cpus-per-trial and --gpus-per-trial."
-        )
-    if plan.scheduler == "pbt":
-        return plan.num_trials  # the whole population: Ray lets its trials take turns
-    return min(min(fits), plan.config.max_concurrent or min(fits), plan.num_trials)

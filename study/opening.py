@@ -1,4 +1,4 @@
-"""What has to be in order before a study runs: its folder, its lock, Optuna's storage and the study in it."""
+"""What has to be in order before a study runs: its data, its folder, its lock, Optuna's storage and the study in it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ import optuna
 from filelock import FileLock, Timeout
 from optuna.storages import BaseStorage
 
+from study.console import Console
 from study.plan import StudyPlan
 from study.searcher import create_study, num_started
 from study.storage import is_database, open_storage
 from study.tracking import first_line, without_credentials
 from trainables.checkpoints import write_atomically
 from trainables.errors import InputError
+from trainables.preparation import Preparations, prepare_protocol
 
 LOCK_SECONDS = 180.0
 """How long a driver on a cluster waits for an earlier one, which may still be ending on another node; where that node
@@ -42,6 +44,16 @@ def check_storage(plan: StudyPlan) -> None:
         ) from error
     if is_database(plan.optuna_storage):
         _reach(plan)
+
+
+def prepare(plan: StudyPlan, console: Console) -> Preparations:
+    """Everything that trials read, in the cache folder; raises `InputError` where something cannot be had."""
+    with console.status(f"preparing {' and '.join(plan.datasets)}"):
+        samples, named = plan.space.scale.num_samples, bool(plan.config.ood_sets)
+        return {
+            name: prepare_protocol(name, plan.ood_sets, samples, plan.cache_dir, plan.extractor, named)
+            for name in plan.datasets
+        }
 
 
 @contextmanager

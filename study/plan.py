@@ -19,7 +19,7 @@ from study.config import AUTO, StudyConfig, resumed, to_json
 from study.confirmation import Confirmation
 from study.samplers import check_sampler
 from study.schedulers import check_scheduler
-from study.storage import open_storage, ranked
+from study.storage import DATABASES, open_storage, ranked, with_driver
 from trainables.data import POINT_SETS, full_name, parent_of, source_of
 from trainables.errors import InputError, lookup
 from trainables.evaluation import image_metric_names
@@ -211,12 +211,12 @@ class StudyPlan:
     @property
     def tracking_uri(self) -> str:
         """MLflow's tracking server or file."""
-        return self.config.tracking_uri or f"sqlite:///{self.storage / 'mlflow.db'}"
+        return with_driver(self.config.tracking_uri or f"sqlite:///{self.storage / 'mlflow.db'}")
 
     @property
     def artifacts(self) -> Path | None:
         """Where MLflow keeps pictures; None where its server decides."""
-        return None if self.config.tracking_uri else self.storage / "mlartifacts" / self.space.name
+        return self.storage / "mlartifacts" / self.space.name if self.tracking_uri.startswith(DATABASES) else None
 
     def method_config(self, trial: BaseTrial) -> dict[str, Any]:
         """The method's whole config for an Optuna trial: fixed and suggested settings, the rest its defaults.

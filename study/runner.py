@@ -16,11 +16,14 @@ from ray.tune import Callback, CheckpointConfig, RunConfig, Trainable, TuneConfi
 from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import TrialScheduler
 
+from study.capacity import Capacity
 from study.console import Console, Progress
 from study.interruption import Interruption, clean_stop
-from study.local_cluster import cluster
-from study.opening import check_storage, only_driver, open_study
+from study.local_cluster import check_address, cluster
+from study.opening import check_storage, only_driver, open_study, prepare
+from study.placement import Packing
 from study.plan import StudyPlan
+from study.preflight import check_nodes, require_all
 from study.results import FAILURE, number_of
 from study.schedulers import make_scheduler
 from study.searcher import OptunaSearcher
@@ -30,7 +33,7 @@ from study.tracking import PARENT, Runs, Tracker, now_ms, trial_key, without_cre
 from trainables.checkpoints import write_atomically
 from trainables.export import BEST_FILE
 from trainables.metrics import direction
-from trainables.preparation import Preparations, prepare_protocol
+from trainables.preparation import Preparations
 from trainables.trial import Trial
 
 PARETO_FRONT = "pareto_front"
@@ -50,19 +53,15 @@ def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Tr
     overwritten.
     """
     with ExitStack() as stack:
+        check_address(plan)
         check_storage(plan)
         if plan.is_resumed:
             stack.enter_context(only_driver(plan))
         runs = Runs(plan.tracking_uri, plan.space.name, plan.name, plan.artifacts)
-        with console.status(f"preparing {' and '.join(plan.datasets)}"):
-            scale = plan.space.scale
-            preparations = {
-                name: prepare_protocol(
-                    name, plan.ood_sets, scale.num_samples, plan.cache_dir, plan.extractor, bool(plan.config.ood_sets)
-                )
-                for name in plan.datasets
-            }
-        concurrent = stack.enter_context(cluster(plan))
+        preparations = prepare(plan, console)
+        capacity = stack.enter_context(cluster(plan))
+        if plan.config.address is not None:
+            require_all(check_nodes(plan, preparations))
         if not plan.is_resumed:
             stack.enter_context(only_driver(plan))
         study = open_study(plan)
@@ -74,7 +73,7 @@ def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Tr
             spool.put(event)
         interruption = Interruption()
         try:
-            interruption = _tune(plan, preparations, study, concurrent, spool, tags, console, trainable)
+            interruption = _tune(plan, preparations, study, capacity, spool, tags, console, trainable)
             for event in _end_of_study(plan, study, interruption):
                 spool.put(event)
         finally:
@@ -99,7 +98,7 @@ def _tune(
     plan: StudyPlan,
     preparations: Preparations,
     study: optuna.Study,
-    concurrent: int,
+    capacity: Capacity,
     spool: Spool,
     tags: dict[str, str],
     console: Console,
@@ -113,16 +112,18 @@ def _tune(
         plan.num_trials,
         plan.sampler,
         plan.seed,
+        capacity,
     )
-    progress = Progress(console, plan, study)
+    progress = Progress(console, plan, study, searcher.will_restart)
     callbacks: list[Callback] = [Tracker(spool, tags, searcher.will_restart), progress]
+    spread = {"cpu": plan.cpus_per_trial, "gpu": plan.gpus_per_trial}
+    resources = Packing(plan, searcher.running) if plan.config.placement == "pack" else spread
     tuner = Tuner(
-        with_resources(trainable, {"cpu": plan.cpus_per_trial, "gpu": plan.gpus_per_trial}),
+        with_resources(trainable, resources),
         tune_config=TuneConfig(
             search_alg=searcher,
             scheduler=_scheduler(plan, study),
             num_samples=-1,  # the searcher says when there are no more: a lost trial is handed out again
-            max_concurrent_trials=concurrent,
             reuse_actors=True,
             trial_name_creator=_trial_name,
             trial_dirname_creator=_trial_name,

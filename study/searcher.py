@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -66,7 +67,8 @@ class OptunaSearcher(NotInSnapshot, Searcher):
 
     A trial that used its budget is COMPLETE, one that was stopped early is PRUNED with its last value, one that
     failed or whose objective is not finite is FAIL with the reason among its attributes. A trial whose process was
-    lost is handed out again, a few times, as a new Ray trial that goes on from its checkpoint.
+    lost is handed out again, a few times, as a new Ray trial that goes on from its checkpoint. At most
+    `capacity()` trials run or wait to be started.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class OptunaSearcher(NotInSnapshot, Searcher):
         num_trials: int,
         sampler: str = "tpe",
         seed: int = 0,
+        capacity: Callable[[], float] = lambda: math.inf,
     ) -> None:
         super().__init__()
         self._study = study
@@ -85,6 +88,7 @@ class OptunaSearcher(NotInSnapshot, Searcher):
         self._num_trials = num_trials
         self._sampler = sampler
         self._seed = seed
+        self._capacity = capacity
         self._again = reopen(study, sampler, seed)
         self._trials: dict[str, optuna.Trial] = {}
         self._specs: dict[str, TrialSpec] = {}
@@ -92,8 +96,14 @@ class OptunaSearcher(NotInSnapshot, Searcher):
         self._is_closed = False
 
     def suggest(self, trial_id: str) -> Any:
-        """The config of a new Ray trial, a dict; None while others run that may be lost; FINISHED at the end."""
+        """The config of a new Ray trial, a dict; FINISHED at the end.
+
+        None while there is no room for it, so that what it is told follows from all that is known by then, and
+        while others run that may be lost.
+        """
         if self._is_closed:
+            return Searcher.FINISHED
+        if len(self._trials) >= self._capacity():
             return None
         if self._again:
             trial = self._again.pop(0)
@@ -118,7 +128,7 @@ class OptunaSearcher(NotInSnapshot, Searcher):
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Tell Optuna how the trial ended."""
-        if self._is_closed:
+        if self._is_closed or trial_id not in self._trials:
             return
         if error or result is None:
             self._lost(trial_id)
@@ -140,6 +150,10 @@ class OptunaSearcher(NotInSnapshot, Searcher):
     def will_restart(self, number: int) -> bool:
         """Whether the trial, whose process was lost, is handed out again."""
         return any(trial.number == number for trial in self._again)
+
+    def running(self) -> set[int]:
+        """The numbers of the trials that run or wait to be started."""
+        return {trial.number for trial in self._trials.values()}
 
     def close(self) -> None:
         """The driver is about to stop: what Ray ends from now on is not finished."""

@@ -20,6 +20,7 @@ from study.results import FAILURE, PROCESS_LOST, REPORTED, number_of, numbers
 from study.schedulers import perturbed
 from study.snapshot import NotInSnapshot
 from study.spool import Event, Spool
+from study.storage import DATABASES, connect
 from trainables.errors import InputError
 from trainables.training import TrialSpec
 
@@ -39,13 +40,15 @@ class Runs:
     """
 
     def __init__(self, tracking_uri: str, experiment: str, study: str, artifacts: Path | None) -> None:
-        self.client = MlflowClient(tracking_uri)
         self.study = study
         self.refused: list[str] = []
         """What the server will never take, and why: it is left out instead of tried for ever."""
         self.unfinished: set[str] = set()
         """Trials whose runs an earlier driver left without an end."""
         try:
+            if tracking_uri.startswith(DATABASES):
+                connect(tracking_uri)
+            self.client = MlflowClient(tracking_uri)
             found = self.client.get_experiment_by_name(experiment)
             self.experiment_id = (
                 found.experiment_id

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from pydantic import TypeAdapter
 
-from trainables.data import POINT_SETS, is_at_hand, parent_of, prepare
+from trainables.data import POINT_SETS, is_at_hand, open_dataset, parent_of, prepare
 from trainables.errors import InputError
 from trainables.evaluation import Evaluator
 from trainables.evaluators import AnyProtocol
-from trainables.extractors import ExtractorChoice, prepare_extractor
+from trainables.extractors import ExtractorChoice, load_extractor, prepare_extractor
 from trainables.ood import SCRAMBLED
 from trainables.point_evaluation import PointEvaluator, PointProtocol
 from trainables.protocol import NEIGHBOURS, Protocol
@@ -77,6 +78,18 @@ def prepare_protocol(
         raise InputError(f"data set {dataset_name!r} cannot be measured: {error}") from error
     left_out = tuple(name for name in others if name not in found)
     return Preparation(protocol, accuracy, anchors, left_out)
+
+
+def open_prepared(protocol_json: str, cache_dir: Path) -> None:
+    """Open what the trials of a protocol read; raises where some of it is absent or damaged. For a node's check."""
+    protocol: AnyProtocol = TypeAdapter(AnyProtocol).validate_json(protocol_json)
+    open_dataset(protocol.dataset, cache_dir)
+    if isinstance(protocol, Protocol):
+        for name in protocol.ood_sets:
+            if name != SCRAMBLED:
+                open_dataset(name, cache_dir)
+        cpu = torch.device("cpu")
+        load_extractor(protocol.extractor, protocol.extractor_sha256, protocol.dataset, cache_dir, cpu)
 
 
 def _prepare_points(dataset_name: str, num_samples: int, cache_dir: Path) -> Preparation:

@@ -19,11 +19,12 @@ START_SECONDS = 120
 
 
 class Server:
-    """MLflow's tracking server on loopback, with its data in `folder`."""
+    """MLflow's tracking server on loopback, with its files in `folder`, and its runs there or in a database."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, database: str | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        self.database = database or f"sqlite:///{folder / 'mlflow.db'}"
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -32,7 +33,7 @@ class Server:
     def start(self) -> None:
         """Start it and wait until it answers."""
         command = [str(Path(sys.executable).parent / "mlflow"), "server", "--host", "127.0.0.1", "--workers", "1"]
-        command += ["--port", str(self.port), "--backend-store-uri", f"sqlite:///{self.folder / 'mlflow.db'}"]
+        command += ["--port", str(self.port), "--backend-store-uri", self.database]
         command += ["--artifacts-destination", str(self.folder / "artifacts")]
         environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
         with (self.folder / "server.log").open("ab") as log:

@@ -10,7 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import optuna
@@ -30,13 +30,20 @@ class Driver:
 
     storage: Path
     arguments: tuple[str, ...]
+    prefix: tuple[str, ...] = ()
+    """The command that runs it, as in `ip netns exec NAME`."""
+    environment: dict[str, str] = field(default_factory=dict)
 
     def start(self) -> None:
         """Start it; its output goes to a file beside the storage."""
         self.log = self.storage / f"driver-{time.monotonic_ns()}.log"
-        command = [sys.executable, "-m", "study.launch", "--storage-dir", str(self.storage), *self.arguments]
+        command = [*self.prefix, sys.executable, "-m", "study.launch", "--storage-dir", str(self.storage)]
+        command += self.arguments
+        environment = os.environ | self.environment
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+            )
 
     def wait(self) -> int:
         """Wait for its end; returns its exit status."""
@@ -140,9 +147,12 @@ class Outcome:
     histories: dict[str, dict[str, list[tuple[int, float]]]]
 
     @classmethod
-    def of(cls, storage: Path, name: str, tracking_uri: str | None = None) -> Outcome:
-        """Read it all; the runs from the storage's own SQLite file where no server is named."""
-        study = optuna.load_study(study_name=name, storage=open_storage(storage / f"studies/{name}/optuna.journal"))
+    def of(
+        cls, storage: Path, name: str, tracking_uri: str | None = None, optuna_storage: str | None = None
+    ) -> Outcome:
+        """Read it all; from the storage folder's own files where no server or database is named."""
+        where = optuna_storage or storage / f"studies/{name}/optuna.journal"
+        study = optuna.load_study(study_name=name, storage=open_storage(where))
         trials = [trial for trial in study.trials if trial.state != optuna.trial.TrialState.WAITING]
         client = MlflowClient(tracking_uri or f"sqlite:///{storage}/mlflow.db")
         experiments = [experiment.experiment_id for experiment in client.search_experiments()]

@@ -57,6 +57,8 @@ def refused(capsys, *arguments):
         (["--seed", "-1"], "--seed is -1: it must be at least 0."),
         (["--cpus-per-trial", "0"], "--cpus-per-trial is 0.0: it must be above 0."),
         (["--gpus-per-trial", "-1"], "--gpus-per-trial is -1.0: it must be at least 0."),
+        (["--gpus-per-trial", "1.5"], "--gpus-per-trial is 1.5: above 1 it must be a whole number."),
+        (["--check"], "--check asks the nodes of a cluster: name it with --address."),
         (["--seeds", "0"], "--seeds is 0: it must be at least 1."),
         (["--space", "gradnorm", "--sampler", "tpf"], "unknown sampler 'tpf': did you mean 'tpe'"),
         (
@@ -224,6 +226,14 @@ def test_a_tracking_server_that_does_not_answer(capsys, tmp_path):
     assert uri in sentence
     assert "does not answer" in sentence
     assert not (tmp_path / "studies").exists()
+
+
+def test_an_address_where_nothing_listens(capsys, tmp_path):
+    sentence = refused(
+        capsys, "--space", "gradnorm", "--scale", "smoke", "--address", "127.0.0.1:1", "--storage-dir", str(tmp_path)
+    )
+    assert "there is no Ray cluster at 127.0.0.1:1" in sentence
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_data_set_that_is_absent_offline(capsys, tmp_path, monkeypatch):

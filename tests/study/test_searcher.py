@@ -26,7 +26,7 @@ def journal(tmp_path):
     return tmp_path / "optuna.journal"
 
 
-def make_searcher(study, space, seed=0, num_trials=100, objectives=(OBJECTIVE,), sampler="tpe"):
+def make_searcher(study, space, seed=0, num_trials=100, objectives=(OBJECTIVE,), sampler="tpe", **options):
     def make_spec(trial):
         return TrialSpec(
             number=trial.number,
@@ -39,7 +39,7 @@ def make_searcher(study, space, seed=0, num_trials=100, objectives=(OBJECTIVE,),
             folder="",
         )
 
-    return OptunaSearcher(study, objectives, make_spec, num_trials, sampler, seed)
+    return OptunaSearcher(study, objectives, make_spec, num_trials, sampler, seed, **options)
 
 
 @pytest.fixture
@@ -151,6 +151,23 @@ def test_it_waits_for_running_trials_that_may_be_lost_and_then_finishes(study, s
     assert searcher.suggest("d") == Searcher.FINISHED
 
 
+def test_nothing_is_suggested_ahead_of_what_the_cluster_fits_now(study, space):
+    room = [1]
+    searcher = make_searcher(study, space, capacity=lambda: room[0])
+    assert isinstance(searcher.suggest("a"), dict)
+    assert searcher.suggest("b") is None
+    room[0] = 3  # a node has joined
+    assert isinstance(searcher.suggest("b"), dict)
+    assert isinstance(searcher.suggest("c"), dict)
+    room[0] = 2  # one has left, with trial b
+    lost = searcher._specs["b"].number
+    searcher.on_trial_complete("b", error=True)
+    assert searcher.suggest("b again") is None
+    finish(searcher, "c", 1.0)
+    assert searcher.suggest("b again")["spec"]["number"] == lost
+    assert searcher.running() == {0, 1}
+
+
 def test_after_the_driver_was_killed_the_running_trials_come_first(space, journal, study):
     searcher = make_searcher(study, space)
     searcher.suggest("a")
@@ -183,7 +200,7 @@ def test_when_the_driver_stops_nothing_is_told(searcher, journal):
     searcher.close()
     searcher.on_trial_complete("a", {"round": 2, OBJECTIVE: 1.0})
     assert stored(journal)[0].state == TrialState.RUNNING
-    assert searcher.suggest("b") is None
+    assert searcher.suggest("b") == Searcher.FINISHED
 
 
 def test_several_objectives_are_told_together_and_a_missing_one_is_a_failure(space, journal):

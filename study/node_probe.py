@@ -1,0 +1,126 @@
+"""What a node does to be checked. Sent there as it is: it may import what every Python has, and nothing else, until
+it has found out what the node has.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import platform
+import socket
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+CONNECT_SECONDS = 10.0
+CODE = ("trainables", "search_spaces", "study")
+
+
+def probe(node_id: str, task: dict[str, Any]) -> str | None:
+    """Read and write the storage, reach the servers, compare versions and code with the driver's, open the data.
+
+    Returns the end of a sentence about the node, None where it is in order.
+    """
+    return (
+        storage_failure(Path(task["folder"]), node_id)
+        or server_failure(task["servers"])
+        or version_failure(task["versions"])
+        or code_failure(task["code"])
+        or data_failure(task["protocols"], Path(task["cache_dir"]))
+    )
+
+
+def storage_failure(folder: Path, node_id: str) -> str | None:
+    """Whether the driver's file is there, and another can be written beside it."""
+    shared = "put --storage-dir on a file system that all nodes share."
+    try:
+        if (folder / "driver").read_text() != folder.name:
+            return f"reads something else than the driver writes to {folder.parent}: {shared}"
+    except OSError as error:
+        return f"does not see what the driver writes to {folder.parent} ({error.strerror}): {shared}"
+    try:
+        (folder / node_id).write_text(folder.name)
+    except OSError as error:
+        return f"cannot write to {folder.parent} ({error.strerror}): make it writable there for the user that runs Ray."
+    return None
+
+
+def server_failure(servers: list[tuple[str, str, int]]) -> str | None:
+    """Whether something listens at every server."""
+    for option, host, port in servers:
+        try:
+            socket.create_connection((host, port), timeout=CONNECT_SECONDS).close()
+        except OSError as error:
+            return (
+                f"does not reach {host}:{port} ({error.strerror or error}): "
+                f"name a server in {option} that every node reaches."
+            )
+    return None
+
+
+def version_failure(wanted: dict[str, str | None]) -> str | None:
+    """Whether the node has the driver's versions."""
+    for name, found in versions(wanted).items():
+        if found != wanted[name]:
+            return f"has {name} {found}, the driver {wanted[name]}: install the same version there."
+    return None
+
+
+def code_failure(wanted: str | None) -> str | None:
+    """Whether the project is there, with the driver's code, and can be imported."""
+    found = code_digest()
+    if found is None:
+        return "cannot import this project: install it there, in the Python that runs Ray."
+    if found != wanted:
+        return f"runs other code than the driver, from {code_folder()}: install the same version of this project there."
+    try:
+        importlib.import_module("trainables.trial")
+    except Exception as error:
+        return f"cannot import this project ({error!r}): install it there with all it needs."
+    return None
+
+
+def data_failure(protocols: list[str], cache_dir: Path) -> str | None:
+    """Whether what trials read can be opened."""
+    preparation = importlib.import_module("trainables.preparation")
+    for protocol in protocols:
+        try:
+            preparation.open_prepared(protocol, cache_dir)
+        except Exception as error:
+            return f"cannot open what was prepared in {cache_dir} ({error}): let all nodes share the folder."
+    return None
+
+
+def versions(names: Iterable[str]) -> dict[str, str | None]:
+    """The versions of Python and of packages here, None for a package that is not installed."""
+    return {name: platform.python_version() if name == "python" else installed(name) for name in names}
+
+
+def installed(package: str) -> str | None:
+    """The version of a package, None where it is not installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def code_digest() -> str | None:
+    """A hash of the project's sources, None where they cannot be found."""
+    digest = hashlib.sha256()
+    for package in CODE:
+        spec = importlib.util.find_spec(package)
+        if spec is None or not spec.submodule_search_locations:
+            return None
+        folder = Path(next(iter(spec.submodule_search_locations)))
+        for source in sorted(folder.rglob("*.py")):
+            digest.update(str(source.relative_to(folder.parent)).encode())
+            digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+def code_folder() -> str:
+    """Where the project is imported from; "nowhere" if it is not."""
+    spec = importlib.util.find_spec(CODE[0])
+    return str(Path(spec.origin).parents[1]) if spec and spec.origin else "nowhere"
