@@ -95,6 +95,8 @@ class Submission:
     def of(cls, config: StudyConfig, options: ClusterOptions) -> Submission:
         """Check the study as `study.launch` does; raises `InputError`. A study without a name gets one."""
         _check_counts(options)
+        if config.check or config.list_all:
+            raise InputError("--check and --list are for study.launch: leave them out.")
         if config.resume not in (None, AUTO):
             raise InputError(
                 f"a submitted study goes on where it is by itself: say --name {config.resume} instead of --resume."

@@ -33,6 +33,7 @@ def refused(capsys, *arguments):
         ([*SLURM, "--resume", "mine"], "goes on where it is by itself: say --name mine instead of --resume"),
         ([*SLURM, "--gpus-per-trial", "1"], "asks for 1 CPUs and 1 GPUs, a node would have 4 and 0: raise"),
         ([*SLURM, "--cpus-per-trial", "8"], "asks for 8 CPUs and 0 GPUs, a node would have 4 and 0: raise"),
+        ([*SLURM, "--check"], "--check and --list are for study.launch"),
         ([*SLURM, "--optuna-storage", "postgresql://me:secret@db/x"], "--optuna-storage holds a password"),
         ([*SLURM, "--tracking-uri", "https://me:secret@mlflow/"], "--tracking-uri holds a password"),
     ],
