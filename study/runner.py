@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -138,6 +139,8 @@ def _tune(
     )
     with clean_stop(searcher.close) as interruption:
         tuner.fit()
+    if study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)) and not interruption.received:
+        interruption.received = signal.SIGUSR1  # sent to Ray directly: it handles this one, and says nothing of it
     if interruption.received:
         for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             spool.put({"trial": trial_key(trial.number), "time_ms": now_ms(), "status": "KILLED"})

@@ -70,8 +70,8 @@ def test_the_same_command_line_starts_the_study_goes_on_and_shows_it_again(stora
     driver = Driver(storage, arguments)
     driver.start()
     assert driver.wait_until(lambda: "[  2/6]" in driver.screen())
-    driver.process.send_signal(signal.SIGUSR2)
-    assert driver.process.wait(30) == 128 + signal.SIGUSR2
+    driver.process.send_signal(signal.SIGUSR1)
+    assert driver.process.wait(30) == 128 + signal.SIGUSR1
 
     for shown in ("[  6/6]", "best, then the first trials"):
         driver = Driver(storage, arguments)
