@@ -28,7 +28,7 @@ pytestmark = [
 STUDY = ("--space", "gradnorm", "--scale", "smoke", "--nodes", "2", "--cpus-per-node", "1")
 STEPS = [2, 4]
 ENDS = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT")
-JOB_SECONDS = 240
+JOB_SECONDS = 300
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +66,12 @@ class Job:
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + JOB_SECONDS
-        while not condition():
+        while True:
+            has_ended = self.state() in ENDS
+            if condition():
+                return
+            assert not has_ended, self.log()
             assert time.monotonic() < deadline, self.log()
-            assert self.state() not in ENDS, self.log()
             time.sleep(0.2)
 
     def wait(self) -> str:
