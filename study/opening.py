@@ -20,6 +20,11 @@ from trainables.checkpoints import write_atomically
 from trainables.errors import InputError
 from trainables.preparation import Preparations, prepare_protocol
 
+LOCK_SECONDS = 180.0
+"""How long a driver on a cluster waits for an earlier one, which may still be ending on another node; where that node
+was lost, its file system has to notice first."""
+LOCK_POLL_SECONDS = 1.0
+
 
 def check_storage(plan: StudyPlan) -> None:
     """Raise `InputError` where a new study would overwrite another, or where it could not be written."""
@@ -57,7 +62,7 @@ def only_driver(plan: StudyPlan) -> Iterator[None]:
     plan.folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(plan.folder / "driver.lock")
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=LOCK_SECONDS if plan.config.address else 0, poll_interval=LOCK_POLL_SECONDS)
     except Timeout as error:
         raise InputError(f"study {plan.name!r} is being run by another process: wait for it, or stop it.") from error
     with lock:

@@ -9,7 +9,7 @@ import optuna
 import tyro
 
 from study.cluster import BACKENDS, ClusterOptions, Submission
-from study.cluster.backend import refuse_foreign
+from study.cluster.backend import Action, refuse_foreign
 from study.config import StudyConfig
 from trainables.errors import InputError, lookup
 
@@ -20,13 +20,19 @@ class SubmitConfig:
     `study.launch` are the study's."""
 
     backend: str | None = None
-    """slurm: a batch job with a Ray cluster of its own."""
+    """slurm: a batch job with a Ray cluster of its own; ray-job: a job of the Ray cluster at --address;
+    kuberay: a RayJob on Kubernetes."""
+    action: Action = "submit"
+    """ray-job: or show the state of study --name, follow it, stop it."""
     cluster: tyro.conf.OmitArgPrefixes[ClusterOptions] = field(default_factory=ClusterOptions)
     study: tyro.conf.OmitArgPrefixes[StudyConfig] = field(default_factory=StudyConfig)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns the exit status: 0, or 2 for bad input, with nothing submitted."""
+    """Run the command line; returns the exit status: 2 for bad input, with nothing submitted.
+
+    Otherwise 0, or that of the study where the backend follows it to its end.
+    """
     config = tyro.cli(
         SubmitConfig, prog="python -m study.submit", args=arguments, config=(tyro.conf.FlagCreatePairsOff,)
     )
@@ -36,6 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
             raise InputError(f"say where to with --backend: {', '.join(BACKENDS)}.")
         backend = lookup("backend", config.backend, BACKENDS)
         refuse_foreign(config.backend, backend, config.cluster)
+        if config.action != "submit":
+            return backend.manage(config.action, config.study, config.cluster)
         submission = Submission.of(config.study, config.cluster)
         if config.study.dry_run:
             print(backend.render(submission), end="")
