@@ -10,31 +10,37 @@ from ray.tune import PlacementGroupFactory
 
 from study.capacity import alive_nodes
 from study.plan import StudyPlan
-from study.snapshot import NotInSnapshot
+
+NODE = "node"
+"""The key of a Ray trial's config with the node that it should go to; without it Ray chooses."""
 
 
-class Packing(NotInSnapshot):
-    """Asks for the first node, in an order that stays, on which fewer trials of the study run than fit there.
+class Packing:
+    """Chooses the first node, the largest first, on which fewer trials of the study run than fit there."""
 
-    It is a wish: where the node is full or lost by then, Ray takes another. `running` are the numbers of the trials
-    that run or wait to be started.
-    """
+    def __init__(self, plan: StudyPlan) -> None:
+        self._plan = plan
+        self._chosen: dict[int, str] = {}
 
-    def __init__(self, plan: StudyPlan, running: Callable[[], set[int]]) -> None:
-        self._cpus, self._gpus = plan.cpus_per_trial, plan.gpus_per_trial
-        self._running = running
-        self._nodes: dict[int, str] = {}
+    def __call__(self, number: int, running: set[int]) -> str | None:
+        """The node of trial `number`, while the trials `running` are on those that were chosen for them."""
+        self._chosen = {other: self._chosen[other] for other in running & set(self._chosen) - {number}}
+        taken = Counter(self._chosen.values())
+        room = {node.id: node.fits(self._plan.cpus_per_trial, self._plan.gpus_per_trial) for node in alive_nodes()}
+        for node in sorted(room, key=lambda node: (-room[node], node)):
+            if taken[node] < room[node]:
+                self._chosen[number] = node
+                return node
+        return None
 
-    def __call__(self, config: dict[str, Any]) -> PlacementGroupFactory:
-        """What the trial of this config asks Ray for."""
-        bundle = {"CPU": self._cpus, "GPU": self._gpus}
-        number = config["spec"]["number"]
-        self._nodes = {other: self._nodes[other] for other in self._running() & set(self._nodes) - {number}}
-        taken = Counter(self._nodes.values())
-        room = {node.id: node.fits(self._cpus, self._gpus) for node in alive_nodes()}
-        first = sorted(room, key=lambda node: (-room[node], node))
-        target = next((node for node in first if taken[node] < room[node]), None)
-        if target is None:
+
+def resources(plan: StudyPlan) -> Callable[[dict[str, Any]], PlacementGroupFactory]:
+    """What the trial of a config asks Ray for. The node is a wish: if it is full or lost, Ray takes another."""
+    bundle = {"CPU": plan.cpus_per_trial, "GPU": plan.gpus_per_trial}
+
+    def of(config: dict[str, Any]) -> PlacementGroupFactory:
+        if NODE not in config:
             return PlacementGroupFactory([bundle])
-        self._nodes[number] = target
-        return PlacementGroupFactory([bundle], strategy="STRICT_PACK", _soft_target_node_id=target)
+        return PlacementGroupFactory([bundle], strategy="STRICT_PACK", _soft_target_node_id=config[NODE])
+
+    return of

@@ -317,6 +317,10 @@ def _check_numbers(config: StudyConfig) -> None:
             raise InputError(f"{flag} is {value}: it must be at least {smallest}.")
     if config.cpus_per_trial is not None and config.cpus_per_trial <= 0:
         raise InputError(f"--cpus-per-trial is {config.cpus_per_trial}: it must be above 0.")
+    if config.gpus_per_trial is not None and config.gpus_per_trial > 1 and config.gpus_per_trial % 1:
+        raise InputError(f"--gpus-per-trial is {config.gpus_per_trial}: above 1 it must be a whole number.")
+    if config.check and config.address is None:
+        raise InputError("--check asks the nodes of a cluster: name it with --address.")
 
 
 def _check_dataset(name: str | None, space: SearchSpace) -> None:

@@ -22,7 +22,7 @@ from study.console import Console, Progress
 from study.interruption import Interruption, clean_stop
 from study.local_cluster import check_address, cluster
 from study.opening import check_storage, only_driver, open_study, prepare
-from study.placement import Packing
+from study.placement import Packing, resources
 from study.plan import StudyPlan
 from study.preflight import check_nodes, require_all
 from study.results import FAILURE, number_of
@@ -114,13 +114,12 @@ def _tune(
         plan.sampler,
         plan.seed,
         capacity,
+        Packing(plan) if plan.config.placement == "pack" else None,
     )
     progress = Progress(console, plan, study, searcher.will_restart)
     callbacks: list[Callback] = [Tracker(spool, tags, searcher.will_restart), progress]
-    spread = {"cpu": plan.cpus_per_trial, "gpu": plan.gpus_per_trial}
-    resources = Packing(plan, searcher.running) if plan.config.placement == "pack" else spread
     tuner = Tuner(
-        with_resources(trainable, resources),
+        with_resources(trainable, resources(plan)),
         tune_config=TuneConfig(
             search_alg=searcher,
             scheduler=_scheduler(plan, study),

@@ -12,6 +12,7 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from search_spaces import SearchSpace
+from study.placement import NODE
 from study.results import FAILURE, PROCESS_LOST, is_finite, numbers
 from study.samplers import make_sampler
 from study.snapshot import NotInSnapshot
@@ -80,6 +81,7 @@ class OptunaSearcher(NotInSnapshot, Searcher):
         sampler: str = "tpe",
         seed: int = 0,
         capacity: Callable[[], float] = lambda: math.inf,
+        choose_node: Callable[[int, set[int]], str | None] | None = None,
     ) -> None:
         super().__init__()
         self._study = study
@@ -89,6 +91,7 @@ class OptunaSearcher(NotInSnapshot, Searcher):
         self._sampler = sampler
         self._seed = seed
         self._capacity = capacity
+        self._choose_node = choose_node
         self._again = reopen(study, sampler, seed)
         self._trials: dict[str, optuna.Trial] = {}
         self._specs: dict[str, TrialSpec] = {}
@@ -113,7 +116,9 @@ class OptunaSearcher(NotInSnapshot, Searcher):
             return None if self._trials else Searcher.FINISHED
         spec = self._make_spec(trial)
         self._trials[trial_id], self._specs[trial_id] = trial, spec
-        return {"spec": spec.model_dump(mode="json")}
+        config = {"spec": spec.model_dump(mode="json")}
+        node = self._choose_node(trial.number, self.running()) if self._choose_node else None
+        return config | ({NODE: node} if node else {})
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Report an intermediate value; Optuna takes them for single objectives, each step once."""

@@ -26,7 +26,7 @@ ORPHAN_SECONDS = 300.0
 
 
 class Trial(Trainable):
-    """Runs one `TrialSpec` (the config's only key is "spec"); a step is the rounds up to an evaluation.
+    """Runs one `TrialSpec` (the config's key "spec"); a step is the rounds up to an evaluation.
 
     What fails inside the trial (a diverged loss, any exception) fails again when it is repeated, so it ends the
     trial with `failure`, one sentence, in the last result. What kills the process does not get that far: Ray

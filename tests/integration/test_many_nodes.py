@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from namespace import Cluster, reason_to_skip
 from soak import Driver, Outcome, check_complete, command_line, descendants
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 STUDY = ("--space", "gradnorm", "--scale", "smoke", "--scheduler", "none")
 
@@ -110,7 +110,6 @@ def test_every_node_is_checked_before_anything_is_made(cluster, tmp_path):
     refusals = {
         (): "error: node 10.77.0.",
         ("--gpus-per-trial", "4"): "no node has as many, not even 10.77.0.2 (1 CPUs, 2 GPUs)",
-        ("--tracking-uri", "http://10.77.0.1:1"): "does not answer",
     }
     for options, sentence in refusals.items():
         driver = driver_on(cluster, storage, *check, *options)
@@ -120,7 +119,6 @@ def test_every_node_is_checked_before_anything_is_made(cluster, tmp_path):
         assert "Traceback" not in driver.screen()
     assert sorted(path.name for path in storage.iterdir() if not path.name.startswith("driver-")) == [
         "cache",
-        "mlartifacts",
         "mlflow.db",
     ]
 
