@@ -30,7 +30,7 @@ from study.tracking import PARENT, Runs, Tracker, now_ms, trial_key, without_cre
 from trainables.checkpoints import write_atomically
 from trainables.export import BEST_FILE
 from trainables.metrics import direction
-from trainables.preparation import Preparations, prepare_protocol
+from trainables.preparation import Preparations, check_method, prepare_protocol
 from trainables.trial import Trial
 
 PARETO_FRONT = "pareto_front"
@@ -56,6 +56,8 @@ def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Tr
         runs = Runs(plan.tracking_uri, plan.space.name, plan.name, plan.artifacts)
         with console.status(f"preparing {' and '.join(plan.datasets)}"):
             scale = plan.space.scale
+            for dataset, settings in plan.first_configs():
+                check_method(plan.space.method, settings, dataset, plan.cache_dir)
             preparations = {
                 name: prepare_protocol(
                     name, plan.ood_sets, scale.num_samples, plan.cache_dir, plan.extractor, bool(plan.config.ood_sets)

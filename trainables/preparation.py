@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from trainables.data import POINT_SETS, is_at_hand, parent_of, prepare
+from trainables.data import POINT_SETS, is_at_hand, open_dataset, parent_of, prepare
 from trainables.errors import InputError
 from trainables.evaluation import Evaluator
 from trainables.evaluators import AnyProtocol
 from trainables.extractors import ExtractorChoice, prepare_extractor
+from trainables.methods import METHODS
 from trainables.ood import SCRAMBLED
 from trainables.point_evaluation import PointEvaluator, PointProtocol
 from trainables.protocol import NEIGHBOURS, Protocol
@@ -77,6 +79,16 @@ def prepare_protocol(
         raise InputError(f"data set {dataset_name!r} cannot be measured: {error}") from error
     left_out = tuple(name for name in others if name not in found)
     return Preparation(protocol, accuracy, anchors, left_out)
+
+
+def check_method(method: str, config: dict[str, Any], dataset_name: str, cache_dir: Path) -> None:
+    """Build a method for a data set and let it go again.
+
+    Raises `InputError` where it cannot be: no network for images of this size, no labels for a loss that needs them.
+    """
+    prepare(dataset_name, cache_dir)
+    build = METHODS[method]
+    build(build.Config.model_validate(config), open_dataset(dataset_name, cache_dir), torch.device("cpu"))
 
 
 def _prepare_points(dataset_name: str, num_samples: int, cache_dir: Path) -> Preparation:
