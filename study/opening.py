@@ -18,7 +18,7 @@ from study.storage import is_database, open_storage
 from study.tracking import first_line, without_credentials
 from trainables.checkpoints import write_atomically
 from trainables.errors import InputError
-from trainables.preparation import Preparations, prepare_protocol
+from trainables.preparation import Preparations, check_method, prepare_protocol
 
 LOCK_SECONDS = 180.0
 """How long a driver on a cluster waits for an earlier one, which may still be ending on another node; where that node
@@ -49,6 +49,8 @@ def check_storage(plan: StudyPlan) -> None:
 def prepare(plan: StudyPlan, console: Console) -> Preparations:
     """Everything that trials read, in the cache folder; raises `InputError` where something cannot be had."""
     with console.status(f"preparing {' and '.join(plan.datasets)}"):
+        for dataset, settings in plan.first_configs():
+            check_method(plan.space.method, settings, dataset, plan.cache_dir)
         samples, named = plan.space.scale.num_samples, bool(plan.config.ood_sets)
         return {
             name: prepare_protocol(name, plan.ood_sets, samples, plan.cache_dir, plan.extractor, named)

@@ -240,6 +240,12 @@ class StudyPlan:
         """The data set that an Optuna trial trains on."""
         return self.space.suggest(trial)["dataset"] if self.space.datasets else self.datasets[0]
 
+    def first_configs(self) -> list[tuple[str, dict[str, Any]]]:
+        """The data set and the method's config of the first trials, those that differ in their seed alone once."""
+        trials = [FixedTrial(dict(first.params), n) for n, first in enumerate(self.space.first_trials())]
+        configs = [(self.dataset_of(trial), self.method_config(trial)) for trial in trials[: self.num_trials]]
+        return list({(name, str(config | {"seed": 0})): (name, config) for name, config in configs}.values())
+
     def trial_spec(self, trial: BaseTrial, protocols: Mapping[str, AnyProtocol]) -> TrialSpec:
         """What a trial is told; `protocols` are those of the study's data sets."""
         return TrialSpec(

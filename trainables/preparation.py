@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import TypeAdapter
@@ -14,6 +15,7 @@ from trainables.errors import InputError
 from trainables.evaluation import Evaluator
 from trainables.evaluators import AnyProtocol
 from trainables.extractors import ExtractorChoice, load_extractor, prepare_extractor
+from trainables.methods import METHODS
 from trainables.ood import SCRAMBLED
 from trainables.point_evaluation import PointEvaluator, PointProtocol
 from trainables.protocol import NEIGHBOURS, Protocol
@@ -90,6 +92,16 @@ def open_prepared(protocol_json: str, cache_dir: Path) -> None:
                 open_dataset(name, cache_dir)
         cpu = torch.device("cpu")
         load_extractor(protocol.extractor, protocol.extractor_sha256, protocol.dataset, cache_dir, cpu)
+
+
+def check_method(method: str, config: dict[str, Any], dataset_name: str, cache_dir: Path) -> None:
+    """Build a method for a data set and let it go again.
+
+    Raises `InputError` where it cannot be: no network for images of this size, no labels for a loss that needs them.
+    """
+    prepare(dataset_name, cache_dir)
+    build = METHODS[method]
+    build(build.Config.model_validate(config), open_dataset(dataset_name, cache_dir), torch.device("cpu"))
 
 
 def _prepare_points(dataset_name: str, num_samples: int, cache_dir: Path) -> Preparation:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import tyro
+from PIL import Image
 
 from search_spaces import SPACES
 from study.config import AUTO, FORMAT, StudyConfig, to_arguments
@@ -248,6 +249,17 @@ def test_a_data_set_that_is_absent_offline(capsys, tmp_path, monkeypatch):
 
 def offline(*arguments):
     raise DownloadError("no route to host")
+
+
+def test_images_that_no_network_of_the_space_can_make(capsys, tmp_path):
+    for label in "ab":
+        (tmp_path / "images" / label).mkdir(parents=True)
+        for n in range(8):
+            Image.new("L", (30, 30), 10 * n).save(tmp_path / "images" / label / f"{n}.png")
+    of = ("--space", "table51_cifar10", "--scale", "smoke", "--dataset", f"folder:{tmp_path / 'images'}")
+    message = refused(capsys, *of, "--storage-dir", str(tmp_path / "out"))
+    assert "is for images whose sides divide by 8, and the data set's examples are 30x30" in message
+    assert not (tmp_path / "out" / "studies").exists()
 
 
 def test_list_shows_spaces_scales_and_data_sets(capsys):
