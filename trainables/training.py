@@ -270,5 +270,14 @@ def _report(metrics: Mapping[str, float], totals: Mapping[str, float], round_num
 
 
 def _peak_memory_mb() -> float:
+    """Peak resident memory in MiB; on Linux without the files that are mapped, which a node's trials share.
+
+    The files are libraries and data. How much of them is resident is up to the kernel.
+    """
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+    if sys.platform == "darwin":
+        return peak / 2**20
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    mapped = sum(int(line.split()[1]) for line in lines if line.startswith(("RssFile:", "RssShmem:")))
+    return (peak - mapped) / 2**10

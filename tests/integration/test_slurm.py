@@ -159,6 +159,7 @@ def test_a_job_ends_as_its_driver_does(slurm, storage):
 
 def test_without_a_token_no_ray_is_started(slurm, storage, tmp_path):
     script = tmp_path / "job.sh"
+    (storage / "slurm").mkdir(parents=True, exist_ok=True)  # for the log: a dry run makes nothing
     rendered = submit(slurm, storage, *STUDY, "--name", "tokenless", "--dry-run").stdout
     script.write_text(rendered.replace("RAY_AUTH_TOKEN_PATH=$folder/", "RAY_AUTH_TOKEN_PATH=/no/such/folder/"))
     job = slurm.run("sbatch", "--parsable", str(script)).stdout.strip()

@@ -108,7 +108,8 @@ def test_the_best_trials_weights_are_the_studys(runs, storage):
 
 def test_a_trial_process_stays_small(runs):
     by_trial, _ = runs
-    assert max(by_trial[name].data.metrics["memory_mb"] for name in ("0000", "0001")) < 1200
+    peaks = [by_trial[name].data.metrics["memory_mb"] for name in ("0000", "0001")]
+    assert 300 < min(peaks) <= max(peaks) < 700  # of its own; torch alone takes the lower
 
 
 def test_optuna_agrees_with_mlflow(study, runs, storage):
