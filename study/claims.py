@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from search_spaces import Claim, Group
 
@@ -70,4 +70,4 @@ def _margin(*samples: Sequence[float]) -> float:
         return 0.0
     # Welch and Satterthwaite's degrees of freedom; of a single sample, n - 1.
     freedom = total**2 / sum(square**2 / (len(sample) - 1) for square, sample in zip(squares, samples, strict=True))
-    return float(stats.t.ppf(0.5 + CONFIDENCE / 2, freedom)) * math.sqrt(total)
+    return float(stdtrit(freedom, 0.5 + CONFIDENCE / 2)) * math.sqrt(total)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import optuna
 from filelock import FileLock, Timeout
@@ -59,16 +59,22 @@ def prepare(plan: StudyPlan, console: Console) -> Preparations:
 
 
 @contextmanager
-def only_driver(plan: StudyPlan) -> Iterator[None]:
+def only_driver(plan: StudyPlan, console: Console) -> Iterator[None]:
     """Hold the study's lock; the system releases it when the process ends, however it ends."""
     plan.folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(plan.folder / "driver.lock")
+    lock = FileLock(plan.folder / "driver.lock", timeout=0, poll_interval=LOCK_POLL_SECONDS)
+    with suppress(Timeout):
+        lock.acquire()
+    if not lock.is_locked and plan.config.address:
+        waiting = f"waiting for another process that runs study {plan.name}, {LOCK_SECONDS:g} s at most"
+        with suppress(Timeout), console.status(waiting):
+            lock.acquire(timeout=LOCK_SECONDS)
+    if not lock.is_locked:
+        raise InputError(f"study {plan.name!r} is being run by another process: wait for it, or stop it.")
     try:
-        lock.acquire(timeout=LOCK_SECONDS if plan.config.address else 0, poll_interval=LOCK_POLL_SECONDS)
-    except Timeout as error:
-        raise InputError(f"study {plan.name!r} is being run by another process: wait for it, or stop it.") from error
-    with lock:
         yield
+    finally:
+        lock.release()
 
 
 def open_study(plan: StudyPlan) -> optuna.Study:

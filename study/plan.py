@@ -198,6 +198,10 @@ class StudyPlan:
         """The study's own folder."""
         return studies_folder(self.config) / self.name
 
+    def trial_folder(self, number: int) -> Path:
+        """The folder of a trial: its checkpoints, pictures and best weights."""
+        return self.folder / "trials" / f"{number:04d}"
+
     @property
     def cache_dir(self) -> Path:
         """Data sets and classifiers, shared by all studies."""
@@ -258,7 +262,7 @@ class StudyPlan:
             seeds=self.seeds,
             protocol=protocols[self.dataset_of(trial)],
             cache_dir=str(self.cache_dir),
-            folder=str(self.folder / "trials" / f"{trial.number:04d}"),
+            folder=str(self.trial_folder(trial.number)),
         )
 
     def describe(self) -> dict[str, Any]:

@@ -28,9 +28,9 @@ from study.preflight import check_nodes, require_all
 from study.results import FAILURE, number_of
 from study.schedulers import make_scheduler
 from study.searcher import OptunaSearcher
-from study.spool import Spool
+from study.spool import Event, Spool
 from study.storage import ranked
-from study.tracking import PARENT, Runs, Tracker, now_ms, trial_key, without_credentials
+from study.tracking import PARENT, Runs, Tracker, end_of_trial, now_ms, trial_key, without_credentials
 from trainables.checkpoints import write_atomically
 from trainables.export import BEST_FILE
 from trainables.metrics import direction
@@ -57,20 +57,20 @@ def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Tr
         check_address(plan)
         check_storage(plan)
         if plan.is_resumed:
-            stack.enter_context(only_driver(plan))
+            stack.enter_context(only_driver(plan, console))
         runs = Runs(plan.tracking_uri, plan.space.name, plan.name, plan.artifacts)
         preparations = prepare(plan, console)
         capacity = stack.enter_context(cluster(plan))
         if plan.config.address is not None:
             require_all(check_nodes(plan, preparations))
         if not plan.is_resumed:
-            stack.enter_context(only_driver(plan))
+            stack.enter_context(only_driver(plan, console))
         study = open_study(plan)
         console.print_preparation(plan, preparations)
         tags = _tags(plan, preparations)
         spool = Spool(plan.folder / "spool", runs.deliver)
         spool.put(_start_of_study(plan, preparations, tags))
-        for event in _endings(study, runs):
+        for event in _endings(plan, study, runs):
             spool.put(event)
         interruption = Interruption()
         try:
@@ -165,25 +165,20 @@ def _trial_name(trial: RayTrial) -> str:
     return f"trial-{trial_key(number_of(trial))}"
 
 
-def _endings(study: optuna.Study, runs: Runs) -> Iterator[dict[str, Any]]:
+def _endings(plan: StudyPlan, study: optuna.Study, runs: Runs) -> Iterator[Event]:
     """Ends that an earlier driver told Optuna but not the tracker: it was killed in between."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)):
         if trial_key(trial.number) in runs.unfinished:
-            failure = trial.user_attrs.get(FAILURE)
-            yield {
-                "trial": trial_key(trial.number),
-                "time_ms": now_ms(),
-                "tags": {FAILURE: failure} if failure else {},
-                "status": "FAILED" if failure else "FINISHED",
-            }
+            end = end_of_trial(plan.trial_folder(trial.number), trial.user_attrs.get(FAILURE))
+            yield {"trial": trial_key(trial.number), "time_ms": now_ms()} | end
 
 
-def _end_of_study(plan: StudyPlan, study: optuna.Study, interruption: Interruption) -> Iterator[dict[str, Any]]:
+def _end_of_study(plan: StudyPlan, study: optuna.Study, interruption: Interruption) -> Iterator[Event]:
     """The best trial's weights, which the study's folder gets too, the Pareto front, and the state of the study."""
     at = {"time_ms": now_ms()}
     finished = ranked(study)
     exported = plan.folder / BEST_FILE
-    if finished and (weights := plan.folder / "trials" / trial_key(finished[0].number) / BEST_FILE).exists():
+    if finished and (weights := plan.trial_folder(finished[0].number) / BEST_FILE).exists():
         write_atomically(exported, weights.read_bytes())
     if len(plan.objectives) > 1:
         front = {trial.number for trial in study.best_trials}
@@ -201,7 +196,7 @@ def _status(study: optuna.Study, interruption: Interruption) -> str:
     return "FINISHED" if succeeded else "FAILED"
 
 
-def _start_of_study(plan: StudyPlan, preparations: Preparations, tags: dict[str, str]) -> dict[str, Any]:
+def _start_of_study(plan: StudyPlan, preparations: Preparations, tags: dict[str, str]) -> Event:
     description = plan.describe()
     trials = description.pop("trials")  # params cannot change, and a resumed study may be extended
     protocols: dict[str, Any] = {}

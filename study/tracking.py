@@ -166,16 +166,19 @@ class Tracker(NotInSnapshot, Callback):
             self._end(trial, PROCESS_LOST)
 
     def _end(self, trial: RayTrial, failure: str | None) -> None:
-        folder = Path(trial.config["spec"]["folder"])
-        self._put(
-            trial,
-            artifacts={"pictures": str(folder / "pictures"), "error": str(folder / "error.txt")},
-            tags={FAILURE: failure} if failure else {},
-            status="FAILED" if failure else "FINISHED",
-        )
+        self._put(trial, **end_of_trial(Path(trial.config["spec"]["folder"]), failure))
 
     def _put(self, trial: RayTrial, **event: Any) -> None:
         self._spool.put({"trial": trial_key(number_of(trial)), "time_ms": now_ms()} | event)
+
+
+def end_of_trial(folder: Path, failure: str | None) -> Event:
+    """What the tracking server is told of a trial that has ended; `folder` is the trial's."""
+    return {
+        "artifacts": {"pictures": str(folder / "pictures"), "error": str(folder / "error.txt")},
+        "tags": {FAILURE: failure} if failure else {},
+        "status": "FAILED" if failure else "FINISHED",
+    }
 
 
 def trial_key(number: int) -> str:

@@ -96,6 +96,10 @@ class Job:
                     found.add(environment["SLURMD_NODENAME"])
         return found
 
+    def wait_until_both_nodes_have_trained(self) -> None:
+        seen: set[str] = set()
+        self.wait_until(lambda: seen.update(self.nodes_training()) or seen == {"n1", "n2"})
+
     def finished_trials(self) -> list[int]:
         """The trials that its drivers saw Ray finish."""
         return [int(number) for number in re.findall(r"\] trial +(\d+)  (?!failed)", self.log())]
@@ -108,7 +112,7 @@ def submit(slurm: SlurmCluster, storage: Path, *options: str) -> subprocess.Comp
 
 def test_a_study_over_two_nodes_that_is_requeued_goes_on_by_itself(slurm, storage):
     job = Job(slurm, storage, "requeued", *STUDY, "--trials", "6")
-    job.wait_until(lambda: job.nodes_training() == {"n1", "n2"})
+    job.wait_until_both_nodes_have_trained()
     token = job.file(".token")
     assert stat.S_IMODE(token.stat().st_mode) == 0o600
     first_token = token.read_text()
@@ -117,7 +121,7 @@ def test_a_study_over_two_nodes_that_is_requeued_goes_on_by_itself(slurm, storag
 
     assert slurm.run("scontrol", "requeue", job.id).returncode == 0
     job.wait_until(lambda: slurm.restarts(job.id) == 1 and token.exists() and token.read_text() != first_token)
-    job.wait_until(lambda: job.nodes_training() == {"n1", "n2"})
+    job.wait_until_both_nodes_have_trained()
     assert job.wait() == "COMPLETED", job.log()
     assert (slurm.restarts(job.id), slurm.exit_status(job.id)) == (1, 0)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import optuna
@@ -13,11 +15,16 @@ import pytest
 from mlflow import MlflowClient
 from optuna.trial import TrialState
 
+from study.launch import main
 from study.storage import open_storage
 from trainables.data import prepare
 
+sys.path.insert(0, str(Path(__file__).parent))
+from soak import Driver, descendants
+
 pytestmark = pytest.mark.slow
 
+LOOPBACK = ("127.", "[::1]", "[::ffff:127.")
 METRICS = ("fid_lenet", "fid_lenet_best", "is_lenet", "auroc", "auroc_scrambled", "auroc_photo_patches")
 
 
@@ -25,20 +32,36 @@ def run(*command):
     return subprocess.run([sys.executable, *command], capture_output=True, text=True, timeout=240, check=False)
 
 
-def launch(*arguments):
-    return run("-m", "study.launch", "--scale", "smoke", *arguments)
-
-
 @pytest.fixture(scope="module")
 def storage(tmp_path_factory):
     return tmp_path_factory.mktemp("outputs")
 
 
+@dataclass(frozen=True)
+class Finished:
+    """A study that has ended: its screen, and the addresses at which it listened while it trained."""
+
+    screen: str
+    listened: list[str] | None
+
+
 @pytest.fixture(scope="module")
 def study(storage):
-    done = launch("--space", "gradnorm", "--name", "s", "--scheduler", "none", "--storage-dir", str(storage))
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done
+    driver = Driver(storage, ("--space", "gradnorm", "--scale", "smoke", "--name", "s", "--scheduler", "none"))
+    driver.start()
+    assert driver.wait_until(driver.is_training), driver.screen()
+    addresses = listening([driver.process.pid, *descendants(driver.process.pid)])
+    assert driver.wait() == 0, driver.screen()
+    return Finished(driver.screen(), addresses)
+
+
+def listening(pids):
+    """The addresses, with ports, at which the processes listen for TCP or UDP; None where `ss` is not installed."""
+    if shutil.which("ss") is None:
+        return None
+    shown = subprocess.run(["ss", "-Hltunp"], capture_output=True, text=True, check=True).stdout
+    lines = [line for line in shown.splitlines() if any(f"pid={pid}," in line for pid in pids)]
+    return [line.split()[4] for line in lines]
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +73,7 @@ def runs(study, storage):
 
 
 def test_the_screen_shows_progress_and_the_way_on(study, storage):
-    shown = study.stdout
+    shown = study.screen
     assert re.search(r"\[ *2/2\] trial +\d  fid_lenet_best +\d+\.\d\d  best .* left", shown)
     assert "fid_lenet_noise" in shown
     assert "published: all" in shown
@@ -126,14 +149,22 @@ def test_optuna_agrees_with_mlflow(study, runs, storage):
 
 
 def test_everything_is_in_the_storage_folder(study, storage):
-    assert {path.name for path in storage.iterdir()} == {"cache", "mlartifacts", "mlflow.db", "studies"}
+    found = {path.name for path in storage.iterdir() if not path.name.startswith("driver-")}
+    assert found == {"cache", "mlartifacts", "mlflow.db", "studies"}
 
 
-def test_the_same_name_again_is_refused(study, storage):
+def test_it_listens_on_loopback_alone(study):
+    """Whoever reaches a port of Ray runs code."""
+    if study.listened is None:
+        pytest.skip("iproute2, which ss is of, is not installed")
+    assert len(study.listened) > 3, "Ray's own servers"
+    assert [address for address in study.listened if not address.startswith(LOOPBACK)] == []
+
+
+def test_the_same_name_again_is_refused(study, storage, capsys):
     before = sorted(path.stat().st_mtime_ns for path in (storage / "studies").rglob("*"))
-    again = launch("--space", "gradnorm", "--name", "s", "--storage-dir", str(storage))
-    assert again.returncode == 2
-    assert re.fullmatch(r"error: study 's' exists already in .*--name.*\n", again.stderr)
+    assert main(["--space", "gradnorm", "--scale", "smoke", "--name", "s", "--storage-dir", str(storage)]) == 2
+    assert re.fullmatch(r"error: study 's' exists already in .*--name.*\n", capsys.readouterr().err)
     assert sorted(path.stat().st_mtime_ns for path in (storage / "studies").rglob("*")) == before
 
 

@@ -9,6 +9,7 @@ import pytest
 from filelock import FileLock
 
 from study.config import StudyConfig
+from study.console import Console
 from study.opening import only_driver
 from study.plan import StudyPlan
 from trainables.errors import InputError
@@ -21,7 +22,7 @@ def plan(tmp_path, **settings):
 
 
 def drive(study):
-    with only_driver(study):
+    with only_driver(study, Console()):
         pass
 
 
@@ -33,7 +34,7 @@ def test_on_one_machine_a_second_driver_is_refused_at_once(tmp_path):
     assert time.monotonic() - started < 1
 
 
-def test_on_a_cluster_it_waits_for_the_first_to_end(tmp_path, monkeypatch):
+def test_on_a_cluster_it_waits_for_the_first_to_end(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("study.opening.LOCK_POLL_SECONDS", 0.01)
     study = plan(tmp_path, address="auto")
     earlier = FileLock(study.folder / "driver.lock", thread_local=False)
@@ -42,6 +43,14 @@ def test_on_a_cluster_it_waits_for_the_first_to_end(tmp_path, monkeypatch):
     threading.Timer(0.5, earlier.release).start()
     drive(study)
     assert time.monotonic() - started >= 0.5
+    assert "waiting for another process that runs study s, 180 s at most" in capsys.readouterr().out
+
+
+def test_the_lock_is_free_again_after_a_study(tmp_path):
+    study = plan(tmp_path)
+    drive(study)
+    with FileLock(study.folder / "driver.lock", timeout=0):
+        pass
 
 
 def test_on_a_cluster_it_does_not_wait_for_ever(tmp_path, monkeypatch):
