@@ -53,14 +53,14 @@ def save_nearest(samples: Tensor, dataset: Dataset, path: Path) -> None:
 
 def save_score_histograms(in_scores: np.ndarray, ood_scores: dict[str, np.ndarray], path: Path) -> None:
     """Histograms of the scores of test images and of each out-of-distribution set (figures 4.19 to 4.21)."""
-    figure = Figure(figsize=(6, 3.5), layout="constrained")
-    axes = figure.subplots()
+    figure = Figure(figsize=(6, 3.5))
+    axes = figure.add_axes((0.11, 0.15, 0.86, 0.81))  # a layout engine would draw everything twice
     everything = np.concatenate([in_scores, *ood_scores.values()])
     low, high = np.percentile(everything, [0.5, 99.5])
-    bins = np.linspace(low, high, 60).tolist()
-    axes.hist(in_scores, bins, density=True, alpha=0.6, label="test images")
+    bins = np.linspace(low, high, 60)
+    axes.stairs(*np.histogram(in_scores, bins, density=True), fill=True, alpha=0.6, label="test images")
     for name, scores in ood_scores.items():
-        axes.hist(scores, bins, density=True, histtype="step", linewidth=1.5, label=name)
+        axes.stairs(*np.histogram(scores, bins, density=True), linewidth=1.5, label=name)
     axes.set(xlabel="score D(x)", ylabel="density")
     axes.legend()
     figure.savefig(path, dpi=110)

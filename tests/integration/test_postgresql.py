@@ -11,7 +11,6 @@ import pytest
 from study.storage import with_driver
 
 sys.path.insert(0, str(Path(__file__).parent))
-from outage import Server as TrackingServer
 from postgresql import Server, reason_to_skip
 from soak import Driver, Outcome, check_complete, descendants
 
@@ -81,16 +80,3 @@ def test_a_wrong_password_is_one_sentence_that_does_not_repeat_it(server, tmp_pa
         assert "an0ther-0ne" not in driver.screen()
         assert "Traceback" not in driver.screen()
     assert not (tmp_path / "studies").exists()
-
-
-def test_a_tracking_server_on_postgresql(server, tmp_path):
-    tracking = TrackingServer(tmp_path / "server", with_driver(server.create("tracking")))
-    tracking.start()
-    try:
-        driver = Driver(tmp_path / "outputs", (*STUDY, "--name", "t", "--trials", "2", "--tracking-uri", tracking.uri))
-        driver.storage.mkdir()
-        driver.start()
-        assert driver.wait() == 0, driver.screen()
-        check_complete(Outcome.of(tmp_path / "outputs", "t", tracking.uri), 2, [2, 4])
-    finally:
-        tracking.stop()

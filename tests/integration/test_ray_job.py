@@ -184,43 +184,35 @@ def test_a_job_that_is_stopped_in_the_middle_and_submitted_again_ends_complete(s
     check_complete(Outcome.of(storage, "stopped"), TRIALS, [2, 4])
 
 
-def test_the_uploaded_checkout_is_what_runs(submit, storage, checkout):
-    study = (*STUDY, "--trials", "1", "--name", "uploaded", "--storage-dir", str(storage))
-    submitted = submit(*study, "--working-dir", str(checkout), "--no-wait")
-    assert submitted.wait() == 0
-    assert "study uploaded is job uploaded-1\n" in submitted.screen()
-    assert UPLOADED not in submitted.screen()
-    assert "WARNING" not in submitted.screen()
-    follow = submit("--action", "follow", "--name", "uploaded")
-    assert follow.wait() == 0, follow.screen()
-    assert UPLOADED in follow.screen()
-    check_complete(Outcome.of(storage, "uploaded"), 1, [2, 4])
-
-
 def test_the_exit_status_is_the_studys(submit, storage):
     job = submit(*STUDY, "--gpus-per-trial", "1", "--name", "no-gpu", "--storage-dir", str(storage))
     assert job.wait() == 2
     assert "error: a trial asks for 1 CPUs and 1 GPUs" in job.screen()
 
 
-def test_a_study_whose_cluster_is_lost_goes_on_in_another_one(tmp_path_factory, tmp_path):
-    """As KubeRay does it: a new cluster, and the same command."""
-    study = (*STUDY, "--trials", "8", "--name", "lost", "--storage-dir", str(tmp_path / "outputs"))
+def test_a_study_whose_cluster_is_lost_goes_on_in_another_one(tmp_path_factory, tmp_path, checkout):
+    """As KubeRay does it: a new cluster, and the same command. There the checkout that is uploaded runs."""
+    study = (*STUDY, "--trials", "6", "--name", "lost", "--storage-dir", str(tmp_path / "outputs"))
     with ExitStack() as stack:
         first, second = (Cluster(tmp_path_factory.mktemp("ray")) for _ in range(2))
         stack.callback(second.close)
         stack.callback(first.close)
         lost = Submit(first, tmp_path / "lost.log", *study)
-        lost.wait_for("[  2/8]")
+        lost.wait_for("[  2/6]")
         first.kill()
         assert lost.wait() == 1
         assert re.search(r"error: http\S+ no longer answers \(.*\): the job may go on", lost.screen())
         assert "Traceback" not in lost.screen()
 
-        again = Submit(second, tmp_path / "again.log", *study)
+        again = Submit(second, tmp_path / "again.log", *study, "--working-dir", str(checkout), "--no-wait")
         assert again.wait() == 0, again.screen()
-        assert "study lost is job lost-1" in again.screen()  # the new cluster knows of none
-    check_complete(Outcome.of(tmp_path / "outputs", "lost"), 8, [2, 4])
+        assert "study lost is job lost-1\n" in again.screen()  # the new cluster knows of none
+        assert "WARNING" not in again.screen()
+        assert UPLOADED not in again.screen()
+        follow = Submit(second, tmp_path / "follow.log", "--action", "follow", "--name", "lost")
+        assert follow.wait() == 0, follow.screen()
+        assert UPLOADED in follow.screen()
+    check_complete(Outcome.of(tmp_path / "outputs", "lost"), 6, [2, 4])
 
 
 def test_a_refused_token_is_one_sentence(submit, storage, tmp_path):
