@@ -6,19 +6,8 @@ import pytest
 
 from study.cluster import ClusterOptions, Submission
 from study.config import StudyConfig
-from study.submit import main
 
 SLURM = ("--backend", "slurm", "--space", "gradnorm", "--cpus-per-node", "4")
-
-
-def refused(capsys, *arguments):
-    """The sentence with which the arguments are refused; nothing else is printed."""
-    assert main(list(arguments)) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.startswith("error: ")
-    assert captured.err.count("\n") == 1
-    return captured.err
 
 
 @pytest.mark.parametrize(
@@ -38,8 +27,8 @@ def refused(capsys, *arguments):
         ([*SLURM, "--tracking-uri", "https://me:secret@mlflow/"], "--tracking-uri holds a password"),
     ],
 )
-def test_bad_input_is_one_sentence(capsys, tmp_path, arguments, sentence):
-    shown = refused(capsys, "--storage-dir", str(tmp_path / "out"), *arguments)
+def test_bad_input_is_one_sentence(refused, tmp_path, arguments, sentence):
+    shown = refused("--storage-dir", str(tmp_path / "out"), *arguments)
     assert sentence in shown
     assert "secret" not in shown
     assert not (tmp_path / "out").exists()

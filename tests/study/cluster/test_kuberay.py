@@ -16,10 +16,23 @@ from jsonschema import Draft202012Validator, ValidationError
 from study.submit import main
 
 SCHEMA = json.loads((Path(__file__).parent / "kubernetes.schema.json").read_text())
-STUDY = ("--space", "gradnorm", "--scale", "smoke", "--storage-dir", "/storage")
+STUDY = ("--backend", "kuberay", "--space", "gradnorm", "--scale", "smoke", "--storage-dir", "/storage")
 REQUIRED = ("--image", "registry/study:1", "--claim", "studies", "--cpus-per-node", "4")
 EVERYTHING = (
-    *("--space", "gradnorm", "--scale", "paper", "--storage-dir", "/storage", "--name", "night", "--trials", "40"),
+    *(
+        "--backend",
+        "kuberay",
+        "--space",
+        "gradnorm",
+        "--scale",
+        "paper",
+        "--storage-dir",
+        "/storage",
+        "--name",
+        "night",
+        "--trials",
+        "40",
+    ),
     *("--image", "registry:5000/study@sha256:0a", "--claim", "studies", "--claim-size", "100Gi"),
     *("--storage-class", "nfs", "--namespace", "ml", "--nodes", "3", "--gpus-per-node", "4", "--gpus-per-trial", "0.5"),
     *("--memory-per-node", "64Gi", "--token-secret", "ray-token", "--credentials-secret", "tracking"),
@@ -37,25 +50,12 @@ def check(manifest):
 @pytest.fixture
 def manifest(capsys):
     def render(*arguments):
-        assert main(["--backend", "kuberay", "--dry-run", *arguments]) == 0
+        assert main(["--dry-run", *arguments]) == 0
         parts = list(yaml.safe_load_all(capsys.readouterr().out))
         check(parts)
         return {part["kind"]: part for part in parts}
 
     return render
-
-
-@pytest.fixture
-def refused(capsys):
-    def refuse(*arguments):
-        assert main(["--backend", "kuberay", *arguments]) == 2
-        captured = capsys.readouterr()
-        assert captured.out == ""
-        assert captured.err.startswith("error: ")
-        assert captured.err.count("\n") == 1
-        return captured.err
-
-    return refuse
 
 
 def containers(manifest):
@@ -251,7 +251,7 @@ def kubectl(tmp_path, monkeypatch):
 
 
 def test_kubectl_gets_the_manifest(kubectl, tmp_path, capsys):
-    arguments = ["--backend", "kuberay", *STUDY, *REQUIRED, "--name", "night", "--namespace", "ml"]
+    arguments = [*STUDY, *REQUIRED, "--name", "night", "--namespace", "ml"]
     assert main(arguments) == 0
     shown = capsys.readouterr().out
     assert "rayjob.ray.io/night created" in shown
