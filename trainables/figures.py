@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
@@ -53,6 +52,8 @@ def save_nearest(samples: Tensor, dataset: Dataset, path: Path) -> None:
 
 def save_score_histograms(in_scores: np.ndarray, ood_scores: dict[str, np.ndarray], path: Path) -> None:
     """Histograms of the scores of test images and of each out-of-distribution set (figures 4.19 to 4.21)."""
+    from matplotlib.figure import Figure  # imported late: a driver, which draws nothing, starts without it
+
     figure = Figure(figsize=(6, 3.5))
     axes = figure.add_axes((0.11, 0.15, 0.86, 0.81))  # a layout engine would draw everything twice
     everything = np.concatenate([in_scores, *ood_scores.values()])

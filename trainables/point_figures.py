@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from PIL import Image
 
 from trainables.checkpoints import write_atomically
 from trainables.point_evaluation import PointEvaluation, PointEvaluator
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 SHOWN = 2500
 """Points of each kind in a picture at most."""
@@ -25,6 +27,8 @@ DATA, GENERATED, NOISE = "tab:green", "tab:red", "tab:blue"
 
 def draw_frame(evaluation: PointEvaluation, evaluator: PointEvaluator, round_number: int, folder: Path) -> None:
     """Write `round-<number>.png`: the generated points beside the data, and D's probability with its boundary."""
+    from matplotlib.figure import Figure  # imported late, as in figures.py
+
     figure = Figure(figsize=(INCHES, INCHES), layout="constrained")
     axes = figure.subplots()
     if evaluator.d == 1:

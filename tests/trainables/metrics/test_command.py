@@ -143,7 +143,7 @@ def test_a_trial_imports_none_of_the_large_libraries(storage, cache_dir):
         "protocol = Protocol.model_validate_json(sys.argv[1]);"
         "evaluator = make_evaluator(protocol, Path(sys.argv[2]), torch.device('cpu'));"
         "evaluator.image_metrics(torch.zeros(9, 1, 8, 8));"
-        "print({'sklearn', 'skimage', 'torchvision', 'pytorch_fid', 'mlxtend'} & set(sys.modules))"
+        "print({'sklearn', 'skimage', 'torchvision', 'pytorch_fid', 'mlxtend', 'matplotlib'} & set(sys.modules))"
     )
     command = [sys.executable, "-c", code, storage[1].model_dump_json(), str(cache_dir)]
     assert subprocess.check_output(command, text=True).strip() == "set()"
