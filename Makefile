@@ -30,7 +30,7 @@ test: install  ## lint, types, import contracts, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 soak: install  ## kill and resume a study 20 times; stop the tracking server under another one
 	$(BIN)/python tests/integration/soak.py
