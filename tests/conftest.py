@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import signal
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,8 @@ import torch
 from trainables.data import Dataset, Split, prepare
 
 torch.set_num_threads(1)
+# A shell that starts the tests in the background leaves Ctrl-C ignored, and the programs under test inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
