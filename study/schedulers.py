@@ -80,7 +80,7 @@ def make_scheduler(
 ) -> TrialScheduler:
     """The scheduler `name` for trials of at most `rounds` rounds that report every `evaluate_every` rounds.
 
-    `history` is what trials have reported in earlier sessions of the study; "asha", "hyperband" and "median" go on
+    `history` is what trials have reported to earlier drivers of the study; "asha", "hyperband" and "median" go on
     from it. `mutations` are the settings that "pbt" perturbs. Raises `InputError` as `check_scheduler` does, and
     for "pbt" without `mutations`.
     """
@@ -130,7 +130,7 @@ class _ByNumber(FIFOScheduler):
         return None
 
     def replay(self, history: History) -> None:
-        """Hear again what trials have reported in earlier sessions."""
+        """Hear again what trials have reported to earlier drivers."""
         for number, values in history:
             trial = _Numbered(number)
             self._enter(None, trial)
