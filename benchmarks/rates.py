@@ -26,7 +26,7 @@ from study.runner import run_study
 from study.searcher import ask
 from study.spool import Spool
 from study.storage import open_storage, with_driver
-from study.tracking import PARENT, Runs, now_ms
+from study.tracking import PARENT, Runs, now_ms, trial_event
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "integration"))
 import outage
@@ -105,7 +105,7 @@ def events(folder: Path, uri: str, name: str) -> None:
     numbers = {f"metric_{i}": float(i) for i in range(METRICS)}
     started = time.perf_counter()
     for step in range(EVENTS):
-        spool.put({"trial": f"{step % 10:04d}", "time_ms": now_ms(), "metrics": numbers, "step": step})
+        spool.put(trial_event(step % 10, metrics=numbers, step=step))
     left = spool.close(600.0)
     seconds = time.perf_counter() - started
     print(f"tracking, {name}: {(EVENTS - left) / seconds:.0f} events of {METRICS} metrics a second", flush=True)

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from search_spaces import SPACES, Claim, SearchSpace
 from study.config import AUTO, StudyConfig, resumed, to_json
 from study.confirmation import Confirmation
+from study.results import trial_key
 from study.samplers import check_sampler
 from study.schedulers import check_scheduler
 from study.storage import DATABASES, open_storage, ranked, with_driver
@@ -200,7 +201,7 @@ class StudyPlan:
 
     def trial_folder(self, number: int) -> Path:
         """The folder of a trial: its checkpoints, pictures and best weights."""
-        return self.folder / "trials" / f"{number:04d}"
+        return self.folder / "trials" / trial_key(number)
 
     @property
     def cache_dir(self) -> Path:

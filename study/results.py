@@ -28,6 +28,11 @@ def is_finite(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def trial_key(number: int) -> str:
+    """How runs, folders and Ray's trials name a trial."""
+    return f"{number:04d}"
+
+
 def number_of(trial: RayTrial) -> int:
     """The number in the study of a Ray trial."""
     return trial.config["spec"]["number"]

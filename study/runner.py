@@ -25,12 +25,12 @@ from study.opening import check_storage, only_driver, open_study, prepare
 from study.placement import Packing, resources
 from study.plan import StudyPlan
 from study.preflight import check_nodes, require_all
-from study.results import FAILURE, number_of
+from study.results import FAILURE, number_of, trial_key
 from study.schedulers import make_scheduler
 from study.searcher import OptunaSearcher
 from study.spool import Event, Spool
 from study.storage import ranked
-from study.tracking import PARENT, Runs, Tracker, end_of_trial, now_ms, trial_key, without_credentials
+from study.tracking import PARENT, Runs, Tracker, end_of_trial, now_ms, trial_event, without_credentials
 from trainables.checkpoints import write_atomically
 from trainables.export import BEST_FILE
 from trainables.metrics import direction
@@ -142,7 +142,7 @@ def _tune(
         interruption.received = signal.SIGUSR1  # sent to Ray directly: it handles this one, and says nothing of it
     if interruption.received:
         for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            spool.put({"trial": trial_key(trial.number), "time_ms": now_ms(), "status": "KILLED"})
+            spool.put(trial_event(trial.number, status="KILLED"))
     return interruption
 
 
@@ -170,12 +170,11 @@ def _endings(plan: StudyPlan, study: optuna.Study, runs: Runs) -> Iterator[Event
     for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)):
         if trial_key(trial.number) in runs.unfinished:
             end = end_of_trial(plan.trial_folder(trial.number), trial.user_attrs.get(FAILURE))
-            yield {"trial": trial_key(trial.number), "time_ms": now_ms()} | end
+            yield trial_event(trial.number, **end)
 
 
 def _end_of_study(plan: StudyPlan, study: optuna.Study, interruption: Interruption) -> Iterator[Event]:
     """The best trial's weights, which the study's folder gets too, the Pareto front, and the state of the study."""
-    at = {"time_ms": now_ms()}
     finished = ranked(study)
     exported = plan.folder / BEST_FILE
     if finished and (weights := plan.trial_folder(finished[0].number) / BEST_FILE).exists():
@@ -183,10 +182,16 @@ def _end_of_study(plan: StudyPlan, study: optuna.Study, interruption: Interrupti
     if len(plan.objectives) > 1:
         front = {trial.number for trial in study.best_trials}
         for trial in finished:
-            yield at | {"trial": trial_key(trial.number), "tags": {PARETO_FRONT: trial.number in front}}
+            yield trial_event(trial.number, tags={PARETO_FRONT: trial.number in front})
     best = {"best_trial": trial_key(finished[0].number)} if finished else {}
     status = _status(study, interruption)
-    yield at | {"trial": PARENT, "tags": best, "artifacts": {"best": str(exported)}, "status": status}
+    yield {
+        "trial": PARENT,
+        "time_ms": now_ms(),
+        "tags": best,
+        "artifacts": {"best": str(exported)},
+        "status": status,
+    }
 
 
 def _status(study: optuna.Study, interruption: Interruption) -> str:

@@ -16,7 +16,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 from ray.tune import Callback
 from ray.tune.experiment import Trial as RayTrial
 
-from study.results import FAILURE, PROCESS_LOST, REPORTED, number_of, numbers
+from study.results import FAILURE, PROCESS_LOST, REPORTED, number_of, numbers, trial_key
 from study.schedulers import perturbed
 from study.snapshot import NotInSnapshot
 from study.spool import Event, Spool
@@ -169,7 +169,12 @@ class Tracker(NotInSnapshot, Callback):
         self._put(trial, **end_of_trial(Path(trial.config["spec"]["folder"]), failure))
 
     def _put(self, trial: RayTrial, **event: Any) -> None:
-        self._spool.put({"trial": trial_key(number_of(trial)), "time_ms": now_ms()} | event)
+        self._spool.put(trial_event(number_of(trial), **event))
+
+
+def trial_event(number: int, **event: Any) -> Event:
+    """An event of a trial, which happens now unless it says when."""
+    return {"trial": trial_key(number), "time_ms": now_ms()} | event
 
 
 def end_of_trial(folder: Path, failure: str | None) -> Event:
@@ -179,11 +184,6 @@ def end_of_trial(folder: Path, failure: str | None) -> Event:
         "tags": {FAILURE: failure} if failure else {},
         "status": "FAILED" if failure else "FINISHED",
     }
-
-
-def trial_key(number: int) -> str:
-    """How runs, folders and Ray's trials name a trial."""
-    return f"{number:04d}"
 
 
 def now_ms() -> int:

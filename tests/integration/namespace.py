@@ -91,10 +91,6 @@ class Cluster:
                 continue
         node.wait()
 
-    def listening(self) -> str:
-        """What `ss` shows of the namespace's listening sockets."""
-        return subprocess.run([*self.prefix, "ss", "-Hltn"], capture_output=True, text=True, check=True).stdout
-
     def close(self) -> None:
         """End all nodes, the head last, and remove the namespace."""
         for number in reversed(range(len(self.nodes))):

@@ -36,15 +36,14 @@ class Driver:
     environment: dict[str, str] = field(default_factory=dict)
 
     def start(self) -> None:
-        """Start it; its output goes to a file beside the storage."""
+        """Start it; its output goes to files beside the storage."""
         self.log = self.storage / f"driver-{time.monotonic_ns()}.log"
+        self.error_log = self.log.with_suffix(".err")
         command = [*self.prefix, sys.executable, "-m", "study.launch", "--storage-dir", str(self.storage)]
         command += self.arguments
         environment = os.environ | self.environment
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                command, stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True
-            )
+        with self.log.open("wb") as log, self.error_log.open("wb") as errors:
+            self.process = subprocess.Popen(command, stdout=log, stderr=errors, env=environment, start_new_session=True)
 
     def wait(self) -> int:
         """Wait for its end; returns its exit status."""
@@ -62,8 +61,12 @@ class Driver:
         raise TimeoutError(self.screen())
 
     def screen(self) -> str:
-        """What it has printed."""
-        return self.log.read_text(errors="replace")
+        """What it has printed, errors last."""
+        return self.log.read_text(errors="replace") + self.errors()
+
+    def errors(self) -> str:
+        """What it has printed to standard error."""
+        return self.error_log.read_text(errors="replace")
 
     def kill(self) -> None:
         """Kill the driver alone, as an out-of-memory killer would; Ray's processes notice and end by themselves."""

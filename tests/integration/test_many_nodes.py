@@ -130,11 +130,17 @@ def test_a_driver_with_another_token_is_refused(cluster, tmp_path):
     assert "RAY_AUTH_TOKEN_PATH" in driver.screen().splitlines()[-1]
 
 
-def test_trials_are_packed_on_one_node_where_they_fit(cluster, tmp_path):
+def test_trials_are_spread_over_the_nodes_or_packed_on_few(cluster, tmp_path):
     cluster.add(cpus=2)
     cluster.add(cpus=2)
-    options = ("--max-concurrent", "2", "--placement", "pack", "--name", "s", "--trials", "6")
-    driver = driver_on(cluster, tmp_path, *STUDY, *options)
+    assert nodes_used(cluster, tmp_path, "spread") == {0, 1}
+    assert len(nodes_used(cluster, tmp_path, "pack")) == 1
+
+
+def nodes_used(cluster, storage, placement):
+    """The nodes on which a study of two trials at once trains."""
+    options = ("--max-concurrent", "2", "--placement", placement, "--name", placement, "--trials", "6")
+    driver = driver_on(cluster, storage, *STUDY, *options)
     driver.start()
     used = set()
 
@@ -144,4 +150,4 @@ def test_trials_are_packed_on_one_node_where_they_fit(cluster, tmp_path):
 
     assert driver.wait_until(all_are_done), driver.screen()
     assert driver.wait() == 0, driver.screen()
-    assert len(used) == 1, driver.screen()
+    return used
