@@ -21,9 +21,9 @@ from ray.tune import Trainable
 
 from study.config import StudyConfig
 from study.console import Console
+from study.optuna_storage import open_storage
 from study.plan import StudyPlan
 from study.runner import run_study
-from study.storage import open_storage
 
 TRIALS = 1000
 

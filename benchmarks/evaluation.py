@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import torch
 
-from trainables.evaluation import Evaluator
+from trainables.measures.fidelity import Evaluator
 from trainables.methods.gan import Gan, GanConfig
 from trainables.preparation import prepare_protocol
 

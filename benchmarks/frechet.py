@@ -15,7 +15,7 @@ from statistics import median
 import numpy as np
 from pytorch_fid.fid_score import calculate_frechet_distance
 
-from trainables.metrics import (
+from trainables.metrics.frechet import (
     ReferenceStatistics,
     frechet_distance,
     frechet_distance_of_moments,

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from trainables.data import Dataset, Split, to_tensor
+from trainables.data.dataset import Dataset, Split
+from trainables.data.tensors import to_tensor
 from trainables.methods.gan import Gan, GanConfig
 
 TURNS = 15

@@ -21,11 +21,11 @@ from ray.tune import Trainable
 
 from benchmarks.driver import QuietConsole
 from study.config import StudyConfig
+from study.optuna_storage import open_storage, with_driver
 from study.plan import StudyPlan
 from study.runner import run_study
 from study.searcher import ask
 from study.spool import Spool
-from study.storage import open_storage, with_driver
 from study.tracking import PARENT, Runs, now_ms, trial_event
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "integration"))

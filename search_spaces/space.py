@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from optuna.trial import BaseTrial
 
 from trainables.errors import lookup
-from trainables.extractors import ExtractorName
+from trainables.extractors.by_name import ExtractorName
 
 
 @dataclass(frozen=True)

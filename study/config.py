@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from trainables.errors import InputError
-from trainables.extractors import ExtractorName
+from trainables.extractors.by_name import ExtractorName
 
 FORMAT = 2
 """Raise when a study of an older version can no longer be resumed."""

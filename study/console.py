@@ -23,11 +23,10 @@ from rich.table import Table
 from search_spaces import Claim
 from study.claims import judge
 from study.interruption import Interruption
+from study.optuna_storage import ranked
 from study.plan import StudyPlan
-from study.results import FAILURE, PROCESS_LOST, is_finite, number_of
 from study.searcher import FIRST_TRIAL, METRICS
-from study.snapshot import NotInSnapshot
-from study.storage import ranked
+from study.trials import FAILURE, PROCESS_LOST, NotInSnapshot, is_finite, number_of
 from trainables.metrics.names import direction
 from trainables.preparation import Preparations
 

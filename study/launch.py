@@ -11,7 +11,7 @@ import tyro
 from search_spaces import SPACES
 from study.config import StudyConfig
 from study.plan import StudyPlan
-from trainables.data import PARAMETERISED, SOURCES
+from trainables.data.sources import PARAMETERISED, SOURCES
 from trainables.errors import InputError
 
 SUGGESTIONS_SHOWN = 5
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
         # Imported late: Ray and MLflow take seconds that bad input should not cost.
         from study.console import Console
-        from study.preflight import check_cluster
+        from study.nodes.preflight import check_cluster
         from study.runner import run_study
 
         if config.check:

@@ -12,10 +12,10 @@ from filelock import FileLock, Timeout
 from optuna.storages import BaseStorage
 
 from study.console import Console
+from study.optuna_storage import is_database, open_storage
 from study.plan import StudyPlan
 from study.searcher import create_study, num_started
-from study.storage import is_database, open_storage
-from study.tracking import first_line, without_credentials
+from study.sentences import first_line, without_credentials
 from trainables.checkpoints import write_atomically
 from trainables.errors import InputError
 from trainables.preparation import Preparations, check_method, prepare_protocol

@@ -17,19 +17,20 @@ from pydantic import ValidationError
 from search_spaces import SPACES, Claim, SearchSpace
 from study.config import AUTO, StudyConfig, resumed, to_json
 from study.confirmation import Confirmation
-from study.results import trial_key
+from study.optuna_storage import DATABASES, open_storage, ranked, with_driver
 from study.samplers import check_sampler
 from study.schedulers import check_scheduler
-from study.storage import DATABASES, open_storage, ranked, with_driver
-from trainables.data import POINT_SETS, full_name, parent_of, source_of
+from study.trials import trial_key
+from trainables.data.points import POINT_SETS
+from trainables.data.sources import full_name, parent_of, source_of
 from trainables.errors import InputError, lookup
-from trainables.evaluation import image_metric_names
 from trainables.evaluators import AnyProtocol
-from trainables.extractors import ExtractorChoice
+from trainables.extractors.by_name import ExtractorChoice
+from trainables.measures.detection import SCRAMBLED
+from trainables.measures.fidelity import image_metric_names
+from trainables.measures.points import point_metric_names
 from trainables.methods import METHODS
-from trainables.metrics import direction
-from trainables.ood import SCRAMBLED
-from trainables.point_evaluation import point_metric_names
+from trainables.metrics.names import direction
 from trainables.training import TrialSpec
 
 

@@ -17,23 +17,24 @@ from ray.tune import Callback, CheckpointConfig, RunConfig, Trainable, TuneConfi
 from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import TrialScheduler
 
-from study.capacity import Capacity
 from study.console import Console, Progress
 from study.interruption import Interruption, clean_stop
-from study.local_cluster import check_address, cluster
+from study.nodes.capacity import Capacity
+from study.nodes.cluster import check_address, cluster
+from study.nodes.placement import Packing, resources
+from study.nodes.preflight import check_nodes, require_all
 from study.opening import check_storage, only_driver, open_study, prepare
-from study.placement import Packing, resources
+from study.optuna_storage import ranked
 from study.plan import StudyPlan
-from study.preflight import check_nodes, require_all
-from study.results import FAILURE, number_of, trial_key
 from study.schedulers import make_scheduler
 from study.searcher import OptunaSearcher
+from study.sentences import without_credentials
 from study.spool import Event, Spool
-from study.storage import ranked
-from study.tracking import PARENT, Runs, Tracker, end_of_trial, now_ms, trial_event, without_credentials
+from study.tracking import PARENT, Runs, Tracker, end_of_trial, now_ms, trial_event
+from study.trials import FAILURE, number_of, trial_key
 from trainables.checkpoints import write_atomically
 from trainables.export import BEST_FILE
-from trainables.metrics import direction
+from trainables.metrics.names import direction
 from trainables.preparation import Preparations
 from trainables.trial import Trial
 

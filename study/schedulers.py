@@ -26,10 +26,10 @@ from ray.tune.schedulers import (
 )
 from ray.tune.schedulers.pbt import _PBTTrialState
 
-from study.results import is_finite, number_of
+from study.trials import is_finite, number_of
 from trainables.errors import InputError, lookup
+from trainables.exploit import EXPLOIT
 from trainables.metrics.names import Direction
-from trainables.takeover import EXPLOIT
 from trainables.training import TrialSpec
 
 TIME = "round"

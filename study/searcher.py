@@ -12,10 +12,9 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from search_spaces import SearchSpace
-from study.placement import NODE
-from study.results import FAILURE, PROCESS_LOST, is_finite, numbers
+from study.nodes.placement import NODE
 from study.samplers import make_sampler
-from study.snapshot import NotInSnapshot
+from study.trials import FAILURE, PROCESS_LOST, NotInSnapshot, is_finite, numbers
 from trainables.metrics.names import direction
 from trainables.training import TrialSpec
 

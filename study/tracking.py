@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,11 +15,11 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 from ray.tune import Callback
 from ray.tune.experiment import Trial as RayTrial
 
-from study.results import FAILURE, PROCESS_LOST, REPORTED, number_of, numbers, trial_key
+from study.optuna_storage import DATABASES, connect
 from study.schedulers import perturbed
-from study.snapshot import NotInSnapshot
+from study.sentences import first_line, without_credentials
 from study.spool import Event, Spool
-from study.storage import DATABASES, connect
+from study.trials import FAILURE, PROCESS_LOST, REPORTED, NotInSnapshot, number_of, numbers, trial_key
 from trainables.errors import InputError
 from trainables.training import TrialSpec
 
@@ -189,14 +188,3 @@ def end_of_trial(folder: Path, failure: str | None) -> Event:
 def now_ms() -> int:
     """Milliseconds since the epoch."""
     return int(time.time() * 1000)
-
-
-def without_credentials(text: str) -> str:
-    """`text` as it may be printed: user and password left out of every URI in it."""
-    return re.sub(r"://[^/\s]*@", "://", text)
-
-
-def first_line(error: Exception) -> str:
-    """The first line of an error's message, without credentials, short enough for a sentence."""
-    line = without_credentials((str(error).splitlines() or [type(error).__name__])[0])
-    return line if len(line) <= 160 else line[:157] + "..."

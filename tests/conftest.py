@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from trainables.data import Dataset, Split, prepare
+from trainables.data.cache import prepare
+from trainables.data.dataset import Dataset, Split
 
 torch.set_num_threads(1)
 # A shell that starts the tests in the background leaves Ctrl-C ignored, and the programs under test inherit that.

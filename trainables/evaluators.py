@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from trainables.evaluation import Evaluator
-from trainables.point_evaluation import PointEvaluator, PointProtocol
+from trainables.measures.fidelity import Evaluator
+from trainables.measures.points import PointEvaluator, PointProtocol
 from trainables.protocol import Protocol
 
 AnyProtocol = Protocol | PointProtocol

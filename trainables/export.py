@@ -16,7 +16,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from trainables.checkpoints import write_atomically
-from trainables.data import prepare
+from trainables.data.cache import prepare
 from trainables.errors import InputError, lookup
 from trainables.methods import METHODS, Method
 

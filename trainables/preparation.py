@@ -10,14 +10,16 @@ from typing import Any
 import torch
 from pydantic import TypeAdapter
 
-from trainables.data import POINT_SETS, is_at_hand, open_dataset, parent_of, prepare
+from trainables.data.cache import is_at_hand, open_dataset, prepare
+from trainables.data.points import POINT_SETS
+from trainables.data.sources import parent_of
 from trainables.errors import InputError
-from trainables.evaluation import Evaluator
 from trainables.evaluators import AnyProtocol
-from trainables.extractors import ExtractorChoice, load_extractor, prepare_extractor
+from trainables.extractors.by_name import ExtractorChoice, load_extractor, prepare_extractor
+from trainables.measures.detection import SCRAMBLED
+from trainables.measures.fidelity import Evaluator
+from trainables.measures.points import PointEvaluator, PointProtocol
 from trainables.methods import METHODS
-from trainables.ood import SCRAMBLED
-from trainables.point_evaluation import PointEvaluator, PointProtocol
 from trainables.protocol import NEIGHBOURS, Protocol
 
 DEFAULT_EXTRACTOR = ExtractorChoice()

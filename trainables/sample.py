@@ -11,10 +11,10 @@ import numpy as np
 import torch
 import tyro
 
-from trainables.data import to_uint8
+from trainables.data.tensors import to_uint8
 from trainables.errors import InputError, lookup
 from trainables.export import BEST_FILE, first_distance, load_export, read_header
-from trainables.figures import save_sample_grid
+from trainables.measures.image_figures import save_sample_grid
 
 
 @dataclass(frozen=True)

@@ -16,14 +16,14 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from trainables.checkpoints import CheckpointFolder, write_atomically
-from trainables.evaluation import Evaluation
 from trainables.evaluators import AnyEvaluator, AnyProtocol
 from trainables.export import BEST_FILE, export, first_distance
-from trainables.figures import draw
+from trainables.measures.fidelity import Evaluation
+from trainables.measures.image_figures import draw
+from trainables.measures.point_figures import draw_frame, draw_training
+from trainables.measures.points import PointEvaluation, PointEvaluator
 from trainables.methods import METHODS
 from trainables.metrics.names import BOUNDS, direction
-from trainables.point_evaluation import PointEvaluation, PointEvaluator
-from trainables.point_figures import draw_frame, draw_training
 
 State = dict[str, Any]
 

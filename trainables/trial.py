@@ -14,8 +14,8 @@ from filelock import FileLock
 from ray.tune import Trainable
 
 from trainables.evaluators import AnyEvaluator, make_evaluator
+from trainables.exploit import take_over
 from trainables.methods import NonFiniteLossError
-from trainables.takeover import take_over
 from trainables.training import Repetitions, Training, TrialSpec, make_training
 
 MARKER = "checkpoint.json"

@@ -18,8 +18,8 @@ import optuna
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from study.optuna_storage import open_storage
 from study.searcher import MAX_RESTARTS
-from study.storage import open_storage
 
 DURATIONS = ("seconds_", "evaluation_share", "images_per_second", "memory_mb")
 DEADLINE_SECONDS = 600

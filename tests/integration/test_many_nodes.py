@@ -11,8 +11,8 @@ import pytest
 from optuna.trial import TrialState
 
 import trainables
+from study.optuna_storage import open_storage
 from study.searcher import LOST, LOST_AT
-from study.storage import open_storage
 
 sys.path.insert(0, str(Path(__file__).parent))
 from namespace import Cluster, reason_to_skip

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from study.storage import with_driver
+from study.optuna_storage import with_driver
 
 sys.path.insert(0, str(Path(__file__).parent))
 from postgresql import Server, reason_to_skip

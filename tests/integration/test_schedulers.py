@@ -19,9 +19,9 @@ from ray.tune.search import Searcher
 
 from study.schedulers import make_scheduler, perturbed
 from trainables.checkpoints import CheckpointFolder
-from trainables.evaluation import Evaluator
+from trainables.exploit import EXPLOIT, take_over
+from trainables.measures.fidelity import Evaluator
 from trainables.preparation import prepare_protocol
-from trainables.takeover import EXPLOIT, take_over
 from trainables.training import TrialSpec, make_training
 from trainables.trial import Trial
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from trainables.data import prepare
+from trainables.data.cache import prepare
 
 sys.path.insert(0, str(Path(__file__).parent))
 from slurm_cluster import SlurmCluster, why_not

@@ -16,8 +16,8 @@ from mlflow import MlflowClient
 from optuna.trial import TrialState
 
 from study.launch import main
-from study.storage import open_storage
-from trainables.data import prepare
+from study.optuna_storage import open_storage
+from trainables.data.cache import prepare
 
 sys.path.insert(0, str(Path(__file__).parent))
 from soak import Driver, descendants

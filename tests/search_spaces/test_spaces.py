@@ -8,10 +8,11 @@ import pytest
 from search_spaces import SPACES
 from search_spaces.ablation import Ablation
 from search_spaces.gradnorm import GradNorm
-from trainables.data import POINT_SETS, SOURCES
+from trainables.data.points import POINT_SETS
+from trainables.data.sources import SOURCES
 from trainables.errors import InputError
 from trainables.methods import METHODS
-from trainables.metrics import direction
+from trainables.metrics.names import direction
 
 SCALES = ("smoke", "laptop", "paper")
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from study import submit
+from study.submit import __main__ as submit
 
 
 @pytest.fixture

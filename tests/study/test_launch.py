@@ -13,9 +13,9 @@ from search_spaces import SPACES
 from study.config import AUTO, FORMAT, StudyConfig, to_arguments
 from study.launch import main
 from study.opening import check_storage, open_study
+from study.optuna_storage import open_storage
 from study.plan import StudyPlan
 from study.searcher import create_study
-from study.storage import open_storage
 from trainables.data.download import DownloadError
 
 

@@ -10,8 +10,8 @@ from ray.tune.search import SearchGenerator
 
 from study.schedulers import SCHEDULERS, check_scheduler, make_scheduler, perturbed
 from trainables.errors import InputError
+from trainables.exploit import EXPLOIT
 from trainables.protocol import Protocol
-from trainables.takeover import EXPLOIT
 from trainables.training import TrialSpec
 
 METRIC = "fid_lenet_best"

@@ -8,8 +8,8 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from search_spaces import SPACES
+from study.optuna_storage import open_storage
 from study.searcher import FIRST_TRIAL, LOST, MAX_RESTARTS, METRICS, OptunaSearcher, create_study
-from study.storage import open_storage
 from trainables.protocol import Protocol
 from trainables.training import TrialSpec
 

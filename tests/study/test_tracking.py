@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from mlflow import MlflowClient
 
-from study.tracking import PARENT, Runs, without_credentials
+from study.sentences import without_credentials
+from study.tracking import PARENT, Runs
 from trainables.errors import InputError
 
 

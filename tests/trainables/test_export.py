@@ -7,7 +7,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from trainables.data import open_dataset
+from trainables.data.cache import open_dataset
 from trainables.errors import InputError
 from trainables.export import HEADER_KEY, export, first_distance, load_export, read_header
 from trainables.methods import METHODS

@@ -7,11 +7,12 @@ import pytest
 import torch
 from PIL import Image
 
-from trainables.data import prepare
+from trainables.data.cache import prepare
 from trainables.errors import InputError
-from trainables.evaluation import Evaluator
-from trainables.extractors import ExtractorChoice
-from trainables.metrics import classifier_training, prepare_classifier
+from trainables.extractors import lenet_training as classifier_training
+from trainables.extractors.by_name import ExtractorChoice
+from trainables.extractors.lenet import prepare_classifier
+from trainables.measures.fidelity import Evaluator
 from trainables.preparation import prepare_protocol
 
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from trainables.data import open_dataset, prepare, to_uint8
+from trainables.data.cache import open_dataset, prepare
+from trainables.data.tensors import to_uint8
 from trainables.export import export, load_export
 from trainables.methods import METHODS
 from trainables.sample import find_export, main

@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from trainables.evaluation import Evaluator, image_metric_names
 from trainables.export import load_export, read_header
+from trainables.measures.fidelity import Evaluator, image_metric_names
 from trainables.methods import NonFiniteLossError
 from trainables.preparation import prepare_protocol
 from trainables.training import Repetitions, Training, TrialSpec, make_training

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from filelock import FileLock
 
-from trainables.evaluation import Evaluator
+from trainables.measures.fidelity import Evaluator
 from trainables.preparation import prepare_protocol
 from trainables.training import TrialSpec
 from trainables.trial import Trial

@@ -12,7 +12,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from trainables.data import Dataset
+from trainables.data.dataset import Dataset
 
 State = dict[str, Any]
 

@@ -11,8 +11,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from trainables import losses
-from trainables.data import Dataset, EpochSampler, to_tensor, to_uint8
+from trainables.data.batches import EpochSampler
+from trainables.data.dataset import Dataset
 from trainables.data.scramble import scramble_strips
+from trainables.data.tensors import to_tensor, to_uint8
 from trainables.errors import InputError
 from trainables.methods.base import Method, MethodConfig, State, require_finite, seeded_networks
 from trainables.methods.fake_pool import FakePool

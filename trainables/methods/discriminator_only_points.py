@@ -15,7 +15,9 @@ from torch import Tensor, nn
 
 from trainables import losses
 from trainables.adversarial_losses import cross_entropy, non_saturating
-from trainables.data import Dataset, EpochSampler, to_tensor
+from trainables.data.batches import EpochSampler
+from trainables.data.dataset import Dataset
+from trainables.data.tensors import to_tensor
 from trainables.errors import InputError
 from trainables.methods.base import Method, MethodConfig, State, require_finite, seeded_networks
 from trainables.methods.fake_pool import FakePool

@@ -16,7 +16,9 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from trainables.adversarial_losses import ADVERSARIAL_LOSSES, LossName, gradient_penalty
-from trainables.data import Dataset, EpochSampler, to_tensor
+from trainables.data.batches import EpochSampler
+from trainables.data.dataset import Dataset
+from trainables.data.tensors import to_tensor
 from trainables.methods.base import Method, MethodConfig, State, require_finite, seeded_networks
 from trainables.networks import DISCRIMINATORS, GENERATORS, DiscriminatorName, GeneratorName
 from trainables.networks.layers import initialise

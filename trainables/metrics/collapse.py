@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainables.data.dataset import to_tensor
+from trainables.data.tensors import to_tensor
 from trainables.metrics.distances import CHUNK, distances_to_nearest, squared_distances
 from trainables.metrics.ood import auroc
 

@@ -7,7 +7,7 @@ import io
 import pytest
 import torch
 
-from trainables.data import EpochSampler
+from trainables.data.batches import EpochSampler
 
 LENGTHS_AND_BATCH_SIZES = [(10, 3), (10, 5), (10, 10), (3, 7), (3, 9), (1, 1), (1, 4)]
 

@@ -12,8 +12,9 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from trainables.data import SOURCES, Split, is_at_hand, open_dataset, prepare
-from trainables.data.sources import Source
+from trainables.data.cache import is_at_hand, open_dataset, prepare
+from trainables.data.dataset import Split
+from trainables.data.sources import SOURCES, Source
 from trainables.errors import InputError
 
 ARRAY_FILES = {"train_images.npy", "train_labels.npy", "test_images.npy", "test_labels.npy"}

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torchvision.datasets
 
-from trainables.data import SOURCES, is_at_hand
+from trainables.data.cache import is_at_hand
+from trainables.data.sources import SOURCES
 from trainables.errors import InputError
 
 CIFAR10 = torchvision.datasets.CIFAR10

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from trainables.data import conform
-from trainables.data.conform import CHUNK
+from trainables.data.conform import CHUNK, conform
 from trainables.errors import InputError
 
 

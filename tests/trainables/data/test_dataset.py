@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from trainables.data import Dataset, Split, to_tensor, to_uint8
+from trainables.data.dataset import Dataset, Split
+from trainables.data.tensors import to_tensor, to_uint8
 
 LEVELS = np.arange(256, dtype=np.uint8).reshape(1, 1, 16, 16)
 

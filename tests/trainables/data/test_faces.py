@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from trainables.data import SOURCES, is_at_hand, prepare, source_of
+from trainables.data.cache import is_at_hand, prepare
+from trainables.data.sources import SOURCES, source_of
 from trainables.errors import InputError
 
 

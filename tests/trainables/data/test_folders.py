@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from trainables.data import full_name, open_dataset, prepare, source_of
-from trainables.data.sources import file_name
+from trainables.data.cache import open_dataset, prepare
+from trainables.data.sources import file_name, full_name, source_of
 from trainables.errors import InputError
 
 

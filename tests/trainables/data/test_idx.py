@@ -14,7 +14,8 @@ import pytest
 import torchvision.datasets
 from sklearn.neighbors import KNeighborsClassifier
 
-from trainables.data import SOURCES, download, idx, mnist_family
+from trainables.data import download, idx, mnist_family
+from trainables.data.sources import SOURCES
 from trainables.errors import InputError
 
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainables.data import SOURCES, Split, open_dataset, parent_of, prepare, source_of
-from trainables.data.sources import Source
+from trainables.data.cache import open_dataset, prepare
+from trainables.data.dataset import Split
+from trainables.data.sources import SOURCES, Source, parent_of, source_of
 from trainables.errors import InputError
 
 

@@ -5,7 +5,10 @@ import pytest
 import torch
 from sklearn.datasets import make_swiss_roll
 
-from trainables.data import POINT_SETS, SOURCES, open_dataset, prepare, to_tensor
+from trainables.data.cache import open_dataset, prepare
+from trainables.data.points import POINT_SETS
+from trainables.data.sources import SOURCES
+from trainables.data.tensors import to_tensor
 
 SIZES = {"spiral": 400, "swiss_roll": 10_000, "eight_gaussians": 10_000, "line_3_0.2": 10_000}
 

@@ -11,7 +11,7 @@ import pytest
 from sklearn.datasets import load_digits, load_sample_images
 from sklearn.neighbors import KNeighborsClassifier
 
-from trainables.data import SOURCES
+from trainables.data.sources import SOURCES
 
 NO_DOWNLOADS = Path("/nonexistent")
 BUNDLED = {"digits": (1437, 360), "mnist5k": (4000, 1000), "photo_patches": (416, 104)}

@@ -12,7 +12,8 @@ import pydantic
 import pytest
 import torch
 
-from trainables.data import Dataset, Split, open_dataset, prepare
+from trainables.data.cache import open_dataset, prepare
+from trainables.data.dataset import Dataset, Split
 from trainables.errors import InputError
 from trainables.export import export, load_export
 from trainables.methods import METHODS

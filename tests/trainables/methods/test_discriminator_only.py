@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from trainables import losses
-from trainables.data import open_dataset, to_tensor
+from trainables.data.cache import open_dataset
 from trainables.data.scramble import scramble_strips
+from trainables.data.tensors import to_tensor
 from trainables.methods.base import NonFiniteLossError
 from trainables.methods.discriminator_only import DiscriminatorOnly, DiscriminatorOnlyConfig
 

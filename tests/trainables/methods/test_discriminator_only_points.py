@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from trainables.data import POINT_SETS, Dataset
+from trainables.data.dataset import Dataset
+from trainables.data.points import POINT_SETS
 from trainables.errors import InputError
 from trainables.methods.discriminator_only_points import DiscriminatorOnlyPoints
 

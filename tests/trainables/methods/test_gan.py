@@ -10,7 +10,9 @@ import torch
 from torch import nn
 
 from trainables.adversarial_losses import ADVERSARIAL_LOSSES, LossName, gradient_penalty
-from trainables.data import Dataset, EpochSampler, Split, to_tensor
+from trainables.data.batches import EpochSampler
+from trainables.data.dataset import Dataset, Split
+from trainables.data.tensors import to_tensor
 from trainables.methods.base import NonFiniteLossError
 from trainables.methods.gan import Gan, GanConfig
 from trainables.networks import DISCRIMINATORS, GENERATORS, DiscriminatorName, GeneratorName

@@ -5,8 +5,10 @@ import pytest
 import torch
 from scipy.spatial.distance import cdist
 
-from trainables.data import open_dataset, to_tensor
-from trainables.metrics import class_entropy, collapse, copying, distances_to_training, duplicate_share
+from trainables.data.cache import open_dataset
+from trainables.data.tensors import to_tensor
+from trainables.metrics import collapse
+from trainables.metrics.collapse import class_entropy, copying, distances_to_training, duplicate_share
 
 
 @pytest.fixture

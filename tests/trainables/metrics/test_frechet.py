@@ -6,7 +6,8 @@ import torch
 from pytorch_fid.fid_score import calculate_frechet_distance
 from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics, fid_statistics_to_metric
 
-from trainables.metrics import frechet, frechet_distance, frechet_distance_of_moments, reference_statistics
+from trainables.metrics import frechet
+from trainables.metrics.frechet import frechet_distance, frechet_distance_of_moments, reference_statistics
 
 
 def correlated(n: int, d: int, seed: int, shift: float = 0.0) -> np.ndarray:

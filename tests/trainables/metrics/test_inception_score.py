@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, KEY_METRIC_ISC_STD, isc_features_to_metric
 
-from trainables.metrics import inception_score
+from trainables.metrics.inception_score import inception_score
 
 
 @pytest.mark.parametrize("splits", [1, 3, 10])

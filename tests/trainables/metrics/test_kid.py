@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
 
-from trainables.metrics import kernel_distance, kid
+from trainables.metrics import kid
+from trainables.metrics.kid import kernel_distance
 
 
 def features(n: int, shift: float = 0.0, seed: int = 0) -> torch.Tensor:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from trainables.errors import InputError
-from trainables.metrics import direction
+from trainables.metrics.names import direction
 
 
 @pytest.mark.parametrize("name", ["fid", "fid_lenet", "fid_lenet_best", "fid_inception", "kid_lenet"])

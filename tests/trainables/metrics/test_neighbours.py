@@ -5,7 +5,8 @@ import pytest
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from trainables.metrics import nearest_neighbours, neighbours
+from trainables.metrics import neighbours
+from trainables.metrics.neighbours import nearest_neighbours
 
 
 @pytest.mark.parametrize("chunk", [4, 7, 1000])

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import norm
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
-from trainables.metrics import auroc, detection
+from trainables.metrics.ood import auroc, detection
 
 
 def share_of_ordered_pairs(positive: np.ndarray, negative: np.ndarray) -> float:

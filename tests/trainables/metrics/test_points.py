@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.distance import cdist
 from scipy.stats import energy_distance as scipy_energy_distance
 
-from trainables.metrics import distance_to_curve, energy_distance, mean_distance, mode_coverage, undecided_share
+from trainables.metrics.points import distance_to_curve, energy_distance, mean_distance, mode_coverage, undecided_share
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, KEY_METRIC_RECALL, prc_features_to_metric
 
-from trainables.metrics import manifold_radii, precision_recall
+from trainables.metrics.precision_recall import manifold_radii, precision_recall
 
 
 def features(n: int, scale: float = 1.0, seed: int = 0) -> torch.Tensor:

@@ -1,0 +1,1 @@
+"""python -m study.submit: a study as a batch job, by Slurm, Ray's Jobs API or KubeRay."""

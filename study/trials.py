@@ -1,0 +1,45 @@
+"""What a trial's result holds, for all who hear it: searcher, tracker, screen."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeGuard
+
+from ray.tune.experiment import Trial as RayTrial
+from ray.tune.result import AUTO_RESULT_KEYS
+
+from trainables.training import REPORTED
+
+FAILURE = "failure"
+"""The key of a result under which a failed trial says why."""
+
+PROCESS_LOST = "the process of the trial was lost, and so it was after each restart"
+"""The reason of a trial whose process was killed more often than it may be."""
+
+
+def numbers(result: dict[str, Any]) -> dict[str, float]:
+    """The metrics of a result: its finite numbers, without Ray's and our bookkeeping."""
+    ours = {name: value for name, value in result.items() if name != REPORTED and name not in AUTO_RESULT_KEYS}
+    return {name: float(value) for name, value in ours.items() if is_finite(value)}
+
+
+def is_finite(value: object) -> TypeGuard[float]:
+    """Whether `value` is a number, and neither NaN nor infinite."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def trial_key(number: int) -> str:
+    """How runs, folders and Ray's trials name a trial."""
+    return f"{number:04d}"
+
+
+def number_of(trial: RayTrial) -> int:
+    """The number in the study of a Ray trial."""
+    return trial.config["spec"]["number"]
+
+
+class NotInSnapshot:
+    """Holds what cannot be pickled (threads, files, connections), and leaves nothing of it in a snapshot."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}

@@ -1,0 +1,134 @@
+"""The batch script, without a Slurm; tests/integration/test_slurm.py runs it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+
+import pytest
+import tyro
+
+from study.config import StudyConfig
+from study.submit.__main__ import main
+
+STUDY = ("--backend", "slurm", "--space", "gradnorm", "--name", "s")
+HOSTILE = 'it\'s "a" $(touch /tmp/pwned) `id` \\ & ; #!'
+
+
+def rendered(capsys, *arguments):
+    """The script, which bash can read."""
+    assert main([*STUDY, *map(str, arguments), "--dry-run"]) == 0
+    script = capsys.readouterr().out
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+    return script
+
+
+def directives(script):
+    """What Slurm is told: option to value."""
+    lines = re.findall(r"^#SBATCH --([a-z-]+)(?:=(.*))?$", script, re.MULTILINE)
+    return {option: "".join(shlex.split(value)) for option, value in lines}
+
+
+def test_every_limit_is_said_to_slurm(capsys, tmp_path):
+    options = ("--partition", "akya-cuda", "--time", "1-12:00:00", "--account", "proj1", "--qos", "high")
+    script = rendered(
+        capsys,
+        *("--nodes", "4", "--gpus-per-node", "4", "--gpus-per-trial", "0.5", "--cpus-per-trial", "2"),
+        *(*options, "--constraint", "v100|a100", "--storage-dir", tmp_path),
+    )
+    assert directives(script) == {
+        "job-name": "s",
+        "nodes": "4",
+        "ntasks-per-node": "1",
+        "cpus-per-task": "16",  # eight trials share the GPUs of a node
+        "gres": "gpu:4",
+        "partition": "akya-cuda",
+        "time": "1-12:00:00",
+        "account": "proj1",
+        "qos": "high",
+        "constraint": "v100|a100",
+        "output": f"{tmp_path}/slurm/s-%j.log",
+        "open-mode": "append",
+        "requeue": "",
+        "signal": "B:USR1@120",
+        "dependency": "singleton",
+    }
+    assert "--num-gpus=4" in script
+
+
+def test_nothing_that_is_not_asked_for_is_said(capsys, tmp_path):
+    script = rendered(capsys, "--cpus-per-node", "8", "--storage-dir", tmp_path)
+    assert directives(script).keys().isdisjoint({"gres", "partition", "time", "account", "qos", "constraint"})
+    assert "container" not in script.replace("contained", "")
+    assert "source" not in script
+
+
+def test_hostile_values_stay_values(capsys, tmp_path):
+    storage = tmp_path / HOSTILE.replace("/", "-")
+    setup = tmp_path / "set up; exit.sh"
+    setup.touch()
+    script = rendered(
+        capsys,
+        *("--storage-dir", storage, "--setup", setup, "--cpus-per-node", "1"),
+        *("--partition", HOSTILE, "--dataset", f"folder:{HOSTILE}"),
+    )
+    assert directives(script)["partition"] == HOSTILE
+    assert directives(script)["output"] == f"{storage}/slurm/s-%j.log"
+    assert f"source {shlex.quote(str(setup))} ||" in script
+    launch = script[script.index("-m study.launch \\\n") :]
+    words = shlex.split(launch[: launch.index(" &\n")].replace("\\\n", " "))[2:]
+    config = tyro.cli(StudyConfig, args=words, config=(tyro.conf.FlagCreatePairsOff,))
+    assert (config.space, config.name, config.resume, config.storage_dir) == ("gradnorm", "s", "auto", storage)
+    assert config.dataset.endswith(HOSTILE.rpartition("/")[2])
+    folder = re.search(r"^folder=.*$", script, re.MULTILINE)[0]
+    shown = subprocess.run(["bash"], input=f'{folder}\necho "$folder"', text=True, capture_output=True, check=True)
+    assert shown.stdout == f"{storage}/slurm\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            ["--cpus-per-node", "1", "--address", "10.0.0.1:6379"],
+            "starts a Ray cluster of its own: leave out --address",
+        ),
+        ([], "say how many CPUs each node gives to trials with --cpus-per-node"),
+        (["--cpus-per-node", "1", "--time", "soon"], "--time soon: write it as Slurm does"),
+        (["--cpus-per-node", "1", "--time", "9:59"], "--time 9:59 is too short"),
+        (["--cpus-per-node", "1", "--time", "0:09:59"], "--time 0:09:59 is too short"),
+        (["--cpus-per-node", "1", "--setup", "/no/such/file"], "there is no file /no/such/file: check --setup"),
+        (["--cpus-per-node", "1", "--container", "/no/such.sif"], "there is no file /no/such.sif: check --container"),
+        (["--cpus-per-node", "1", "--partition", "a\n#SBATCH --uid=0"], "cannot be handed to Slurm"),
+        (["--cpus-per-node", "1", "--qos", ""], "--qos '' cannot be handed to Slurm"),
+        (["--cpus-per-node", "1", "--storage-dir", "/tmp/100%j"], "choose a path without % and line breaks"),
+    ],
+)
+def test_bad_input_is_one_sentence(refused, arguments, sentence):
+    assert sentence in refused(*STUDY, *arguments)
+
+
+@pytest.mark.parametrize("time", ["10", "10:30", "0:10:00", "1-0", "1-0:0", "1-0:0:0"])
+def test_slurms_ways_to_write_a_time(capsys, tmp_path, time):
+    script = rendered(capsys, "--cpus-per-node", "1", "--time", time, "--storage-dir", tmp_path)
+    assert directives(script)["time"] == time
+
+
+def test_images_of_apptainer_and_of_pyxis(capsys, tmp_path):
+    image = tmp_path / "an image.sif"
+    image.touch()
+    where = ("--storage-dir", tmp_path / "out", "--gpus-per-node", "1", "--gpus-per-trial", "1")
+    apptainer = rendered(capsys, *where, "--container", image)
+    inside = f"apptainer exec --nv --bind {tmp_path}/out {shlex.quote(str(image))}"
+    assert f"python=({inside} python)" in apptainer
+    assert f"ray=({inside} ray)" in apptainer
+    pyxis = rendered(capsys, *where, "--container", "nvcr.io#nvidia/pytorch:25.01-py3")
+    mounts = f"--container-mounts=/tmp:/tmp,{tmp_path}/out:{tmp_path}/out"
+    assert f"contained=(--container-image='nvcr.io#nvidia/pytorch:25.01-py3' {mounts})" in pyxis
+
+
+def test_without_slurm_nothing_is_written(refused, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    shown = refused(*STUDY, "--cpus-per-node", "1", "--storage-dir", tmp_path / "out")
+    assert shown.startswith("error: there is no sbatch here: ")
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from trainables.data.cache import prepare
+from trainables.evaluators import make_evaluator
+from trainables.export import load_export, read_header
+from trainables.measures.points import PointEvaluator, PointProtocol, point_metric_names
+from trainables.preparation import prepare_protocol
+from trainables.protocol import Protocol
+from trainables.training import Training, TrialSpec, make_training
+
+CPU = torch.device("cpu")
+CONFIG = {"hidden_units": 8, "batch_size": 20, "initial_epochs": 1, "updates": 2, "seed": 4}
+LINE = "line_3_0.2"
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("points")
+    for name in ("spiral", "eight_gaussians", LINE):
+        prepare(name, folder)
+    return folder
+
+
+class Fixed:
+    """Stands for a method whose samples and scores are known."""
+
+    def __init__(self, points, logit):
+        self.points = torch.tensor(points, dtype=torch.float32)
+        self.logit = logit
+
+    def samples_to_evaluate(self, n, generator):
+        return self.points[:n]
+
+    def score(self, x):
+        return None if self.logit is None else torch.full((len(x),), self.logit)
+
+    def moved_points(self):
+        return None
+
+
+def evaluator(name, cache, num_samples=500, num_compared=400):
+    protocol = PointProtocol(dataset=name, num_samples=num_samples, num_compared=num_compared)
+    return PointEvaluator(protocol, cache, CPU)
+
+
+def test_of_real_points_every_metric_is_good(cache):
+    gaussians = evaluator("eight_gaussians", cache)
+    metrics = gaussians(Fixed(gaussians.dataset.train.images, 0.1), None).metrics
+    assert metrics["modes"] == 8
+    assert metrics["inside"] > 0.97
+    assert metrics["energy"] < 0.15
+    assert metrics["boundary"] == 1
+
+
+def test_collapse_is_seen(cache):
+    gaussians = evaluator("eight_gaussians", cache)
+    metrics = gaussians(Fixed(np.tile([[2.0, 0.01]], (500, 1)), 3.0), None).metrics
+    assert metrics["modes"] == 1
+    assert metrics["inside"] == 1
+    assert metrics["energy"] > 0.5
+    assert metrics["boundary"] == 0
+
+
+def test_distances_are_in_units_of_the_datas_deviation(cache):
+    """The same shape, five times as wide or narrow, is as far away: shifted by one deviation, both are alike."""
+    narrow = evaluator(LINE, cache)
+    test = np.array(narrow.dataset.test.images)
+    metrics = narrow(Fixed(test + 0.2, None), None).metrics
+    shift = np.random.default_rng(0).normal(size=(400, 2))
+    x, y = shift[:, 0], shift[:, 1] + 1
+    from scipy.stats import energy_distance
+
+    assert metrics["energy"] == pytest.approx(energy_distance(x, y), rel=0.15)
+    assert "boundary" not in metrics
+
+
+def test_the_grid_covers_the_data_and_more(cache):
+    spiral = evaluator("spiral", cache)
+    assert spiral.grid.shape == (3600, 2)
+    assert (spiral.grid.min(axis=0) < spiral.test.min(axis=0)).all()
+    assert (spiral.grid.max(axis=0) > spiral.test.max(axis=0)).all()
+    assert evaluator(LINE, cache).grid.shape == (400, 1)
+
+
+@pytest.mark.parametrize("name", ["spiral", "eight_gaussians", LINE])
+def test_the_documented_names_are_what_is_measured(cache, name):
+    points = evaluator(name, cache)
+    metrics = points(Fixed(points.dataset.train.images, 0.0), None).metrics
+    assert set(metrics) == set(point_metric_names(name))
+
+
+def test_noise_and_training_points_are_the_ends_of_the_scale(cache):
+    preparation = prepare_protocol("eight_gaussians", (), 500, cache)
+    assert preparation.classifier_accuracy is None
+    assert preparation.anchors["energy_noise"] > 2 * preparation.anchors["energy_train_points"]
+
+
+def test_the_protocol_says_which_evaluator_and_survives_json(cache, tmp_path):
+    protocol = PointProtocol(dataset="spiral", num_samples=50)
+    assert isinstance(make_evaluator(protocol, cache, CPU), PointEvaluator)
+    trial = spec(cache, tmp_path)
+    assert TrialSpec.model_validate_json(trial.model_dump_json()) == trial
+    images = trial.model_copy(update={"protocol": Protocol(dataset="digits", extractor_sha256="0", num_samples=2)})
+    assert isinstance(TrialSpec.model_validate_json(images.model_dump_json()).protocol, Protocol)
+    assert protocol.sha256 != protocol.model_copy(update={"num_compared": 10}).sha256
+
+
+def spec(cache, folder, seeds=1):
+    return TrialSpec(
+        number=0,
+        method="discriminator_only_points",
+        config=CONFIG,
+        rounds=7,
+        evaluate_every=3,
+        first_evaluation=1,
+        seeds=seeds,
+        protocol=PointProtocol(dataset="spiral", num_samples=50, num_compared=40),
+        cache_dir=str(cache),
+        folder=str(folder / "trial"),
+    )
+
+
+def run(training):
+    reports = []
+    while not training.is_done:
+        reports.append(dict(training.advance()))
+    return reports
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_a_training_on_points_evaluates_first_then_regularly_and_leaves_pictures(cache, tmp_path, seeds):
+    trial = spec(cache, tmp_path, seeds)
+    points = make_evaluator(trial.protocol, cache, CPU)
+    reports = run(make_training(trial, points, CPU))
+    assert [report["round"] for report in reports] == [1, 3, 6, 7]
+    assert reports[-1]["points_generated"] == seeds * 7 * 20
+    assert all(report["energy_best"] <= report["energy"] for report in reports)
+    with Image.open(tmp_path / "trial" / "pictures" / "training.gif") as animation:
+        assert animation.n_frames == 4
+    with Image.open(tmp_path / "trial" / "pictures" / "training.png") as sheet:
+        assert sheet.size == (4 * 240, 240)
+
+
+def test_a_restored_training_reports_the_same_and_the_best_is_exported(cache, tmp_path):
+    points = make_evaluator(spec(cache, tmp_path).protocol, cache, CPU)
+    whole = run(Training(spec(cache, tmp_path / "whole"), points, CPU))
+    parts = [dict(Training(spec(cache, tmp_path / "parts"), points, CPU).advance())]
+    parts += run(Training(spec(cache, tmp_path / "parts"), points, CPU))
+    durations = ("seconds_", "evaluation_share", "memory_mb", "reported_ms")
+    for one, other in zip(whole, parts, strict=True):
+        assert one.keys() == other.keys()
+        assert all(one[name] == other[name] for name in one if not name.startswith(durations))
+    exported = tmp_path / "whole" / "trial" / "best.safetensors"
+    assert read_header(exported).metrics["energy"] == whole[-1]["energy_best"]
+    assert load_export(exported, cache, CPU).sample(5, torch.Generator().manual_seed(0)).shape == (5, 2)
+
+
+def test_a_loss_swings_by_its_deviation_over_the_rounds(cache, tmp_path):
+    points = make_evaluator(spec(cache, tmp_path).protocol, cache, CPU)
+    training = Training(spec(cache, tmp_path), points, CPU)
+    training.advance()
+    again = Training(spec(cache, tmp_path), points, CPU)  # restored after the first round
+    losses = [again.method.train_round()["loss_classifier"] for _ in range(2)]
+    assert training.advance()["loss_classifier_swing"] == pytest.approx(abs(losses[0] - losses[1]) / 2)

@@ -1,0 +1,144 @@
+"""The feature extractor of the `_inception` metrics: pytorch-fid's network and weights.
+
+The driver looks for the weights and puts them into `<cache_dir>/inception`; trials load them from there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from filelock import FileLock
+from torch import Tensor
+
+from trainables.data.download import network_timeout
+from trainables.errors import InputError
+from trainables.extractors.base import Extracted, in_batches
+from trainables.networks.inception import FidInception
+
+WEIGHTS_NAME = "pt_inception-2015-12-05-6726825d.pth"
+WEIGHTS_URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{WEIGHTS_NAME}"
+WEIGHTS_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
+
+BATCH_ON_CPU = 50
+"""pytorch-fid's own; larger ones are no faster there."""
+
+
+@dataclass(frozen=True)
+class InceptionExtractor:
+    """The network in evaluation mode; `sha256` is the checksum of the file of its weights."""
+
+    network: FidInception
+    sha256: str
+    device: torch.device
+    name: str = "inception"
+    version: str = "2015-12-05"
+
+    @torch.inference_mode()
+    def __call__(self, images: Tensor) -> Extracted:
+        """Features `(n, 2048)` and class probabilities `(n, 1008)` of images `(n, 1 or 3, H, W)` in [-1, 1].
+
+        As pytorch-fid reads images from files: in 8 bits, gray ones repeated to three channels, in [0, 1]. Raises
+        `ValueError` for images of another shape or range.
+        """
+        if images.dim() != 4 or images.shape[1] not in (1, 3) or not images.is_floating_point():
+            raise ValueError(
+                f"Inception takes floating-point images (n, 1 or 3, H, W), not {images.dtype} {tuple(images.shape)}."
+            )
+        return in_batches(self._extract, images, self.device, BATCH_ON_CPU)
+
+    def _extract(self, batch: Tensor) -> Extracted:
+        levels = batch.to(self.device, torch.float32).add(1.0).mul(127.5).round()
+        features = self.network.features(levels.div(255.0).expand(-1, 3, -1, -1))
+        probabilities = self.network.logits(features).double().softmax(dim=1)
+        return features.double().cpu().numpy(), probabilities.cpu().numpy()
+
+
+def prepare_inception(cache_dir: Path, weights: Path | None = None, sha256: str | None = None) -> InceptionExtractor:
+    """The extractor, on the CPU, its weights copied into the cache. For the driver: this may download.
+
+    The weights are those in the cache, the file `weights`, those in torch hub's cache, or downloaded there, whichever
+    comes first; with `weights` the file alone. Their checksum has to be pytorch-fid's, or `sha256` if there is one.
+
+    Raises `InputError` where they cannot be had, or are others.
+    """
+    expected = (sha256 or WEIGHTS_SHA256).lower()
+    kept = _path(expected, cache_dir)
+    if weights is None and kept.exists() and _sha256(kept) == expected:
+        return load_inception(expected, cache_dir, torch.device("cpu"))
+    source = weights or _in_torch_hub(expected)
+    if not source.is_file():
+        raise InputError(f"there is no file {source}: name Inception's weights with --inception-weights.")
+    found = _sha256(source)
+    if found != expected:
+        raise InputError(
+            f"{source} has the checksum {found}, not {expected}: replace it by {WEIGHTS_URL}, or give "
+            "--inception-weights and, if other weights are meant, their --inception-sha256."
+        )
+    _read(source)
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(kept.with_suffix(".lock")):
+            partial = kept.with_suffix(".partial")
+            shutil.copyfile(source, partial)
+            os.replace(partial, kept)
+    except OSError as error:
+        raise InputError(
+            f"cannot keep Inception's weights in {kept} ({error}): make room there or choose another cache folder."
+        ) from error
+    return load_inception(expected, cache_dir, torch.device("cpu"))
+
+
+def load_inception(sha256: str, cache_dir: Path, device: torch.device) -> InceptionExtractor:
+    """The extractor that `prepare_inception` left in the cache, on `device`. For trials: never downloads.
+
+    Raises `InputError` where it is absent or damaged.
+    """
+    path = _path(sha256, cache_dir)
+    if not path.exists() or _sha256(path) != sha256:
+        raise InputError(
+            f"Inception's weights are absent or damaged in {path}: prepare them on the driver, as "
+            "`python -m study.launch` does, in a cache folder that every node sees."
+        )
+    return InceptionExtractor(_read(path).to(device), sha256, device)
+
+
+def _read(path: Path) -> FidInception:
+    try:
+        return FidInception(torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as error:  # the unpickler's own, and what it makes of arbitrary bytes
+        raise InputError(
+            f"{path} holds no weights of pytorch-fid's Inception: download {WEIGHTS_URL} instead."
+        ) from error
+
+
+def _in_torch_hub(expected: str) -> Path:
+    """The file in torch hub's cache, where pytorch-fid looks for it too; downloaded unless it is there."""
+    path = Path(torch.hub.get_dir(), "checkpoints", WEIGHTS_NAME)
+    if path.exists():
+        return path
+    if expected != WEIGHTS_SHA256:
+        raise InputError("--inception-sha256 is of weights that are not in the cache: name them, --inception-weights.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with network_timeout():
+            torch.hub.download_url_to_file(WEIGHTS_URL, str(path), WEIGHTS_SHA256, progress=False)
+    except (OSError, RuntimeError) as error:
+        raise InputError(
+            f"cannot download Inception's weights ({error}): put {WEIGHTS_URL} at {path}, name it with "
+            "--inception-weights, or measure with the classifier, --features lenet."
+        ) from error
+    return path
+
+
+def _path(sha256: str, cache_dir: Path) -> Path:
+    return cache_dir / "inception" / f"{sha256[:16]}.pth"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

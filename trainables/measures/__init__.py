@@ -1,0 +1,1 @@
+"""Measures: each asks one question of a trained method."""

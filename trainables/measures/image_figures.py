@@ -1,0 +1,68 @@
+"""Pictures of a trial, as PNG files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from trainables.data.dataset import Dataset
+from trainables.data.tensors import to_tensor, to_uint8
+from trainables.measures.fidelity import Evaluation
+from trainables.metrics.neighbours import nearest_neighbours
+
+ENLARGED_TO = 32
+"""Images with fewer pixels a side are enlarged, pixel by pixel, to about this many."""
+GAP = 2
+"""Pixels between the images of a grid, and around it."""
+
+
+def draw(evaluation: Evaluation, dataset: Dataset, folder: Path) -> None:
+    """Write `samples.png`, `nearest.png` and, where the method scores images, `scores.png` into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_sample_grid(evaluation.samples[:64], folder / "samples.png")
+    save_nearest(evaluation.samples[:16], dataset, folder / "nearest.png")
+    if evaluation.in_scores is not None:
+        save_score_histograms(evaluation.in_scores, evaluation.ood_scores, folder / "scores.png")
+
+
+def save_sample_grid(images: Tensor, path: Path, columns: int = 8) -> None:
+    """A grid of images `(n, C, H, W)` in [-1, 1], C = 1 or 3, row by row, on white with `GAP` pixels between them."""
+    scale = max(1, ENLARGED_TO // images.shape[-1])
+    pixels = to_uint8(images).repeat(scale, axis=2).repeat(scale, axis=3)
+    n, channels, height, width = pixels.shape
+    columns = min(columns, n)
+    rows, step_y, step_x = -(-n // columns), height + GAP, width + GAP
+    grid = np.full((rows * step_y + GAP, columns * step_x + GAP, channels), 255, dtype=np.uint8)
+    for i, image in enumerate(pixels):
+        top, left = i // columns * step_y + GAP, i % columns * step_x + GAP
+        grid[top : top + height, left : left + width] = image.transpose(1, 2, 0)
+    Image.fromarray(grid.squeeze(2) if channels == 1 else grid).save(path)
+
+
+def save_nearest(samples: Tensor, dataset: Dataset, path: Path) -> None:
+    """Samples in the first row, the nearest training image (Euclidean) of each below (thesis of 2022, figure 4.18)."""
+    train = to_tensor(dataset.train.images, samples.device)
+    _, indices = nearest_neighbours(samples, train)
+    nearest = train[torch.as_tensor(indices[:, 0], device=train.device)]
+    save_sample_grid(torch.cat([samples, nearest]), path, columns=len(samples))
+
+
+def save_score_histograms(in_scores: np.ndarray, ood_scores: dict[str, np.ndarray], path: Path) -> None:
+    """Histograms of the scores of test images and of each out-of-distribution set (figures 4.19 to 4.21)."""
+    from matplotlib.figure import Figure  # imported late: a driver, which draws nothing, starts without it
+
+    figure = Figure(figsize=(6, 3.5))
+    axes = figure.add_axes((0.11, 0.15, 0.86, 0.81))  # a layout engine would draw everything twice
+    everything = np.concatenate([in_scores, *ood_scores.values()])
+    low, high = np.percentile(everything, [0.5, 99.5])
+    bins = np.linspace(low, high, 60)
+    axes.stairs(*np.histogram(in_scores, bins, density=True), fill=True, alpha=0.6, label="test images")
+    for name, scores in ood_scores.items():
+        axes.stairs(*np.histogram(scores, bins, density=True), linewidth=1.5, label=name)
+    axes.set(xlabel="score D(x)", ylabel="density")
+    axes.legend()
+    figure.savefig(path, dpi=110)

@@ -1,0 +1,107 @@
+"""Pictures of a training on points: one at each evaluation, then all side by side, and as an animation."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from trainables.checkpoints import write_atomically
+from trainables.measures.points import PointEvaluation, PointEvaluator
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SHOWN = 2500
+"""Points of each kind in a picture at most."""
+INCHES, DPI = 2.4, 100
+COLUMNS = 5
+MILLISECONDS = 400
+"""How long a picture of the animation stays."""
+
+DATA, GENERATED, NOISE = "tab:green", "tab:red", "tab:blue"
+
+
+def draw_frame(evaluation: PointEvaluation, evaluator: PointEvaluator, round_number: int, folder: Path) -> None:
+    """Write `round-<number>.png`: the generated points beside the data, and D's probability with its boundary."""
+    from matplotlib.figure import Figure  # imported late, as in figures.py
+
+    figure = Figure(figsize=(INCHES, INCHES), layout="constrained")
+    axes = figure.subplots()
+    if evaluator.d == 1:
+        _draw_line(axes, evaluation, evaluator)
+    else:
+        _draw_plane(axes, evaluation, evaluator)
+    axes.set_title(f"round {round_number}", fontsize=8)
+    axes.tick_params(labelsize=6)
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=DPI, format="png")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / f"round-{round_number:08d}.png", picture.getvalue())
+
+
+def draw_training(frames: Path, folder: Path) -> None:
+    """Write `training.png`, all pictures in the folder `frames` row by row, and `training.gif`, one after the other."""
+    paths = sorted(frames.glob("round-*.png"))
+    pictures = [Image.open(path).convert("RGB") for path in paths]
+    width, height = pictures[0].size
+    columns = min(COLUMNS, len(pictures))
+    sheet = Image.new("RGB", (columns * width, -(-len(pictures) // columns) * height), "white")
+    for i, picture in enumerate(pictures):
+        sheet.paste(picture, (i % columns * width, i // columns * height))
+    folder.mkdir(parents=True, exist_ok=True)
+    sheet.save(folder / "training.png")
+    first, *others = pictures
+    first.save(folder / "training.gif", save_all=True, append_images=others, duration=MILLISECONDS, loop=0)
+
+
+def _draw_plane(axes: Axes, evaluation: PointEvaluation, evaluator: PointEvaluator) -> None:
+    """As in figures 4.1 to 4.6 of the thesis of 2022 and 5.1 of that of 2017: red is real to D, blue is not."""
+    xs, ys = (np.unique(evaluator.grid[:, axis]) for axis in range(2))
+    if evaluation.probabilities is not None:
+        heights = evaluation.probabilities.reshape(len(xs), len(ys)).T
+        axes.imshow(
+            heights,
+            extent=(xs[0], xs[-1], ys[0], ys[-1]),
+            origin="lower",
+            cmap="RdBu_r",
+            vmin=0,
+            vmax=1,
+            alpha=0.5,
+            aspect="auto",
+        )
+        if heights.min() < 0.5 < heights.max():
+            axes.contour(xs, ys, heights, levels=[0.5], colors="black", linewidths=0.6)
+    data = evaluator.test[: min(SHOWN, len(evaluator.dataset.train))]
+    _scatter(axes, data, 1, DATA)
+    if evaluation.moved is None:
+        _scatter(axes, evaluation.samples[:SHOWN], 1, GENERATED)
+    else:
+        before, after = evaluation.moved
+        axes.plot(*np.stack([before, after]).transpose(2, 0, 1), color="gray", linewidth=0.3)
+        _scatter(axes, before, 5, NOISE)
+        _scatter(axes, after, 5, GENERATED)
+    axes.set(xlim=(xs[0], xs[-1]), ylim=(ys[0], ys[-1]))
+
+
+def _scatter(axes: Axes, points: np.ndarray, size: float, colour: str) -> None:
+    axes.scatter(points[:, 0], points[:, 1], s=size, c=colour, linewidths=0)
+
+
+def _draw_line(axes: Axes, evaluation: PointEvaluation, evaluator: PointEvaluator) -> None:
+    """As in figure 2 of the project of 2016: both densities and D's probability, which should be 1/2."""
+    grid = evaluator.grid[:, 0]
+    bins = np.linspace(grid[0], grid[-1], 80)
+    width = bins[1] - bins[0]
+    densities = axes.twinx()
+    for points, colour in ((evaluator.test, DATA), (evaluation.samples, GENERATED)):
+        counts, _ = np.histogram(points[:, 0], bins)
+        densities.plot(bins[:-1] + width / 2, counts / (len(points) * width), color=colour, linewidth=0.8)
+    densities.set_yticks([])
+    if evaluation.probabilities is not None:
+        axes.plot(grid, evaluation.probabilities, color=NOISE, linewidth=0.8)
+    axes.axhline(0.5, color="gray", linewidth=0.4, linestyle="--")
+    axes.set(ylim=(0, 1), xlim=(grid[0], grid[-1]))

@@ -1,0 +1,143 @@
+"""python -m trainables.score --real A --fake B: score a set of images against another, as a study does."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import tyro
+from torch import Tensor
+
+from trainables.data.image_sets import read_image_set
+from trainables.data.sources import source_of
+from trainables.data.tensors import to_tensor
+from trainables.errors import InputError
+from trainables.extractors.base import Extracted, Extractor
+from trainables.extractors.by_name import ExtractorChoice, ExtractorName, load_extractor, prepare_extractor
+from trainables.measures.reference import Reference, feature_metrics
+from trainables.metrics.parzen import parzen_log_likelihood
+from trainables.protocol import FeatureProtocol
+
+CHUNK = 1000
+"""Images that are held as floats at once."""
+
+
+@dataclass(frozen=True)
+class ScoreConfig:
+    """Score images against real ones. JSON on standard output: the metrics, the protocol, and its hash."""
+
+    real: Path
+    """A folder of images, or a .npy file (n, 1 or 3, height, width), uint8 or floats in [-1, 1]."""
+    fake: Path
+    """The images to be scored, as above."""
+    features: ExtractorName = "inception"
+    """Whose features: Inception's, or those of a data set's classifier (lenet), which needs --dataset."""
+    dataset: str | None = None
+    """The data set whose classifier is meant; it is trained unless the storage folder has it."""
+    inception_weights: Path | None = None
+    """The file of Inception's weights, if it is not in torch hub's cache and cannot be downloaded."""
+    inception_sha256: str | None = None
+    """The checksum of Inception's weights where others than pytorch-fid's are meant."""
+    inception_splits: int = 1
+    """Parts that the Inception Score is the mean over; published ones are often of 10."""
+    parzen: bool = False
+    """Add the log-likelihood of half of the real images under a Parzen window, its bandwidth chosen on the others."""
+    seed: int = 0
+    """Draws the subsets of the kernel distance, and the halves of the real images."""
+    storage_dir: Path = Path("outputs")
+    """Where data sets, classifiers and Inception's weights are kept."""
+
+
+class FolderProtocol(FeatureProtocol):
+    """How one set of images was measured against another."""
+
+    dataset: str | None
+    num_real: int
+    num_fake: int
+    real_sha256: str
+
+
+def score(config: ScoreConfig) -> dict[str, Any]:
+    """The metrics, the protocol, and its hash; raises `InputError`."""
+    if config.inception_splits < 1 or config.seed < 0:
+        raise InputError("--inception-splits must be at least 1 and --seed at least 0.")
+    real, fake = read_image_set(config.real), read_image_set(config.fake)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    extractor = _extractor(config, device)
+    protocol = FolderProtocol(
+        extractor=extractor.name,
+        extractor_version=extractor.version,
+        extractor_sha256=extractor.sha256,
+        inception_splits=config.inception_splits,
+        seed=config.seed,
+        dataset=config.dataset,
+        num_real=len(real),
+        num_fake=len(fake),
+        real_sha256=hashlib.sha256(np.ascontiguousarray(real).data).hexdigest(),
+    )
+    try:
+        print(f"features of {len(real)} real and {len(fake)} other images ...", file=sys.stderr)
+        reference = Reference.of(_extract(extractor, real)[0], protocol, device)
+        metrics = feature_metrics(protocol, reference, *_extract(extractor, fake))
+        outcome: dict[str, Any] = {"metrics": metrics}
+        if config.parzen:
+            outcome["parzen"] = asdict(parzen_log_likelihood(*_parzen_sets(real, fake, config.seed)))
+    except ValueError as error:
+        raise InputError(f"{config.real} and {config.fake} cannot be compared: {error}") from error
+    return outcome | {"protocol": protocol.model_dump(), "protocol_sha256": protocol.sha256}
+
+
+def _extractor(config: ScoreConfig, device: torch.device) -> Extractor:
+    if config.features == "lenet" and config.dataset is None:
+        raise InputError("--features lenet needs the data set whose classifier is meant: name it with --dataset.")
+    if config.features == "inception" and config.dataset is not None:
+        raise InputError("--dataset names the classifier of --features lenet: leave it out with Inception.")
+    dataset = config.dataset or ""
+    if dataset:
+        source_of(dataset)
+    cache_dir = config.storage_dir / "cache"
+    choice = ExtractorChoice(config.features, config.inception_weights, config.inception_sha256)
+    prepared, _ = prepare_extractor(choice, dataset, cache_dir)
+    return load_extractor(prepared.name, prepared.sha256, dataset, cache_dir, device)
+
+
+def _extract(extractor: Extractor, images: np.ndarray) -> Extracted:
+    parts = [extractor(_floats(images[start : start + CHUNK])) for start in range(0, len(images), CHUNK)]
+    features, probabilities = zip(*parts, strict=True)
+    return np.concatenate(features), np.concatenate(probabilities)
+
+
+def _parzen_sets(real: np.ndarray, fake: np.ndarray, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Samples, validation and test images, in [0, 1]."""
+    order = np.random.default_rng(seed).permutation(len(real))
+    half = len(real) // 2
+    samples, validation, test = ((_floats(x) + 1) / 2 for x in (fake, real[order[:half]], real[order[half:]]))
+    return samples, validation, test
+
+
+def _floats(images: np.ndarray) -> Tensor:
+    return to_tensor(images).float()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status: 0, or 2 for bad input."""
+    config = tyro.cli(
+        ScoreConfig, prog="python -m trainables.score", args=arguments, config=(tyro.conf.FlagCreatePairsOff,)
+    )
+    try:
+        outcome = score(config)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(json.dumps(outcome, indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
