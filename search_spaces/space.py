@@ -3,62 +3,55 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from optuna.trial import BaseTrial
-
+from search_spaces.claim import Claim
 from trainables.errors import lookup
-from trainables.extractors.by_name import ExtractorName
+from trainables.measures.base import MeasureSettings
+
+if TYPE_CHECKING:
+    from optuna.trial import BaseTrial
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How large a study is: what is fixed, and what one trial and the whole study may spend."""
+    """How large a study is: what is fixed, what one trial and the whole study may spend, how it is measured."""
 
     dataset: str
-    trials: int
     rounds: int
     evaluate_every: int
-    num_samples: int
+    measures: tuple[MeasureSettings, ...]
+    trials: int = 0
+    """How many; a grid has as many as it has points."""
+    seeds: int = 1
+    """How many times each trial trains its settings, each time with another seed."""
     first_evaluation: int | None = None
     """Rounds before an evaluation of its own, where the first regular one would be late."""
     fixed: Mapping[str, Any] = field(default_factory=dict)
     """Settings of the method that are not searched and differ from its defaults."""
-    features: ExtractorName = "lenet"
-    """What the metrics of images take their features from: the data set's own classifier, or Inception."""
-    ood_sets: tuple[str, ...] = ("photo_patches", "scrambled", "fashion_mnist")
-    """Sets for AUROC; one that would have to be downloaded is left out."""
     gpus_per_trial: float = 0.0
 
 
 @dataclass(frozen=True)
+class Suggestion:
+    """What a trial is to run: settings of the method, and a data set where trials of the space name their own."""
+
+    config: Mapping[str, Any]
+    dataset: str | None = None
+
+
+@dataclass(frozen=True)
 class FirstTrial:
-    """Settings that are tried before the sampler is asked: Optuna's parameters, and what was published for them."""
+    """Settings that are tried before the sampler is asked: Optuna's parameters, and what was published for them.
+
+    `published` maps metrics, by their full name, to the published values.
+    """
 
     name: str
     params: Mapping[str, Any]
     published: Mapping[str, float] = field(default_factory=dict)
-
-
-Group = Callable[[Mapping[str, Any]], bool]
-"""Which trials are meant, by their Optuna parameters."""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """What a document says of its settings: `metric` is lower in one group of trials than in another.
-
-    One of the two may be a number instead.
-    """
-
-    text: str
-    source: str
-    """The document and its section."""
-    metric: str
-    lower: Group | float
-    higher: Group | float
 
 
 class SearchSpace(ABC):
@@ -71,37 +64,35 @@ class SearchSpace(ABC):
     name: ClassVar[str]
     description: ClassVar[str]
     method: ClassVar[str]
-    objectives: ClassVar[tuple[str, ...]] = ("fid_lenet_best",)
-    """Metrics of a trial that are optimised, in the direction that the metric has.
-
-    In these and in claims, `lenet` stands for the feature extractor of the study.
-    """
+    """A key of `METHODS`, an entry point, or `module:Class`."""
+    objectives: ClassVar[tuple[str, ...]] = ("fid_best",)
+    """Metrics that are optimised, by family; the measures give the full name and the direction."""
     scales: ClassVar[Mapping[str, Scale]]
     datasets: ClassVar[tuple[str, ...]] = ()
-    """Where not empty: `suggest` names one of these data sets as the setting `dataset`, for each trial its own."""
+    """Where not empty: each suggestion names one of these."""
     exhaustive: ClassVar[bool] = False
-    """Whether the first trials are all there is."""
+    """Whether the first trials are all there is. All of them then train with the same seeds."""
 
-    def __init__(self, scale: str) -> None:
-        self.scale_name = scale
-        self.scale: Scale = lookup("scale", scale, self.scales)
+    def __init__(self, scale_name: str, scale: Scale | None = None) -> None:
+        self.scale_name = scale_name
+        self.scale: Scale = lookup("scale", scale_name, self.scales) if scale is None else scale
+
+    @property
+    def num_trials(self) -> int:
+        """How many trials a study has."""
+        return self.scale.trials
 
     @abstractmethod
-    def suggest(self, trial: BaseTrial) -> dict[str, Any]:
-        """The settings of a trial for the method's config, define-by-run; `scale.fixed` is added by the study."""
+    def suggest(self, trial: BaseTrial) -> Suggestion:
+        """The settings of a trial, define-by-run; `scale.fixed` and the seed are added by the study."""
 
-    @abstractmethod
     def first_trials(self) -> list[FirstTrial]:
         """What is enqueued before the sampler is asked, at this scale."""
+        return []
 
     def claims(self) -> list[Claim]:
         """What the document says about the parameters of this space; a study prints at its end what its trials say."""
         return []
-
-
-def where(**wanted: Any) -> Group:
-    """The trials whose Optuna parameters have these values."""
-    return lambda params: all(params.get(name) == value for name, value in wanted.items())
 
 
 def weight_or_off(trial: BaseTrial, name: str, low: float, high: float) -> float:

@@ -1,47 +1,67 @@
-"""What a number depends on besides the model. Numbers of different protocols must not be ranked together."""
+"""A protocol: what a number depends on besides the method. Do not rank numbers of different protocols together."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import Literal
+from collections.abc import Iterable
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, SerializeAsAny, field_validator
 
-NEIGHBOURS = 3
-"""As Kynkaanniemi et al. have it for precision and recall; there must be more samples."""
+from trainables.measures import MEASURES
+from trainables.measures.base import Direction, Measure, MeasureSettings, Metric
+from trainables.registry import resolve
+
+AT_BEST = "_at_best"
+"""Ends the name of a metric's value in the evaluation that was the best by the study's objective."""
+BEST = "_best"
+"""Ends the name of a metric's own best value so far."""
 
 
-class FeatureProtocol(BaseModel):
-    """How sets of images are compared by their features."""
+class Protocol(BaseModel):
+    """A data set and the settings of the measures: JSON in, JSON out."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    extractor: str = "lenet"
-    extractor_version: str = ""
-    extractor_sha256: str
-    batch_norm: Literal["running"] = "running"
-    """The statistics in the extractor's BatchNorm layers. Those of a generator are a setting of its method."""
-    inception_splits: int = Field(1, ge=1)
-    kid_subsets: int = Field(100, ge=1)
-    kid_subset_size: int = Field(1000, ge=2, description="or all, where there are fewer")
-    neighbours: int = Field(
-        NEIGHBOURS, ge=1, description="whose distance is the radius of precision and recall's balls"
-    )
-    seed: int = Field(0, ge=0, description="picks the real images, subsets, scrambles and resamples")
+    dataset: str
+    measures: tuple[SerializeAsAny[MeasureSettings], ...]
+
+    @field_validator("measures", mode="before")
+    @classmethod
+    def _of_their_measures(cls, value: Iterable[Any]) -> tuple[MeasureSettings, ...]:
+        """JSON says by its key `measure` whose settings it holds."""
+        return tuple(
+            settings
+            if isinstance(settings, MeasureSettings)
+            else measure_class(settings["measure"]).Settings(**settings)
+            for settings in value
+        )
 
     @property
     def sha256(self) -> str:
         """The hash under which a run names its protocol."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
+    def metrics(self) -> dict[str, Metric]:
+        """What an evaluation reports, by its full name."""
+        return {name: metric for s in self.measures for name, metric in s.metrics(self.dataset).items()}
 
-class Protocol(FeatureProtocol):
-    """How the images of a method are measured on a data set."""
+    def full_name(self, metric: str) -> str:
+        """`metric` with its family, as in `fid_best`, replaced by what the measures call it: `fid_lenet_best`."""
+        base = base_name(metric)
+        families = {short: full for s in reversed(self.measures) for short, full in s.families().items()}
+        return families.get(base, base) + metric.removeprefix(base)
 
-    dataset: str
-    num_samples: int = Field(ge=2, description="generated images, and as many real ones where there are enough")
-    reference_split: Literal["train"] = "train"
-    num_compared: int = Field(1000, ge=2, description="generated and test images whose pixels are compared at most")
-    ood_sets: tuple[str, ...] = ()
-    num_scored: int = Field(1000, ge=2, description="test images scored per set for AUROC at most")
-    resamples: int = Field(500, ge=1, description="of the bootstrap of the detection metrics' intervals")
+    def direction(self, metric: str) -> Direction:
+        """Which way `metric`, a full name with or without `_best` or `_at_best`, is better."""
+        return self.metrics()[base_name(metric)].direction
+
+
+def base_name(metric: str) -> str:
+    """The name of a metric without `_best` or `_at_best`."""
+    return metric.removesuffix(AT_BEST).removesuffix(BEST) if metric.endswith(AT_BEST) else metric.removesuffix(BEST)
+
+
+def measure_class(name: str) -> type[Measure]:
+    """The measure of this name; raises `InputError`."""
+    return resolve("measure", name, MEASURES, Measure)  # type: ignore[type-abstract]

@@ -1,0 +1,108 @@
+"""The contract of a measure: one question asked of a trained method.
+
+The settings of a measure say what it reports without data and without torch, so the driver can list and check
+metrics at once. The measure itself runs where trials run.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    import torch
+
+    from trainables.data.dataset import Dataset
+    from trainables.measures.subject import Subject
+
+Direction = Literal["minimize", "maximize"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """Which way a metric is better, and whether the table at the end of a study shows it."""
+
+    direction: Direction
+    shown: bool = False
+
+
+class MeasureSettings(BaseModel):
+    """What the numbers of a measure depend on besides the method: a part of the protocol and of its hash.
+
+    A field with `exclude=True` tells the driver how to prepare and is not part of the protocol.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    measure: str
+    """The name of the measure: a key of `MEASURES`, an entry point, or `module:Class`."""
+
+    def metrics(self, dataset: str) -> dict[str, Metric]:
+        """What is reported of a data set, by its full name. Known without data."""
+        raise NotImplementedError
+
+    def families(self) -> dict[str, str]:
+        """Short names of metrics whose full name depends on the settings: `fid` -> `fid_lenet`."""
+        return {}
+
+    def check(self, dataset: str) -> None:
+        """Raise `InputError` where a data set of this name cannot be measured; opens no data."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The metrics of one evaluation, and what pictures are made of: only the measure that made it knows what."""
+
+    metrics: dict[str, float]
+    seen: Any = None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Complete settings, and notes for the person who started the study, one sentence each."""
+
+    settings: MeasureSettings
+    notes: tuple[str, ...] = ()
+    values: dict[str, float] = field(default_factory=dict)
+    """What was found out on the way, by name: the accuracy of a classifier."""
+
+
+class Measure(ABC):
+    """Asks one question of methods, on one data set; made once per process, used for many trials."""
+
+    Settings: ClassVar[type[MeasureSettings]]
+    needs: ClassVar[type]
+    """The ability that a method must have (`trainables.methods.abilities`)."""
+
+    @classmethod
+    def prepare(cls, settings: Any, dataset: str, cache_dir: Path) -> Prepared:
+        """Put into the cache what the measure reads, and complete the settings. For the driver: may download, train.
+
+        The data set has been prepared before. Raises `InputError` where something cannot be had.
+        """
+        return Prepared(settings)
+
+    @abstractmethod
+    def __init__(self, settings: Any, dataset: Dataset, cache_dir: Path, device: torch.device) -> None:
+        """Open what `prepare` left in the cache."""
+
+    @abstractmethod
+    def __call__(self, subject: Subject) -> Measured:
+        """Measure a method."""
+
+    def references(self) -> dict[str, float]:
+        """Reference values of this measure's metrics: what noise, real data or a simple baseline gets."""
+        return {}
+
+    def draw(self, measured: Measured, folder: Path) -> None:
+        """Draw an evaluation into `folder`; pictures of an earlier one are overwritten."""
+
+    def draw_frame(self, measured: Measured, round_number: int, folder: Path) -> None:
+        """Draw the evaluation after `round_number` rounds into `folder`, beside those of other rounds."""
+
+    def draw_training(self, frames: Path, folder: Path) -> None:
+        """At the end of a training, draw into `folder` what `draw_frame` has left in `frames`."""

@@ -1,0 +1,135 @@
+"""Settings of our measures: what they report, for which data sets, without torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from trainables.data.points import POINT_SETS, Mixture
+from trainables.data.sources import parent_of
+from trainables.errors import InputError
+from trainables.measures.base import MeasureSettings, Metric
+
+ExtractorName = Literal["inception", "lenet"]
+
+SCRAMBLED = "scrambled"
+"""The out-of-distribution set that is made of the data set's own test images."""
+
+DETECTION_METRICS = ("auroc", "aupr_in", "aupr_out", "fpr95")
+"""What is measured per out-of-distribution set; `auroc` also in the mean over the sets."""
+
+NEIGHBOURS = 3
+"""As Kynkaanniemi et al. have it for precision and recall; there must be more samples."""
+
+MINIMIZED, MAXIMIZED = Metric("minimize"), Metric("maximize")
+
+FEATURE_METRICS = {
+    "fid": Metric("minimize", shown=True),
+    "is": Metric("maximize", shown=True),
+    "kid": MINIMIZED,
+    "precision": MAXIMIZED,
+    "recall": MAXIMIZED,
+    "entropy": MAXIMIZED,
+}
+"""What is measured on features and class probabilities; the extractor's name is added to each."""
+
+
+class FeatureSettings(MeasureSettings):
+    """How sets of images are compared by their features."""
+
+    measure: str = "fidelity"
+    features: ExtractorName = "lenet"
+    """The extractor: Inception, or a classifier trained on the data set."""
+    extractor_version: str = ""
+    extractor_sha256: str = ""
+    batch_norm: Literal["running"] = "running"
+    """The statistics in the extractor's BatchNorm layers. Those of a generator are a setting of its method."""
+    inception_splits: int = Field(1, ge=1)
+    kid_subsets: int = Field(100, ge=1)
+    kid_subset_size: int = Field(1000, ge=2, description="or all, where there are fewer")
+    neighbours: int = Field(
+        NEIGHBOURS, ge=1, description="whose distance is the radius of precision and recall's balls"
+    )
+    seed: int = Field(0, ge=0, description="picks the real images and the subsets")
+
+    def families(self) -> dict[str, str]:
+        return {family: f"{family}_{self.features}" for family in FEATURE_METRICS}
+
+    def metrics(self, dataset: str) -> dict[str, Metric]:
+        return {self.families()[family]: metric for family, metric in FEATURE_METRICS.items()}
+
+
+class FidelitySettings(FeatureSettings):
+    """How like real images generated ones are, by their features."""
+
+    num_samples: int = Field(ge=2, description="generated images, and as many real ones where there are enough")
+    reference_split: Literal["train"] = "train"
+    inception_weights: Path | None = Field(None, exclude=True, description="the file, if not in torch hub's cache")
+
+    def check(self, dataset: str) -> None:
+        refuse_points(dataset)
+        if self.num_samples <= self.neighbours:
+            raise InputError(f"{self.num_samples} samples are too few: more than {self.neighbours} are needed.")
+
+
+class PixelsSettings(MeasureSettings):
+    """Whether generated images repeat one another, or the training images."""
+
+    measure: str = "pixels"
+    num_samples: int = Field(1000, ge=2, description="generated and test images that are compared at most")
+    seed: int = Field(0, ge=0, description="picks the test images")
+
+    def metrics(self, dataset: str) -> dict[str, Metric]:
+        return {"duplicates": MINIMIZED, "copying": MINIMIZED}
+
+    def check(self, dataset: str) -> None:
+        refuse_points(dataset)
+
+
+class DetectionSettings(MeasureSettings):
+    """How well the method's score tells test images from those of other data sets."""
+
+    measure: str = "detection"
+    ood_sets: tuple[str, ...] = ("photo_patches", SCRAMBLED, "fashion_mnist")
+    """One that would have to be downloaded is left out."""
+    num_scored: int = Field(1000, ge=2, description="test images scored per set at most")
+    resamples: int = Field(500, ge=1, description="of the bootstrap of the intervals")
+    seed: int = Field(0, ge=0, description="picks the images, scrambles, resamples")
+    download: bool = Field(False, exclude=True, description="whether sets that are not here are fetched")
+
+    def metrics(self, dataset: str) -> dict[str, Metric]:
+        names = [f"{metric}_{name}" for metric in DETECTION_METRICS for name in self.ood_sets]
+        per_set = {name: MINIMIZED if name.startswith("fpr95") else MAXIMIZED for name in names}
+        return {"auroc": Metric("maximize", shown=True), **per_set} if names else {}
+
+    def check(self, dataset: str) -> None:
+        refuse_points(dataset)
+        for name in self.ood_sets:
+            if name in POINT_SETS:
+                raise InputError(f"--ood-sets {name}: points are no out-of-distribution set of images.")
+
+
+class PointsSettings(MeasureSettings):
+    """How like a distribution on the plane or the line generated points are."""
+
+    measure: str = "points"
+    num_samples: int = Field(ge=2, description="generated points, which modes are counted in and pictures show")
+    num_compared: int = Field(2000, ge=2, description="of them, and of test points, for pairwise distances")
+
+    def metrics(self, dataset: str) -> dict[str, Metric]:
+        shown = Metric("maximize", shown=True)
+        is_mixture = isinstance(POINT_SETS[dataset], Mixture)
+        of_shape = {"modes": shown, "inside": shown} if is_mixture else {"distance": Metric("minimize", shown=True)}
+        return {"energy": Metric("minimize", shown=True), **of_shape, "boundary": shown}
+
+    def check(self, dataset: str) -> None:
+        if dataset not in POINT_SETS:
+            raise InputError(f"measure 'points' is for points, and data set {dataset!r} has images.")
+
+
+def refuse_points(dataset: str) -> None:
+    """Raise `InputError` for a data set of points."""
+    if parent_of(dataset) in POINT_SETS:
+        raise InputError(f"images are measured here, and data set {dataset!r} has points.")

@@ -1,0 +1,49 @@
+"""From a name to a class: a key of a table, an installed entry point, or `module:Class`."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from typing import TypeVar
+
+from trainables.errors import InputError, lookup
+
+T = TypeVar("T")
+
+GROUP = "generative_study"
+"""Entry points are in the groups `generative_study.spaces`, `.methods`, `.measures` and `.datasets`."""
+
+
+def resolve(kind: str, name: str, table: Mapping[str, str], base: type[T]) -> type[T]:
+    """The subclass of `base` that `name` means.
+
+    `kind` is singular, as in "method". `table` maps short names to `module:Class`; so do the entry points of the
+    group of that kind. Modules are imported when they are asked for. Raises `InputError` in one sentence.
+    """
+    target = name if ":" in name else lookup(kind, name, {**installed(kind), **table})
+    module_name, _, class_name = target.partition(":")
+    found = lookup(f"class of {module_name}", class_name, vars(_imported(kind, module_name)))
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise InputError(f"{kind} {name!r} is not usable: {target} is not a subclass of {base.__name__}.")
+    return found
+
+
+def installed(kind: str) -> dict[str, str]:
+    """Short names that other packages have registered for this kind, with their `module:Class`."""
+    return {entry.name: entry.value for entry in entry_points(group=f"{GROUP}.{kind}s")}
+
+
+def look_in(folder: str | None) -> None:
+    """Let modules in `folder` be imported: a study keeps the files there that it was given from outside."""
+    if folder is not None and folder not in sys.path:
+        sys.path.append(folder)
+
+
+def _imported(kind: str, module_name: str) -> object:
+    try:
+        return importlib.import_module(module_name)
+    except Exception as error:  # whatever the code of somebody else raises
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise InputError(f"the module {module_name!r} of the {kind} cannot be imported ({reason}).") from error
