@@ -11,22 +11,12 @@ from torch import Tensor
 
 from trainables.data.dataset import Dataset
 from trainables.data.tensors import to_tensor, to_uint8
-from trainables.measures.fidelity import Evaluation
 from trainables.metrics.neighbours import nearest_neighbours
 
 ENLARGED_TO = 32
 """Images with fewer pixels a side are enlarged, pixel by pixel, to about this many."""
 GAP = 2
 """Pixels between the images of a grid, and around it."""
-
-
-def draw(evaluation: Evaluation, dataset: Dataset, folder: Path) -> None:
-    """Write `samples.png`, `nearest.png` and, where the method scores images, `scores.png` into `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    save_sample_grid(evaluation.samples[:64], folder / "samples.png")
-    save_nearest(evaluation.samples[:16], dataset, folder / "nearest.png")
-    if evaluation.in_scores is not None:
-        save_score_histograms(evaluation.in_scores, evaluation.ood_scores, folder / "scores.png")
 
 
 def save_sample_grid(images: Tensor, path: Path, columns: int = 8) -> None:
