@@ -66,10 +66,10 @@ class OodSuite:
         nearest training image is (Euclidean), and "softmax" the highest of an extractor's class `probabilities`.
         """
         # Of bytes, so that not all of the training set is held as floats.
-        mean = float(self.dataset.train.images.mean()) / 127.5 - 1.0
+        mean = float(self.dataset.train.examples.mean()) / 127.5 - 1.0
         simple: dict[str, Score] = {
             "intensity": lambda images: -(images.mean(dim=(1, 2, 3)) - mean).abs(),
-            "nearest": lambda images: -torch.from_numpy(distances_to_training(images, self.dataset.train.images)),
+            "nearest": lambda images: -torch.from_numpy(distances_to_training(images, self.dataset.train.examples)),
             "softmax": lambda images: torch.from_numpy(probabilities(images).max(axis=1)),
         }
         found = {baseline: self.scores(score) for baseline, score in simple.items()}
@@ -82,7 +82,7 @@ class OodSuite:
         }
 
     def _test_images(self, dataset: Dataset) -> Tensor:
-        chosen = choose(dataset.test.images, self.protocol.num_scored, self.protocol.seed)
+        chosen = choose(dataset.test.examples, self.protocol.num_scored, self.protocol.seed)
         return to_tensor(conform(chosen, self.dataset.shape), self.device)
 
     def _images(self, name: str, cache_dir: Path) -> Tensor:

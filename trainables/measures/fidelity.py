@@ -43,8 +43,8 @@ class Evaluator:
         )
         key = ReferenceKey.of(protocol, self._real_images())
         self.reference = cached_reference(key, cache_dir, self._make_reference, device)
-        compared = to_tensor(choose(self.dataset.test.images, protocol.num_compared, protocol.seed), device)
-        self.test_distances = distances_to_training(compared, self.dataset.train.images)
+        compared = to_tensor(choose(self.dataset.test.examples, protocol.num_compared, protocol.seed), device)
+        self.test_distances = distances_to_training(compared, self.dataset.train.examples)
         self.ood = OodSuite(protocol, self.dataset, cache_dir, device)
 
     def __call__(self, method: Method, generator: torch.Generator) -> Evaluation:
@@ -61,7 +61,7 @@ class Evaluator:
         """What can be said of images `(n, C, H, W)` in [-1, 1] alone: by their features, then by their pixels."""
         features, probabilities = self.extractor(images)
         compared = images[: self.protocol.num_compared]
-        distances = distances_to_training(compared, self.dataset.train.images)
+        distances = distances_to_training(compared, self.dataset.train.examples)
         return feature_metrics(self.protocol, self.reference, features, probabilities) | {
             "duplicates": duplicate_share(compared, float(np.median(self.test_distances))),
             "copying": copying(distances, self.test_distances),
@@ -73,11 +73,11 @@ class Evaluator:
         The noise is `N(mean, std)` of the training images, per pixel: where the discriminator-only method starts. Of
         the training images, the reference itself, there is what does not compare them with it.
         """
-        pixels = to_tensor(self.dataset.train.images, self.device)
+        pixels = to_tensor(self.dataset.train.examples, self.device)
         std, mean = torch.std_mean(pixels, dim=0, correction=0)
         generator = torch.Generator().manual_seed(self.protocol.seed)
         noise = torch.randn(self.protocol.num_samples, *self.dataset.shape, generator=generator).to(self.device)
-        test = to_tensor(self.dataset.test.images[: self.protocol.num_samples], self.device)
+        test = to_tensor(self.dataset.test.examples[: self.protocol.num_samples], self.device)
         train = to_tensor(self._real_images(), self.device)
         of_noise, of_test, of_train = map(self.image_metrics, ((mean + std * noise).clamp(-1, 1), test, train))
         alone = {name: of_train[name] for name in of_train if name.startswith(("is_", "entropy_"))}
@@ -91,7 +91,7 @@ class Evaluator:
 
     def _real_images(self) -> np.ndarray:
         """The images that the reference is made of, uint8."""
-        return choose(self.dataset.train.images, self.protocol.num_samples, self.protocol.seed)
+        return choose(self.dataset.train.examples, self.protocol.num_samples, self.protocol.seed)
 
 
 def image_metric_names(extractor: str, ood_sets: tuple[str, ...]) -> tuple[str, ...]:

@@ -65,7 +65,7 @@ class PointEvaluator:
         self.device = device
         self.dataset = open_dataset(protocol.dataset, cache_dir)
         self.point_set = POINT_SETS[protocol.dataset]
-        self.test = np.array(self.dataset.test.images)
+        self.test = np.array(self.dataset.test.examples)
         self.unit = float(np.sqrt(self.test.var(axis=0).mean()))
         self.reference = self.test[: protocol.num_compared] / self.unit
         self.within_reference = mean_distance(self.reference, self.reference)
@@ -98,7 +98,7 @@ class PointEvaluator:
         """The ends of the scale: the energy distance of `N(mean, std)` with the data's, and of the training points."""
         generator = np.random.default_rng(0)
         noise = generator.normal(self.test.mean(axis=0), self.test.std(axis=0), (self.protocol.num_samples, self.d))
-        ends = {"noise": noise.astype(np.float32), "train_points": np.array(self.dataset.train.images)}
+        ends = {"noise": noise.astype(np.float32), "train_points": np.array(self.dataset.train.examples)}
         return {f"energy_{end}": self.point_metrics(points)["energy"] for end, points in ends.items()}
 
     @property
