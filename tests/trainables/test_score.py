@@ -28,8 +28,8 @@ def storage(cache_dir, tmp_path_factory):
     protocol = prepare_protocol("digits", (), 1437, cache_dir).protocol
     rng = np.random.default_rng(0)
     digits = open_dataset("digits", cache_dir)
-    fake = (digits.test.images * 0.8 + rng.integers(0, 50, digits.test.images.shape)).astype(np.uint8)
-    for name, images in (("real", digits.train.images), ("fake", fake)):
+    fake = (digits.test.examples * 0.8 + rng.integers(0, 50, digits.test.examples.shape)).astype(np.uint8)
+    for name, images in (("real", digits.train.examples), ("fake", fake)):
         np.save(folder / f"{name}.npy", images)
         (folder / name).mkdir()
         for i, image in enumerate(images):

@@ -35,7 +35,7 @@ def save_sample_grid(images: Tensor, path: Path, columns: int = 8) -> None:
 
 def save_nearest(samples: Tensor, dataset: Dataset, path: Path) -> None:
     """Samples in the first row, the nearest training image (Euclidean) of each below (thesis of 2022, figure 4.18)."""
-    train = to_tensor(dataset.train.images, samples.device)
+    train = to_tensor(dataset.train.examples, samples.device)
     _, indices = nearest_neighbours(samples, train)
     nearest = train[torch.as_tensor(indices[:, 0], device=train.device)]
     save_sample_grid(torch.cat([samples, nearest]), path, columns=len(samples))

@@ -50,7 +50,7 @@ def evaluator(name, cache, num_samples=500, num_compared=400):
 
 def test_of_real_points_every_metric_is_good(cache):
     gaussians = evaluator("eight_gaussians", cache)
-    metrics = gaussians(Fixed(gaussians.dataset.train.images, 0.1), None).metrics
+    metrics = gaussians(Fixed(gaussians.dataset.train.examples, 0.1), None).metrics
     assert metrics["modes"] == 8
     assert metrics["inside"] > 0.97
     assert metrics["energy"] < 0.15
@@ -69,7 +69,7 @@ def test_collapse_is_seen(cache):
 def test_distances_are_in_units_of_the_datas_deviation(cache):
     """The same shape, five times as wide or narrow, is as far away: shifted by one deviation, both are alike."""
     narrow = evaluator(LINE, cache)
-    test = np.array(narrow.dataset.test.images)
+    test = np.array(narrow.dataset.test.examples)
     metrics = narrow(Fixed(test + 0.2, None), None).metrics
     shift = np.random.default_rng(0).normal(size=(400, 2))
     x, y = shift[:, 0], shift[:, 1] + 1
@@ -90,7 +90,7 @@ def test_the_grid_covers_the_data_and_more(cache):
 @pytest.mark.parametrize("name", ["spiral", "eight_gaussians", LINE])
 def test_the_documented_names_are_what_is_measured(cache, name):
     points = evaluator(name, cache)
-    metrics = points(Fixed(points.dataset.train.images, 0.0), None).metrics
+    metrics = points(Fixed(points.dataset.train.examples, 0.0), None).metrics
     assert set(metrics) == set(point_metric_names(name))
 
 
