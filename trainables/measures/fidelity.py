@@ -46,9 +46,7 @@ class Fidelity(Measure):
         self.settings = settings
         self.dataset = dataset
         self.device = device
-        self.extractor = load_extractor(
-            settings.features, settings.extractor_sha256, dataset.name, cache_dir, device
-        )
+        self.extractor = load_extractor(settings.features, settings.extractor_sha256, dataset.name, cache_dir, device)
         key = ReferenceKey.of(settings, dataset.name, self._real_images())
         self.reference = cached_reference(key, cache_dir, self._make_reference, device)
 

@@ -18,8 +18,8 @@ from pydantic import BaseModel, ConfigDict
 
 from trainables.data.sources import file_name
 from trainables.measures.reference import Reference
-from trainables.metrics.frechet import ReferenceStatistics
 from trainables.measures.settings import FidelitySettings
+from trainables.metrics.frechet import ReferenceStatistics
 
 META_FILE = "meta.json"
 
