@@ -9,9 +9,9 @@ from PIL import Image
 
 from trainables.data.cache import prepare
 from trainables.errors import InputError
+from trainables.evaluator import Evaluator
 from trainables.extractors import lenet_training as classifier_training
 from trainables.extractors.lenet import prepare_classifier
-from trainables.evaluator import Evaluator
 from trainables.preparation import prepare_protocol
 
 

@@ -28,7 +28,9 @@ def storage(tmp_path_factory):
         method = method_class("discriminator_only")(config, digits, CPU)
         path = folder / f"studies/night/trials/000{number}/best.safetensors"
         settings = config.model_dump(mode="json")
-        export("discriminator_only", settings, "digits", method, path, 1, {"fid_lenet": distance}, "fid_lenet", "minimize")
+        export(
+            "discriminator_only", settings, "digits", method, path, 1, {"fid_lenet": distance}, "fid_lenet", "minimize"
+        )
     (folder / "studies/night/trials/0003").mkdir()
     (folder / "studies/empty/trials").mkdir(parents=True)
     return folder
@@ -59,7 +61,9 @@ def test_points_are_an_array_of_floats_and_never_a_grid(tmp_path, capsys):
     config = method_class("discriminator_only_points").Config(updates=2)
     method = method_class("discriminator_only_points")(config, spiral, CPU)
     path = tmp_path / "best.safetensors"
-    export("discriminator_only_points", config.model_dump(mode="json"), "spiral", method, path, 0, {}, "energy", "minimize")
+    export(
+        "discriminator_only_points", config.model_dump(mode="json"), "spiral", method, path, 0, {}, "energy", "minimize"
+    )
     common = ["--from", str(path), "--storage-dir", str(tmp_path), "--num", "9"]
     assert main([*common, "--out", str(tmp_path / "points.npy")]) == 0
     points = np.load(tmp_path / "points.npy")

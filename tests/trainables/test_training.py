@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from trainables.export import load_export, read_header
 from trainables.evaluator import Evaluator
+from trainables.export import load_export, read_header
 from trainables.measures.settings import FidelitySettings
 from trainables.methods.base import NonFiniteLossError
 from trainables.preparation import prepare_protocol
@@ -153,6 +153,7 @@ def test_without_best_in_the_objective_the_latest_weights_are_kept(make_spec, ev
         header = read_header(tmp_path / "trial" / "best.safetensors")
         assert (header.round, header.metrics["auroc"]) == (result["round"], result["auroc"])
         assert result["fid_lenet_at_best"] == result["fid_lenet"]
+
 
 @pytest.mark.parametrize("stop_after", [1, 2])
 def test_a_restored_training_equals_an_uninterrupted_one(make_spec, evaluator, stop_after):
