@@ -12,7 +12,9 @@ from trainables.errors import InputError
 from trainables.evaluator import Evaluator
 from trainables.extractors import lenet_training as classifier_training
 from trainables.extractors.lenet import prepare_classifier
-from trainables.preparation import prepare_protocol
+from trainables.measures.settings import PointsSettings
+from trainables.preparation import check_abilities, prepare_protocol
+from trainables.protocol import Protocol
 
 
 @pytest.fixture(autouse=True)
@@ -96,9 +98,22 @@ def test_points_and_images_are_refused_by_each_others_measures(tmp_path, of_imag
         prepare_protocol(Protocol(dataset="digits", measures=(PointsSettings(num_samples=9),)), tmp_path)
 
 
-def test_a_method_without_an_ability_that_a_measure_needs_is_refused(of_images):
+RESTORING = """
+from trainables.measures.base import Measure, MeasureSettings
+from trainables.methods.abilities import Restores
+
+class Restoring(Measure):
+    class Settings(MeasureSettings):
+        measure: str = "restoring:Restoring"
+
+    needs = Restores
+"""
+
+
+def test_a_method_without_an_ability_that_a_measure_needs_is_refused(of_images, tmp_path, monkeypatch):
+    (tmp_path / "restoring.py").write_text(RESTORING)
+    monkeypatch.syspath_prepend(tmp_path)
     check_abilities("gan", of_images("digits"))
-    needing = MeasureSettings(measure=f"{__name__}:Restoring")
-    sentence = "needs a method that restores, and 'gan' does not"
-    with pytest.raises(InputError, match=sentence):
-        check_abilities("gan", Protocol.model_construct(dataset="digits", measures=(needing,)))
+    protocol = Protocol(dataset="digits", measures=[{"measure": "restoring:Restoring"}])
+    with pytest.raises(InputError, match="needs a method that restores, and 'gan' does not"):
+        check_abilities("gan", protocol)
