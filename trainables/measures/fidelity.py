@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from trainables.data.dataset import Dataset
+from trainables.data.statistics import pixel_statistics
 from trainables.data.subset import choose
 from trainables.data.tensors import to_tensor
 from trainables.extractors.by_name import load_extractor, prepare_extractor
@@ -90,7 +91,6 @@ class Fidelity(Measure):
 
 def pixel_noise(dataset: Dataset, n: int, seed: int, device: torch.device) -> Tensor:
     """`n` images of `N(mean, std)` of the training images, per pixel, clamped to [-1, 1]."""
-    pixels = to_tensor(dataset.train.examples, device)
-    std, mean = torch.std_mean(pixels, dim=0, correction=0)
+    mean, variance = pixel_statistics(dataset.train.examples, device)
     noise = torch.randn(n, *dataset.shape, generator=torch.Generator().manual_seed(seed)).to(device)
-    return (mean + std * noise).clamp(-1, 1)
+    return (mean + variance.sqrt() * noise).clamp(-1, 1)
