@@ -1,15 +1,24 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from trainables import losses
 from trainables.data.cache import open_dataset
+from trainables.data.dataset import Split
 from trainables.data.scramble import scramble_strips
 from trainables.data.tensors import to_tensor
+from trainables.errors import InputError
 from trainables.methods.base import NonFiniteLossError
-from trainables.methods.discriminator_only import DiscriminatorOnly, DiscriminatorOnlyConfig
+from trainables.methods.discriminator_only import (
+    CHUNK,
+    DiscriminatorOnly,
+    DiscriminatorOnlyConfig,
+    pixel_statistics,
+)
 
 CPU = torch.device("cpu")
 TINY = {"width": 1 / 64, "batch_size": 16, "initial_epochs": 1, "max_updates": 3}
@@ -30,6 +39,23 @@ def test_the_defaults_are_the_published_settings():
     assert (config.discriminator_lr, config.image_lr, config.max_updates) == (1e-4, 0.01, 500)
     assert (config.batch_size, config.initial_epochs, config.width) == (128, 10, 1.0)
     assert (config.pool_size, config.pool_slack, config.fake_batches) == (3.0, 0.0, 3)
+
+
+def test_pixel_statistics_are_those_of_all_images_at_once():
+    """More images than are in memory at once, some pixels the same in all of them."""
+    images = np.random.default_rng(0).integers(0, 256, (2 * CHUNK + 5, 3, 4, 4), dtype=np.uint8)
+    images[:, :, 0] = 255
+    mean, variance = pixel_statistics(images)
+    pixels = images / 127.5 - 1
+    assert np.allclose(mean, pixels.mean(0), atol=1e-6)
+    assert np.allclose(variance, pixels.var(0), atol=1e-6)
+    assert (variance[:, 0] == 0).all()
+
+
+def test_points_are_refused(tiny_dataset):
+    points = replace(tiny_dataset, train=Split(np.zeros((9, 2), np.float32)))
+    with pytest.raises(InputError, match="for images, and 'tiny' has points: use discriminator_only_points"):
+        make(points)
 
 
 def test_noise_has_the_mean_and_variance_of_the_data_set_per_pixel(tiny_dataset):
