@@ -24,7 +24,7 @@ class Autoencoder(Method):
 
     def __init__(self, config, dataset, device):
         super().__init__(config, dataset, device)
-        size = dataset.train.images[0].size
+        size = dataset.train.examples[0].size
         with seeded_networks(config.seed):
             self.encoder = nn.Sequential(nn.Flatten(), nn.Linear(size, 3)).to(device)
             self.decoder = nn.Sequential(nn.Linear(3, size), nn.Tanh(), nn.Unflatten(1, dataset.shape)).to(device)

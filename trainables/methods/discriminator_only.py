@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -18,6 +17,7 @@ from trainables.adversarial_losses import hinge_discriminator
 from trainables.data.batches import EpochSampler
 from trainables.data.dataset import Dataset
 from trainables.data.scramble import scramble_strips
+from trainables.data.statistics import pixel_statistics
 from trainables.data.tensors import to_tensor, to_uint8
 from trainables.errors import InputError
 from trainables.methods import batchwise
@@ -26,9 +26,6 @@ from trainables.methods.fake_pool import FakePool
 from trainables.methods.image_descent import Descent, DescentSettings, descend
 from trainables.methods.updates import as_numbers, frozen, train_to_tell_apart, update
 from trainables.networks.class_energy import ClassEnergyDiscriminator
-
-CHUNK = 512
-"""Images of the training set that are in memory at once."""
 
 
 class DiscriminatorOnlyConfig(MethodConfig):
@@ -78,8 +75,7 @@ class DiscriminatorOnly(Method):
         self.optimizer = torch.optim.Adam(self.discriminator.parameters(), lr=config.discriminator_lr)
         length = len(dataset.train)
         self.real_batches = EpochSampler(length, config.batch_size, self.rng)
-        mean, variance = pixel_statistics(dataset.train.images)
-        self.pixel_mean, self.pixel_variance = mean.to(device), variance.to(device)
+        self.pixel_mean, self.pixel_variance = pixel_statistics(dataset.train.examples, device)
         pool_size = max(1, round(config.pool_size * length))
         self.pool = FakePool(pool_size, config.pool_slack, config.batch_size, dataset.shape, device)
         self.epoch_images = torch.empty(0, *dataset.shape, dtype=torch.uint8)
@@ -139,7 +135,7 @@ class DiscriminatorOnly(Method):
 
     def _real_batch(self) -> tuple[Tensor, Tensor | None]:
         indices = self.real_batches.next().numpy()
-        images = to_tensor(self.dataset.train.images[indices], self.device)
+        images = to_tensor(self.dataset.train.examples[indices], self.device)
         labels = self.dataset.train.labels
         return images, None if labels is None else torch.from_numpy(labels[indices]).to(self.device)
 
@@ -186,16 +182,3 @@ class DiscriminatorOnly(Method):
 
     def networks(self) -> dict[str, nn.Module]:
         return {"discriminator": self.discriminator}
-
-
-def pixel_statistics(images: np.ndarray) -> tuple[Tensor, Tensor]:
-    """Mean and population variance of each pixel of uint8 images in [-1, 1], `(C, H, W)`, a few at a time."""
-    total = np.zeros(images.shape[1:], np.int64)
-    squares = np.zeros(images.shape[1:], np.int64)
-    for start in range(0, len(images), CHUNK):
-        chunk = images[start : start + CHUNK].astype(np.int32)
-        total += chunk.sum(0, dtype=np.int64)
-        squares += (chunk**2).sum(0, dtype=np.int64)
-    mean = total / len(images)
-    variance = squares / len(images) - mean**2
-    return torch.from_numpy(mean / 127.5 - 1.0).float(), torch.from_numpy(variance / 127.5**2).float().clamp_(min=0.0)

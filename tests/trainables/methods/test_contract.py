@@ -1,15 +1,40 @@
-"""Every method of the registry keeps the contract."""
+"""Every method of the registry keeps the contract, and its exported weights are all that it needs."""
 
 from __future__ import annotations
 
 import pytest
+import torch
 
+from trainables.data.cache import prepare
+from trainables.errors import InputError
+from trainables.export import export, load_export
 from trainables.methods import METHODS
 from trainables.methods.base import method_class
-from trainables.testing import MethodContract
+from trainables.testing import CPU, MethodContract, train, use_abilities
 
 
 class TestMethods(MethodContract):
     @pytest.fixture(params=sorted(METHODS))
     def method_type(self, request):
         return method_class(request.param)
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_an_exported_method_does_what_it_did(name, cache_dir, tmp_path):
+    """Exported with the seed of other initial weights, so that all that matters has to be in the file."""
+    method_type = method_class(name)
+    config = method_type.Config.tiny(seed=1)
+    try:
+        method = method_type(config, prepare("digits", cache_dir), CPU)
+    except InputError:
+        cache_dir = tmp_path
+        method = method_type(config, prepare("spiral", cache_dir), CPU)
+    train(method, 2)
+    path = tmp_path / "weights.safetensors"
+    other_seed = config.model_dump(mode="json") | {"seed": 2}
+    export(name, other_seed, method.dataset.name, method, path, 2, {}, "fid_lenet", "minimize")
+    loaded = load_export(path, cache_dir, CPU)
+    x = torch.rand(5, *method.dataset.shape) * 2 - 1
+    expected = use_abilities(method, x, x)
+    for ability, made in use_abilities(loaded, x, x).items():
+        assert torch.equal(made, expected[ability])
