@@ -19,6 +19,7 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial as RayTrial
 from rich.console import Console as RichConsole
 from rich.table import Table
+from trainables.metrics.names import direction
 
 from search_spaces import Claim
 from study.claims import judge
@@ -27,7 +28,6 @@ from study.optuna_storage import ranked
 from study.plan import StudyPlan
 from study.searcher import FIRST_TRIAL, METRICS
 from study.trials import FAILURE, PROCESS_LOST, NotInSnapshot, is_finite, number_of
-from trainables.metrics.names import direction
 from trainables.preparation import Preparations
 
 BEST_SHOWN = 5

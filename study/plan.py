@@ -13,6 +13,8 @@ import optuna
 from optuna.distributions import FloatDistribution
 from optuna.trial import BaseTrial, FixedTrial
 from pydantic import ValidationError
+from trainables.evaluators import AnyProtocol
+from trainables.metrics.names import direction
 
 from search_spaces import SPACES, Claim, SearchSpace
 from study.config import AUTO, StudyConfig, resumed, to_json
@@ -24,13 +26,11 @@ from study.trials import trial_key
 from trainables.data.points import POINT_SETS
 from trainables.data.sources import full_name, parent_of, source_of
 from trainables.errors import InputError, lookup
-from trainables.evaluators import AnyProtocol
 from trainables.extractors.by_name import ExtractorChoice
 from trainables.measures.detection import SCRAMBLED
 from trainables.measures.fidelity import image_metric_names
 from trainables.measures.points import point_metric_names
 from trainables.methods import METHODS
-from trainables.metrics.names import direction
 from trainables.training import TrialSpec
 
 

@@ -16,6 +16,7 @@ from optuna.trial import TrialState
 from ray.tune import Callback, CheckpointConfig, RunConfig, Trainable, TuneConfig, Tuner, with_resources
 from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import TrialScheduler
+from trainables.metrics.names import direction
 
 from study.console import Console, Progress
 from study.interruption import Interruption, clean_stop
@@ -34,7 +35,6 @@ from study.tracking import PARENT, Runs, Tracker, end_of_trial, now_ms, trial_ev
 from study.trials import FAILURE, number_of, trial_key
 from trainables.checkpoints import write_atomically
 from trainables.export import BEST_FILE
-from trainables.metrics.names import direction
 from trainables.preparation import Preparations
 from trainables.trial import Trial
 

@@ -25,11 +25,11 @@ from ray.tune.schedulers import (
     TrialScheduler,
 )
 from ray.tune.schedulers.pbt import _PBTTrialState
+from trainables.metrics.names import Direction
 
 from study.trials import is_finite, number_of
 from trainables.errors import InputError, lookup
 from trainables.exploit import EXPLOIT
-from trainables.metrics.names import Direction
 from trainables.training import TrialSpec
 
 TIME = "round"

@@ -10,12 +10,12 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
+from trainables.metrics.names import direction
 
 from search_spaces import SearchSpace
 from study.nodes.placement import NODE
 from study.samplers import make_sampler
 from study.trials import FAILURE, PROCESS_LOST, NotInSnapshot, is_finite, numbers
-from trainables.metrics.names import direction
 from trainables.training import TrialSpec
 
 FIRST_TRIAL = "first_trial"
