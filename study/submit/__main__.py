@@ -10,7 +10,7 @@ from typing import Any, Generic
 
 import tyro
 
-from study.config import StudyConfig
+from study.config import StudyConfig, said_in
 from study.submit.backend import Backend, flag
 from study.submit.kuberay import KubeRay
 from study.submit.ray_job import RayJob
@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
             args=others,
             config=(tyro.conf.FlagCreatePairsOff,),
         )
-        return backend.run(command.study, command.backend)
+        return backend.run(command.study, command.backend, said_in(others))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar, Generic
 
@@ -35,9 +36,9 @@ class Backend(ABC, Generic[Options]):
     summary: ClassVar[str]
     """What it makes of a study, in one line of the help."""
 
-    def run(self, study: StudyConfig, options: Options) -> int:
-        """Do what the command line says; returns the exit status."""
-        submission = Submission.of(study, options)
+    def run(self, study: StudyConfig, options: Options, said: Collection[str]) -> int:
+        """Do what the command line says, which names the fields `said` of `study`; returns the exit status."""
+        submission = Submission.of(study, options, said)
         if study.dry_run:
             print(self.render(submission), end="")
             return 0

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 import urllib.error
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,9 +49,9 @@ class RayJob(Backend[RayJobOptions]):
     options_class = RayJobOptions
     summary = "a job of the Ray cluster whose dashboard is at --address"
 
-    def run(self, study: StudyConfig, options: RayJobOptions) -> int:
-        """Do what the command line says; returns the exit status."""
-        return super().run(study, options) if options.action == "submit" else _manage(options.action, study)
+    def run(self, study: StudyConfig, options: RayJobOptions, said: Collection[str]) -> int:
+        """Do what the command line says, which names the fields `said` of `study`; returns the exit status."""
+        return super().run(study, options, said) if options.action == "submit" else _manage(options.action, study)
 
     def render(self, submission: Submission[RayJobOptions]) -> str:
         """The job as JSON."""
@@ -115,7 +115,9 @@ def _uploaded(checkout: Path | None, space_file: Path | None) -> tuple[dict[str,
         if space_file is None:
             return {"working_dir": str(folder)}, ""
         if not space_file.resolve().is_relative_to(folder):
-            raise InputError(f"{space_file} is not in --working-dir {folder}: put it there, so that it is uploaded too.")
+            raise InputError(
+                f"{space_file} is not in --working-dir {folder}: put it there, so that it is uploaded too."
+            )
         return {"working_dir": str(folder)}, str(space_file.resolve().parent.relative_to(folder))
     if space_file is not None:
         # Nothing of its folder but the file itself. The patterns are gitignore's, and spare ".", which is the folder.

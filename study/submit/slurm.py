@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import re
 import shlex
 import shutil
@@ -12,6 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from study.folder import check_writable
 from study.submit.backend import TEMPLATES, Backend, NodeOptions
 from study.submit.submission import Submission
 from trainables.errors import InputError
@@ -90,7 +89,8 @@ class Slurm(Backend[SlurmOptions]):
             raise InputError(
                 "there is no sbatch here: submit where the cluster's jobs are submitted, or use --dry-run."
             )
-        _make_folder(submission)
+        check_writable(submission.storage)
+        _folder(submission).mkdir(exist_ok=True)  # Slurm does not make the folder of a log
         job = _sbatch(sbatch, script)
         print(_how_to_follow(submission, job))
         return 0
@@ -99,17 +99,6 @@ class Slurm(Backend[SlurmOptions]):
 def _folder(submission: Submission[SlurmOptions]) -> Path:
     """Where the logs of jobs are, and their tokens while they run."""
     return submission.storage / "slurm"
-
-
-def _make_folder(submission: Submission[SlurmOptions]) -> None:
-    """Slurm does not make the folder of a log, and says nothing where it cannot write to it."""
-    folder = _folder(submission)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    except OSError as error:
-        raise InputError(f"cannot write to {folder} ({error.strerror}): choose another --storage-dir.") from error
 
 
 def _commands(submission: Submission[SlurmOptions], gpus: int) -> dict[str, str | None]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from study.config import AUTO, StudyConfig, to_arguments
 from study.nodes.capacity import Resources
+from study.outside import split_name, with_absolute_path
 from trainables.errors import InputError
 
 Options = TypeVar("Options")
@@ -28,44 +29,48 @@ class Submission(Generic[Options]):
     options: Options
 
     @classmethod
-    def of(cls, config: StudyConfig, options: Options) -> Submission[Options]:
-        """Check the study as `study.launch` does; raises `InputError`. A study without a name gets one."""
-        from study.plan import StudyPlan  # here, so that a look at a job does not wait for what a plan imports
+    def of(cls, config: StudyConfig, options: Options, said: Collection[str] | None = None) -> Submission[Options]:
+        """Check the study as `study.launch` does; raises `InputError`. A study without a name gets one.
 
+        `said` are the fields of `config` that the command line names, as `make_plan` takes them.
+        """
+        # Imported here, so that a look at a job does not wait for what a plan needs.
+        import optuna
+
+        from study.planning import make_plan
+        from trainables.data.sources import full_name
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
         _check(config)
-        config = replace(config, space=_with_absolute_file(config.space), resume=AUTO if config.name else None)
-        plan = StudyPlan.of(config)
-        weights = config.inception_weights and config.inception_weights.resolve()
-        named = replace(config, name=plan.name, storage_dir=plan.storage, inception_weights=weights)
-        return cls(plan.name, plan.storage, Resources(plan.cpus_per_trial, plan.gpus_per_trial), named, options)
+        plan = make_plan(replace(config, resume=AUTO if config.name else None), said)
+        asked = plan.config if config.from_file else config
+        named = replace(
+            asked,
+            name=plan.name,
+            storage_dir=plan.storage,
+            space=asked.space and with_absolute_path(asked.space),
+            dataset=asked.dataset and full_name(asked.dataset),
+            inception_weights=asked.inception_weights and asked.inception_weights.resolve(),
+            from_file=None,
+        )
+        return cls(plan.name, plan.storage, plan.resources, named, options)
 
     @property
     def space_file(self) -> Path | None:
-        """The file that defines the search space, where it is not one of the project's or of another package."""
-        return split_space(self.config.space)[0]
+        """The file that defines the search space, where that is `FILE.py:Class`."""
+        parts = split_name(self.config.space or "")
+        return None if parts is None else parts[0]
 
     def launch_arguments(self, address: str | None = None, files: str | None = None) -> list[str]:
         """The arguments of `python -m study.launch` on the cluster, whose Ray is at `address`.
 
-        `files` is the folder there that the file of the space is in; None where it has the same path as here.
+        `files` is the folder there that has the file of the space; None where its path is the same as here.
         """
-        there = replace(self.config, resume=AUTO, address=address, dry_run=False, list_all=False)
-        file, class_name = split_space(self.config.space)
-        if file is not None and files is not None:
-            there = replace(there, space=f"{os.path.join(files, file.name)}:{class_name}")
+        there = replace(self.config, resume=AUTO, address=address, dry_run=False)
+        parts = split_name(self.config.space or "")
+        if parts is not None and files is not None:
+            there = replace(there, space=f"{Path(files) / parts[0].name}:{parts[1]}")
         return to_arguments(there)
-
-
-def split_space(space: str | None) -> tuple[Path | None, str]:
-    """The file and the name of the class in `path/to/mine.py:Mine`; no file in any other name of a space."""
-    path, colon, class_name = (space or "").rpartition(":")
-    return (Path(path), class_name) if colon and path.endswith(".py") else (None, "")
-
-
-def _with_absolute_file(space: str | None) -> str | None:
-    """A space of a file by its absolute path, in which links are kept: nodes may see them lead elsewhere."""
-    file, class_name = split_space(space)
-    return space if file is None else f"{os.path.abspath(file)}:{class_name}"
 
 
 def _check(config: StudyConfig) -> None:
