@@ -48,7 +48,7 @@ def plain_iteration(method: Gan, dataset: Dataset, device: torch.device) -> Call
     )
     criterion = nn.BCEWithLogitsLoss()
     ones, zeros = (torch.full((config.batch_size,), label, device=device) for label in (1.0, 0.0))
-    batches = shuffled(to_tensor(dataset.train.images), config.batch_size)
+    batches = shuffled(to_tensor(dataset.train.examples), config.batch_size)
 
     def iterate() -> tuple[float, float]:
         d_optimizer.zero_grad()

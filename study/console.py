@@ -27,7 +27,6 @@ from study.optuna_storage import ranked
 from study.plan import StudyPlan
 from study.searcher import FIRST_TRIAL, METRICS
 from study.trials import FAILURE, PROCESS_LOST, NotInSnapshot, is_finite, number_of
-from trainables.metrics.names import direction
 from trainables.preparation import Preparations
 
 BEST_SHOWN = 5

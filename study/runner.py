@@ -34,7 +34,6 @@ from study.tracking import PARENT, Runs, Tracker, end_of_trial, now_ms, trial_ev
 from study.trials import FAILURE, number_of, trial_key
 from trainables.checkpoints import write_atomically
 from trainables.export import BEST_FILE
-from trainables.metrics.names import direction
 from trainables.preparation import Preparations
 from trainables.trial import Trial
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import optuna
 import pytest
+from trainables.metrics.names import direction
 
 from search_spaces import SPACES
 from search_spaces.ablation import Ablation
@@ -12,7 +13,6 @@ from trainables.data.points import POINT_SETS
 from trainables.data.sources import SOURCES
 from trainables.errors import InputError
 from trainables.methods import METHODS
-from trainables.metrics.names import direction
 
 SCALES = ("smoke", "laptop", "paper")
 

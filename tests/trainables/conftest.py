@@ -8,6 +8,9 @@ from pytorch_fid import inception as blocks
 from torch import nn
 from torchvision.models import inception_v3
 
+from trainables.measures.settings import DetectionSettings, FidelitySettings, PixelsSettings
+from trainables.protocol import Protocol
+
 
 @pytest.fixture(scope="session")
 def inception_weights(tmp_path_factory):
@@ -30,3 +33,18 @@ def inception_weights(tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "random.pth"
     torch.save(network.state_dict(), path)
     return path, hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture(scope="session")
+def of_images():
+    """Makes the protocol of a data set of images, with all measures of images."""
+
+    def protocol(dataset, ood_sets=(), num_samples=64, **fidelity):
+        measures = (
+            FidelitySettings(num_samples=num_samples, **fidelity),
+            PixelsSettings(num_samples=num_samples),
+            DetectionSettings(ood_sets=ood_sets),
+        )
+        return Protocol(dataset=dataset, measures=measures)
+
+    return protocol

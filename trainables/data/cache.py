@@ -129,7 +129,7 @@ def _write(folder: Path, train: Split, test: Split, meta: Meta) -> None:
     """Write the arrays, then `meta` with their checksums."""
     folder.mkdir()
     for split_name, split in (("train", train), ("test", test)):
-        for file, array in ((_images(split_name), split.images), (_labels(split_name), split.labels)):
+        for file, array in ((_images(split_name), split.examples), (_labels(split_name), split.labels)):
             if array is not None:
                 np.save(folder / file, array, allow_pickle=False)
                 meta.sha256[file] = _sha256(folder / file)

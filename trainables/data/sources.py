@@ -165,4 +165,4 @@ def _check_class(name: str, parameter: str, num_classes: int) -> None:
 def _only(split: Split, label: int) -> Split:
     assert split.labels is not None
     chosen = split.labels == label
-    return Split(split.images[chosen], split.labels[chosen])
+    return Split(split.examples[chosen], split.labels[chosen])

@@ -196,7 +196,7 @@ def _weights_sha256(network: LeNet) -> str:
 def _data_sha256(dataset: Dataset) -> str:
     """Of everything that training and the test accuracy depend on."""
     digest = hashlib.sha256(f"{dataset.num_classes} classes".encode())
-    arrays = (dataset.train.images, dataset.train.labels, dataset.test.images, dataset.test.labels)
+    arrays = (dataset.train.examples, dataset.train.labels, dataset.test.examples, dataset.test.labels)
     for array in arrays:
         if array is not None:
             digest.update(f"{array.dtype} {array.shape}".encode())

@@ -98,4 +98,4 @@ def _batches(
     order = torch.arange(n) if generator is None else torch.randperm(n, generator=generator)
     for index in order.split(batch_size):
         rows = index.numpy()
-        yield to_tensor(split.images[rows]), torch.from_numpy(split.labels[rows].astype(np.int64))
+        yield to_tensor(split.examples[rows]), torch.from_numpy(split.labels[rows].astype(np.int64))

@@ -18,8 +18,8 @@ from pydantic import BaseModel, ConfigDict
 
 from trainables.data.sources import file_name
 from trainables.measures.reference import Reference
+from trainables.measures.settings import FidelitySettings
 from trainables.metrics.frechet import ReferenceStatistics
-from trainables.protocol import Protocol
 
 META_FILE = "meta.json"
 
@@ -40,16 +40,16 @@ class ReferenceKey(BaseModel):
     images_sha256: str
 
     @classmethod
-    def of(cls, protocol: Protocol, images: np.ndarray) -> ReferenceKey:
-        """The key of the reference that `protocol` makes of the real `images`, uint8."""
+    def of(cls, settings: FidelitySettings, dataset: str, images: np.ndarray) -> ReferenceKey:
+        """The key of the reference that `settings` make of the real `images` of a data set, uint8."""
         return cls(
-            dataset=protocol.dataset,
-            split=protocol.reference_split,
+            dataset=dataset,
+            split=settings.reference_split,
             count=len(images),
-            seed=protocol.seed,
-            extractor=protocol.extractor,
-            extractor_sha256=protocol.extractor_sha256,
-            neighbours=protocol.neighbours,
+            seed=settings.seed,
+            extractor=settings.features,
+            extractor_sha256=settings.extractor_sha256,
+            neighbours=settings.neighbours,
             images_sha256=hashlib.sha256(np.ascontiguousarray(images).data).hexdigest(),
         )
 

@@ -60,7 +60,7 @@ class DiscriminatorOnly(Method):
         self.discriminator = network.to(device)
         self.optimizer = torch.optim.Adam(self.discriminator.parameters(), lr=config.discriminator_lr)
         self.real_batches = EpochSampler(len(dataset.train), config.batch_size, self.generator)
-        pixels = to_tensor(dataset.train.images, device)
+        pixels = to_tensor(dataset.train.examples, device)
         self.pixel_variance, self.pixel_mean = torch.var_mean(pixels, dim=0, correction=0)
         length = len(dataset.train)
         pool_size = max(1, round(config.pool_size * length))
@@ -133,7 +133,7 @@ class DiscriminatorOnly(Method):
 
     def _real_batch(self) -> tuple[Tensor, Tensor | None]:
         indices = self.real_batches.next().numpy()
-        images = to_tensor(self.dataset.train.images[indices], self.device)
+        images = to_tensor(self.dataset.train.examples[indices], self.device)
         labels = self.dataset.train.labels
         return images, None if labels is None else torch.from_numpy(labels[indices]).to(self.device)
 

@@ -64,7 +64,7 @@ class DiscriminatorOnlyPoints(Method):
                 nn.Flatten(0),
             ).to(device)
         self.optimizer = torch.optim.Adam(self.discriminator.parameters(), lr=config.discriminator_lr)
-        self.real = to_tensor(dataset.train.images, device)
+        self.real = to_tensor(dataset.train.examples, device)
         self.real_batches = EpochSampler(len(self.real), config.batch_size, self.generator)
         pool_size = max(1, round(config.pool_size * len(self.real)))
         self.pool = FakePool(pool_size, 0.0, config.batch_size, dataset.shape, device)

@@ -151,7 +151,7 @@ class Gan(Method):
 
     def _update_discriminator(self, generated: Tensor) -> dict[str, Tensor]:
         config = self.config
-        real = to_tensor(self.dataset.train.images[self.real_batches.next().numpy()], self.device)
+        real = to_tensor(self.dataset.train.examples[self.real_batches.next().numpy()], self.device)
         real_outputs, fake_outputs = self.discriminator(real), self.discriminator(generated)
         loss = self.loss.discriminator(real_outputs, fake_outputs)
         metrics = {}

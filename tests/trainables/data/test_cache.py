@@ -42,7 +42,7 @@ def tiny(monkeypatch):
 
 def assert_is_tiny(dataset):
     for split, expected in zip((dataset.train, dataset.test), tiny_splits(), strict=True):
-        np.testing.assert_array_equal(split.images, expected.images)
+        np.testing.assert_array_equal(split.examples, expected.examples)
         np.testing.assert_array_equal(split.labels, expected.labels)
     assert (dataset.name, dataset.num_classes, dataset.shape) == ("tiny", 7, (3, 5, 4))
 
@@ -61,7 +61,7 @@ def test_a_prepared_data_set_is_what_the_source_gave(tmp_path):
 @pytest.mark.usefixtures("tiny")
 def test_arrays_are_read_only_memory_maps(tmp_path):
     dataset = prepare("tiny", tmp_path)
-    for array in (dataset.train.images, dataset.train.labels, dataset.test.images, dataset.test.labels):
+    for array in (dataset.train.examples, dataset.train.labels, dataset.test.examples, dataset.test.labels):
         assert isinstance(array, np.memmap)
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 0
@@ -74,7 +74,7 @@ def test_a_real_data_set_is_prepared(tmp_path):
 
 
 def test_unlabelled_data_stays_unlabelled(tmp_path, monkeypatch):
-    images = tiny_splits()[0].images
+    images = tiny_splits()[0].examples
     register(monkeypatch, lambda downloads: (Split(images), Split(images)), num_classes=None)
     dataset = prepare("tiny", tmp_path)
     assert (dataset.train.labels, dataset.test.labels, dataset.num_classes) == (None, None, None)
@@ -208,7 +208,7 @@ def test_more_classes_than_there_should_be_are_refused(tmp_path, monkeypatch):
 
 def test_files_without_images_are_refused(tmp_path, monkeypatch):
     train, _ = tiny_splits()
-    register(monkeypatch, lambda downloads: (train, Split(train.images[:0], train.labels[:0])))
+    register(monkeypatch, lambda downloads: (train, Split(train.examples[:0], train.labels[:0])))
     with pytest.raises(InputError, match="'tiny' has 15 images to train and 0 to test on"):
         prepare("tiny", tmp_path)
 

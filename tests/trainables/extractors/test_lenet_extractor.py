@@ -31,8 +31,8 @@ def make_digits() -> Dataset:
 DIGITS = make_digits()
 FEW = Dataset(
     "few",
-    Split(DIGITS.train.images[:200], DIGITS.train.labels[:200]),
-    Split(DIGITS.test.images[:50], DIGITS.test.labels[:50]),
+    Split(DIGITS.train.examples[:200], DIGITS.train.labels[:200]),
+    Split(DIGITS.test.examples[:50], DIGITS.test.labels[:50]),
     10,
 )
 
@@ -60,14 +60,14 @@ def path_in(cache_dir: Path, name: str = "few") -> Path:
 
 
 def test_reaches_the_accuracy_of_the_report_on_digits(extractor: ClassifierExtractor) -> None:
-    _, probabilities = extractor(to_tensor(DIGITS.test.images))
+    _, probabilities = extractor(to_tensor(DIGITS.test.examples))
     accuracy = np.mean(probabilities.argmax(axis=1) == DIGITS.test.labels)
     assert accuracy >= 0.9809
     assert extractor.test_accuracy == pytest.approx(accuracy)
 
 
 def test_gives_features_and_probabilities_in_float64(extractor: ClassifierExtractor) -> None:
-    features, probabilities = extractor(to_tensor(DIGITS.test.images[:7]))
+    features, probabilities = extractor(to_tensor(DIGITS.test.examples[:7]))
     assert (features.shape, features.dtype) == ((7, 256), np.float64)
     assert (probabilities.shape, probabilities.dtype) == ((7, 10), np.float64)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, rtol=1e-12)
@@ -75,7 +75,7 @@ def test_gives_features_and_probabilities_in_float64(extractor: ClassifierExtrac
 
 
 def test_does_not_depend_on_the_batch_size(extractor: ClassifierExtractor) -> None:
-    images = to_tensor(DIGITS.train.images)
+    images = to_tensor(DIGITS.train.examples)
     features, probabilities = extractor(images)
     assert len(features) == len(images) > 1000
     one_by_one = [extractor(image) for image in images[980:1020].split(1)]
@@ -185,10 +185,10 @@ def test_a_damaged_file_is_refused_by_trials_and_replaced_by_the_driver(tmp_path
 @pytest.mark.usefixtures("one_epoch")
 def test_a_classifier_of_other_images_of_the_same_name_is_replaced(tmp_path: Path) -> None:
     first = prepare_classifier(FEW, tmp_path)
-    images = FEW.train.images.copy()
+    images = FEW.train.examples.copy()
     images[0, 0, 0, 0] += 1
     with pytest.warns(UserWarning, match="out of date"):
-        second = prepare_classifier(replace(FEW, train=replace(FEW.train, images=images)), tmp_path)
+        second = prepare_classifier(replace(FEW, train=replace(FEW.train, examples=images)), tmp_path)
     assert second.sha256 != first.sha256
 
 
@@ -221,6 +221,6 @@ def test_an_absent_classifier_is_refused_with_what_to_do(tmp_path: Path) -> None
 
 
 def test_a_data_set_without_labels_is_refused(tmp_path: Path) -> None:
-    unlabelled = Dataset("faces", Split(FEW.train.images), Split(FEW.test.images), num_classes=None)
+    unlabelled = Dataset("faces", Split(FEW.train.examples), Split(FEW.test.examples), num_classes=None)
     with pytest.raises(InputError, match="'faces' has no labels to train"):
         prepare_classifier(unlabelled, tmp_path)

@@ -237,8 +237,8 @@ def test_a_restored_run_equals_an_uninterrupted_one_bit_for_bit(make, before):
 def test_data_without_labels_is_taken_or_refused_with_a_sentence(make, tiny):
     unlabelled = replace(
         tiny,
-        train=Split(tiny.train.images),
-        test=Split(tiny.test.images),
+        train=Split(tiny.train.examples),
+        test=Split(tiny.test.examples),
         num_classes=None,
     )
     try:

@@ -56,7 +56,7 @@ def test_the_loss_and_the_gradient_norm_are_the_formulas(spiral):
         return 1 / (1 + np.exp(-(h @ weights[4].T + weights[5])[:, 0]))
 
     metrics = method.train_round()
-    real = spiral.train.images.astype(np.float64)  # a batch is the whole set
+    real = spiral.train.examples.astype(np.float64)  # a batch is the whole set
     step = 1e-5
     gradient = [(probability(real + step * axis) - probability(real - step * axis)) / (2 * step) for axis in np.eye(2)]
     norm = np.hypot(*gradient).mean()

@@ -85,7 +85,7 @@ class PlainLoop:
         metrics = {"loss_discriminator": [], "loss_generator": [], "output_real": [], "output_generated": []}
         for _ in range(self.config.d_steps):
             z = self.latents()
-            real = to_tensor(self.dataset.train.images[self.batches.next().numpy()])
+            real = to_tensor(self.dataset.train.examples[self.batches.next().numpy()])
             fake = self.g(z).detach()
             real_outputs, fake_outputs = self.d(real), self.d(fake)
             d_loss = loss.discriminator(real_outputs, fake_outputs)
@@ -230,7 +230,7 @@ def test_real_data_score_higher_than_generated_ones_where_the_discriminator_alon
     method = make(points, **POINT_NETWORKS, generator_lr=1e-12)
     for _ in range(50):
         metrics = method.train_round()
-    real, generated = method.score(torch.from_numpy(points.test.images)), method.sample(100, generator())
+    real, generated = method.score(torch.from_numpy(points.test.examples)), method.sample(100, generator())
     assert real.min() > method.score(generated).max()
     assert metrics["output_real"] > 0.8
     assert metrics["output_generated"] < 0.2

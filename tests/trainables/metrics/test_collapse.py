@@ -14,7 +14,7 @@ from trainables.metrics.collapse import class_entropy, copying, distances_to_tra
 @pytest.fixture
 def digits(cache_dir):
     dataset = open_dataset("digits", cache_dir)
-    return dataset.train.images, to_tensor(dataset.test.images)
+    return dataset.train.examples, to_tensor(dataset.test.examples)
 
 
 def test_entropy_counts_the_predicted_classes():
