@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from study.outside import split_name
 from trainables.errors import InputError
 from trainables.measures.settings import ExtractorName
 
@@ -28,9 +29,8 @@ FLAGS = {"list_all": "list", "assignments": "set", "from_file": "config"}
 """Flags that are not called as their fields."""
 
 
-def _changeable(default: Any) -> Any:
-    """A field that may differ when a study goes on: how many trials, and where they run."""
-    return field(default=default, metadata={"changeable": True})
+CHANGEABLE = {"changeable": True}
+"""Metadata of a field that may differ when a study goes on: how many trials, and where they run."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class StudyConfig:
     """Train on this data set instead of the scale's own: a name that `--list` shows, NAME:CLASS or folder:PATH."""
     name: str | None = None
     """The study's name; by default the space, the scale and the time."""
-    trials: int | None = _changeable(None)
+    trials: int | None = field(default=None, metadata=CHANGEABLE)
     """How many trials in all, instead of the scale's own number."""
     rounds: int | None = None
     """The budget of a trial in the method's rounds, instead of the scale's own; evaluations become as frequent as
@@ -61,7 +61,7 @@ class StudyConfig:
     features: ExtractorName | None = None
     """Measure images by the features of Inception, or of a classifier trained on the data set (lenet); by default what
     the scale has: Inception where a document's settings are repeated."""
-    inception_weights: Path | None = _changeable(None)
+    inception_weights: Path | None = field(default=None, metadata=CHANGEABLE)
     """The file of Inception's weights, if it is not in torch hub's cache and cannot be downloaded."""
     inception_sha256: str | None = None
     """The checksum of Inception's weights where others than pytorch-fid's are meant; the protocol will carry it."""
@@ -74,36 +74,36 @@ class StudyConfig:
     objective is searched, none where several are, or where every trial counts."""
     seed: int = 0
     """Seeds the sampler and the trainings: trial n trains with seed + n, and all trials of a grid with the same."""
-    max_concurrent: int | None = _changeable(None)
+    max_concurrent: int | None = field(default=None, metadata=CHANGEABLE)
     """How many trials at once; by default as many as the cluster's CPUs and GPUs allow."""
-    cpus_per_trial: float = _changeable(1.0)
+    cpus_per_trial: float = field(default=1.0, metadata=CHANGEABLE)
     """CPUs of one trial, and its number of threads."""
-    gpus_per_trial: float | None = _changeable(None)
+    gpus_per_trial: float | None = field(default=None, metadata=CHANGEABLE)
     """GPUs of one trial, instead of the scale's own number; fractions share a GPU."""
-    storage_dir: Path = _changeable(Path("outputs"))
+    storage_dir: Path = field(default=Path("outputs"), metadata=CHANGEABLE)
     """The one folder that everything is written to."""
-    optuna_storage: str | None = _changeable(None)
+    optuna_storage: str | None = field(default=None, metadata=CHANGEABLE)
     """URL of a database for Optuna; by default a journal file in the study's folder."""
-    tracking_uri: str | None = _changeable(None)
+    tracking_uri: str | None = field(default=None, metadata=CHANGEABLE)
     """MLflow's tracking server; by default a SQLite file in the storage folder."""
-    address: str | None = _changeable(None)
+    address: str | None = field(default=None, metadata=CHANGEABLE)
     """Join the Ray cluster at this address instead of starting one here."""
-    placement: Placement = _changeable("spread")
+    placement: Placement = field(default="spread", metadata=CHANGEABLE)
     """Where trials go on a cluster: spread over the nodes, or packed on as few of them as hold --max-concurrent."""
-    check: bool = _changeable(False)
+    check: bool = field(default=False, metadata=CHANGEABLE)
     """With --address: check every node of the cluster, a line each, and start nothing."""
-    from_file: Annotated[Path | None, tyro.conf.arg(name=FLAGS["from_file"])] = _changeable(None)
+    from_file: Annotated[Path | None, tyro.conf.arg(name=FLAGS["from_file"])] = field(default=None, metadata=CHANGEABLE)
     """Start a new study with the options in this study.json, the file of another study; other options override it."""
-    resume: str | None = _changeable(None)
+    resume: str | None = field(default=None, metadata=CHANGEABLE)
     """Go on with the study of this name; with a higher --trials, extend it. "auto": go on with study --name if it is
     there, start it otherwise."""
     confirm: str | None = None
     """Rerun the best configurations of the finished study of this name, as a study of its own."""
     top: int = 3
     """With --confirm: how many configurations."""
-    dry_run: bool = _changeable(False)
+    dry_run: bool = field(default=False, metadata=CHANGEABLE)
     """Show the study and the first five suggested configurations, start nothing."""
-    list_all: Annotated[bool, tyro.conf.arg(name=FLAGS["list_all"])] = _changeable(False)
+    list_all: Annotated[bool, tyro.conf.arg(name=FLAGS["list_all"])] = field(default=False, metadata=CHANGEABLE)
     """Show the spaces, their scales, and the data sets."""
 
 
@@ -150,7 +150,7 @@ def resumed(config: StudyConfig, said: Collection[str], study_json: Path) -> Stu
     stored = _read(study_json)
     for key, value in stored.items():
         asked = getattr(config, key)
-        if key != "trials" and key in said and asked != value:
+        if key != "trials" and key in said and not _same(key, asked, value):
             flag = flag_of(key)
             raise InputError(
                 f"study {config.resume!r} was started with {_shown(flag, value)}, it cannot go on with "
@@ -180,6 +180,13 @@ def _read(study_json: Path) -> dict[str, Any]:
     if stored.pop("format", None) != FORMAT:
         raise InputError(f"{study_json} was made by another version of this program: start a new study.")
     return {key: tuple(value) if isinstance(value, list) else value for key, value in stored.items()}
+
+
+def _same(key: str, asked: Any, value: Any) -> bool:
+    """Whether two values of a field mean the same; a file from outside may have been moved, the study has a copy."""
+    if key == "space" and asked and value and split_name(asked) and split_name(value):
+        return Path(asked).name == Path(value).name
+    return asked == value
 
 
 def _shown(flag: str, value: Any) -> str:

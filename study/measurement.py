@@ -61,14 +61,16 @@ def _with_features(
     config: StudyConfig, space: SearchSpace, measures: tuple[MeasureSettings, ...]
 ) -> tuple[MeasureSettings, ...]:
     """The measures with the extractor that was asked for."""
-    asked = {"--features": config.features, "--inception-weights": config.inception_weights}
+    asked: dict[str, Any] = {"--features": config.features, "--inception-weights": config.inception_weights}
     asked |= {"--inception-sha256": config.inception_sha256}
     said = [flag for flag, value in asked.items() if value is not None]
     if not said:
         return measures
     if not any(isinstance(settings, FeatureSettings) for settings in measures):
         raise InputError(f"{said[0]}: space {space.name!r} measures no features, leave it out.")
-    return tuple(_featured(config, settings) if isinstance(settings, FeatureSettings) else settings for settings in measures)
+    return tuple(
+        _featured(config, settings) if isinstance(settings, FeatureSettings) else settings for settings in measures
+    )
 
 
 def _featured(config: StudyConfig, settings: FeatureSettings) -> FeatureSettings:
@@ -76,10 +78,8 @@ def _featured(config: StudyConfig, settings: FeatureSettings) -> FeatureSettings
     if features != "inception" and (config.inception_weights or config.inception_sha256):
         raise InputError(f"--inception-weights and --inception-sha256 are for --features inception, not {features}.")
     changes: dict[str, Any] = {"features": features}
-    if config.inception_sha256 is not None:
-        changes["extractor_sha256"] = config.inception_sha256
-    if config.inception_weights is not None and isinstance(settings, FidelitySettings):
-        changes["inception_weights"] = config.inception_weights
+    if isinstance(settings, FidelitySettings):
+        changes |= {"inception_weights": config.inception_weights, "inception_sha256": config.inception_sha256}
     return settings.model_copy(update=changes)
 
 

@@ -22,8 +22,6 @@ FIRST_TRIAL = "first_trial"
 """The user attribute with the name of a trial that the space gave; others were suggested by the sampler."""
 METRICS = "metrics"
 """The user attribute with the last metrics of a trial."""
-PER_SEED = "per_seed"
-"""The user attribute, and the key of a trial's result, with the metrics of each of its seeds."""
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 """How the URLs of databases begin that MLflow takes instead of a server's."""

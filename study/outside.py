@@ -67,7 +67,7 @@ def open_kept(folder: Path, name: str, sha256: str) -> OutsideFile:
     """The copy that a study keeps in `folder`, imported; raises `InputError` unless it is what the study began with."""
     path = folder / name
     if not path.is_file() or _sha256(path) != sha256:
-        raise InputError(f"{path} is not the file that the study was started with: bring that back, or start a new one.")
+        raise InputError(f"{path} is not the file that the study was started with: bring it back, or start a new one.")
     file = OutsideFile(path, sha256)
     _import(file)
     return file

@@ -11,9 +11,9 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from study.nodes.placement import NODE
-from study.optuna_storage import METRICS, PER_SEED, ask, num_started, reopen
+from study.optuna_storage import METRICS, ask, num_started, reopen
 from study.trials import FAILURE, PROCESS_LOST, NotInSnapshot, is_finite, numbers
-from trainables.training import TrialSpec
+from trainables.training import PER_SEED, TrialSpec
 
 LOST = "lost"
 """How often the process of a trial was lost before it got any further."""

@@ -17,7 +17,8 @@ from study.optuna_storage import FIRST_TRIAL
 from study.plan import StudyPlan
 from trainables.errors import InputError, lookup
 from trainables.methods.base import MethodConfig, method_class
-from trainables.protocol import Protocol, measure_class
+from trainables.preparation import check_abilities
+from trainables.protocol import Protocol
 from trainables.training import TrialSpec
 
 SUGGESTIONS_TRIED = 20
@@ -86,14 +87,8 @@ def check_method(plan: StudyPlan) -> None:
 
     The first trials and some random suggestions are tried.
     """
-    method = method_class(plan.space.method)
-    for settings in next(iter(plan.protocols.values())).measures:
-        needed = measure_class(settings.measure).needs
-        if not issubclass(method, needed):
-            raise InputError(
-                f"method {plan.space.method!r} cannot be measured by {settings.measure!r}: it does not have what "
-                f"{needed.__name__} asks for."
-            )
+    for protocol in plan.protocols.values():
+        check_abilities(plan.space.method, protocol)
     for number, suggestion in enumerate(_suggestions(plan.space)):
         if suggestion.dataset is not None and suggestion.dataset not in plan.datasets:
             raise InputError(
@@ -145,7 +140,9 @@ def _from_json(text: str) -> Any:
 
 
 def _suggestions(space: SearchSpace) -> list[Suggestion]:
-    """The first trials of a space and some random suggestions."""
+    """The first trials of a space and, unless those are all there is, some random suggestions."""
+    if space.exhaustive:
+        return _first_suggestions(space)
     study = _random_study()
     return _first_suggestions(space) + [_suggest(space, study.ask()) for _ in range(SUGGESTIONS_TRIED)]
 
