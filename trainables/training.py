@@ -159,7 +159,7 @@ class Training:
         objective = base_name(self.spec.objective)
         keeps_newest = objective == self.spec.objective
         improved = False
-        for name in measured.keys() & self.metrics.keys():
+        for name in (name for name in measured if name in self.metrics):
             better = min if self.metrics[name].direction == "minimize" else max
             before = self.best.get(name + BEST, math.nan)
             best = measured[name] if math.isnan(before) else better(before, measured[name])
