@@ -40,7 +40,7 @@ def main() -> None:
 
 def plain_iteration(method: Gan, dataset: Dataset, device: torch.device) -> Callable[[], tuple[float, float]]:
     """The loop of PyTorch's DCGAN tutorial with the same networks, settings and data, in the default memory format."""
-    g = copy.deepcopy(method.generator_network).to(memory_format=torch.contiguous_format)
+    g = copy.deepcopy(method.generator).to(memory_format=torch.contiguous_format)
     d = copy.deepcopy(method.discriminator).to(memory_format=torch.contiguous_format)
     config = method.config
     g_optimizer, d_optimizer = (

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from trainables import losses
 from trainables.data.cache import open_dataset
+from trainables.data.dataset import Split
 from trainables.data.scramble import scramble_strips
 from trainables.data.tensors import to_tensor
+from trainables.errors import InputError
 from trainables.methods.base import NonFiniteLossError
 from trainables.methods.discriminator_only import DiscriminatorOnly, DiscriminatorOnlyConfig
 
@@ -30,6 +34,12 @@ def test_the_defaults_are_the_published_settings():
     assert (config.discriminator_lr, config.image_lr, config.max_updates) == (1e-4, 0.01, 500)
     assert (config.batch_size, config.initial_epochs, config.width) == (128, 10, 1.0)
     assert (config.pool_size, config.pool_slack, config.fake_batches) == (3.0, 0.0, 3)
+
+
+def test_points_are_refused(tiny_dataset):
+    points = replace(tiny_dataset, train=Split(np.zeros((9, 2), np.float32)))
+    with pytest.raises(InputError, match="for images, and 'tiny' has points: use discriminator_only_points"):
+        make(points)
 
 
 def test_noise_has_the_mean_and_variance_of_the_data_set_per_pixel(tiny_dataset):
