@@ -7,33 +7,29 @@ import shlex
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import optuna
-import rich.box
-from optuna.trial import FixedTrial, FrozenTrial, TrialState
+from optuna.trial import TrialState
 from ray.tune import Callback
 from ray.tune.experiment import Trial as RayTrial
 from rich.console import Console as RichConsole
-from rich.table import Table
 
 from search_spaces.claim import Claim
-from search_spaces.space import FirstTrial
 from study.claims import judge
 from study.interruption import Interruption
 from study.optuna_storage import FIRST_TRIAL, METRICS, ranked
 from study.plan import StudyPlan
+from study.tables import claims_table, references_of, results_table, shown_metrics
 from study.trials import FAILURE, PROCESS_LOST, NotInSnapshot, is_finite, number_of
-from trainables.methods.base import method_class
-from trainables.preparation import Preparation, Preparations
-from trainables.protocol import AT_BEST, BEST, Protocol, base_name
+from trainables.preparation import Preparations
+from trainables.protocol import base_name
 from trainables.training import PER_SEED
 
 BEST_SHOWN = 5
-CLAIMS_TITLE = "the document's claims, by the last metrics of each trial (the rule: study/claims.py)"
 STATES = {"complete": "finished", "pruned": "stopped early", "fail": "failed", "running": "to go on with"}
 
 
@@ -61,7 +57,7 @@ class Console:
         for dataset, preparation in preparations.items():
             for note in preparation.notes:
                 self.print(note)
-            for name, value in _references(preparation, shown_metrics(preparation.protocol)).items():
+            for name, value in references_of(preparation, shown_metrics(preparation.protocol)).items():
                 self.print(f"{name}: {value:.4g}" if len(preparations) == 1 else f"{dataset}: {name}: {value:.4g}")
         self.print(f"study {plan.name}: {plan.trials} trials of {plan.rounds} rounds, in {plan.folder.path}")
 
@@ -83,7 +79,7 @@ class Console:
         if finished and not several and len(preparations) == 1:
             value = finished[0].values[0]
             (preparation,) = preparations.values()
-            for name, at in _references(preparation, {base_name(objective)}).items():
+            for name, at in references_of(preparation, {base_name(objective)}).items():
                 if at > 0:
                     self.print(f"best {objective} / {name}: {value:.4g} / {at:.4g} = {value / at:.3f}")
 
@@ -96,29 +92,7 @@ class Console:
             (trial.params, trial.user_attrs.get(PER_SEED) or [trial.user_attrs.get(METRICS, {})]) for trial in finished
         ]
         outcomes = [judge(claim, trials) for claim in claims]
-        table = Table(title=CLAIMS_TITLE, box=rich.box.SIMPLE, title_justify="left")
-        for name in (
-            "claim",
-            "source",
-            "metric",
-            "said to be lower",
-            "said to be higher",
-            "difference, 95%",
-            "verdict",
-        ):
-            table.add_column(name, overflow="fold")
-        for outcome in outcomes:
-            low, high = outcome.interval
-            table.add_row(
-                outcome.claim.text,
-                outcome.claim.source,
-                outcome.claim.metric,
-                _mean(outcome.lower),
-                _mean(outcome.higher),
-                f"{outcome.difference:.3g} ({low:.3g} to {high:.3g})",
-                outcome.verdict,
-            )
-        self._console.print(table)
+        self._console.print(claims_table(outcomes))
         counts = Counter(outcome.verdict for outcome in outcomes)
         self.print("claims: " + ", ".join(f"{counts[v]} {v}" for v in ("supported", "contradicted", "undecided")))
 
@@ -138,10 +112,12 @@ class Console:
             self.print(f"  {mlflow} server --backend-store-uri {store} --host 127.0.0.1 --port 5000")
         else:
             self.print("  it is on the tracking server that you named.")
-        self.print("Train the best settings again with other seeds, or go on searching:")
+        can_go_on = not plan.space.exhaustive
+        self.print(f"Train the best settings again with other seeds{', or go on searching' if can_go_on else ''}:")
         self.print(f"{launch} {shlex.join(['--confirm', plan.name, '--top', '3', '--seeds', '5', *storage])}")
-        more = str(2 * plan.trials)
-        self.print(f"{launch} {shlex.join(['--resume', plan.name, '--trials', more, *storage])}")
+        if can_go_on:
+            more = str(2 * plan.trials)
+            self.print(f"{launch} {shlex.join(['--resume', plan.name, '--trials', more, *storage])}")
 
 
 class Progress(NotInSnapshot, Callback):
@@ -200,13 +176,6 @@ class Progress(NotInSnapshot, Callback):
         )
 
 
-def _mean(values: Sequence[float]) -> str:
-    if not values:
-        return "-"
-    mean = f"{sum(values) / len(values):.4g}"
-    return mean if len(values) == 1 else f"{mean} (n={len(values)})"
-
-
 def _duration(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
@@ -216,71 +185,3 @@ def _duration(seconds: float) -> str:
 def _shown(path: Path) -> str:
     """A path as it is typed from here."""
     return shlex.quote(os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path))
-
-
-def shown_metrics(protocol: Protocol) -> set[str]:
-    """The metrics that the measures want to be shown."""
-    return {name for name, metric in protocol.metrics().items() if metric.shown}
-
-
-def _references(preparation: Preparation, metrics: Collection[str]) -> dict[str, float]:
-    """The reference values of some metrics: `fid_lenet_noise` is one of `fid_lenet`."""
-    measured = sorted(preparation.protocol.metrics(), key=len, reverse=True)
-
-    def of(reference: str) -> str | None:
-        return next((metric for metric in measured if reference.startswith(f"{metric}_")), None)
-
-    return {name: value for name, value in preparation.references.items() if of(name) in metrics}
-
-
-def columns_of(plan: StudyPlan, trials: Sequence[FrozenTrial]) -> list[str]:
-    """The metrics of the table at the end: the objectives, what the measures want to be shown, what it cost.
-
-    All but the first objective are of the same weights as that: of the evaluation that was the best by it.
-    """
-    protocols = plan.protocols.values()
-    objectives = [base_name(objective) for objective in plan.objectives]
-    shown = dict.fromkeys(name for p in protocols for name in p.metrics() if name in shown_metrics(p))
-    ending = AT_BEST if plan.objectives[0].endswith(BEST) else ""
-    others = [name + ending for name in shown if name not in objectives]
-    others += [*method_class(plan.space.method).progress_metrics, "seconds_training"]
-    measured = {name for trial in trials for name in trial.user_attrs.get(METRICS, {})}
-    return [*plan.objectives, *(name for name in others if name in measured)]
-
-
-def results_table(plan: StudyPlan, title: str, trials: Sequence[FrozenTrial]) -> Table:
-    """A row per trial: its metrics, what was published for its settings, its settings."""
-    columns = columns_of(plan, trials)
-    published = {first.name: _published(first) for first in plan.space.first_trials()}
-    table = Table(title=title, box=rich.box.SIMPLE, title_justify="left")
-    table.add_column("trial", justify="right")
-    for name in columns:
-        table.add_column(name, justify="right")
-    of_trials = [published.get(trial.user_attrs.get(FIRST_TRIAL, ""), "") for trial in trials]
-    if any(of_trials):
-        table.add_column("published", overflow="fold")
-    table.add_column("settings", overflow="fold")
-    for trial, known in zip(trials, of_trials, strict=True):
-        metrics = trial.user_attrs.get(METRICS, {})
-        values = [f"{metrics[name]:.4g}" if name in metrics else "-" for name in columns]
-        origin = f"{trial.user_attrs[FIRST_TRIAL]}: " if FIRST_TRIAL in trial.user_attrs else ""
-        table.add_row(str(trial.number), *values, *([known] if any(of_trials) else []), origin + _settings(plan, trial))
-    return table
-
-
-def _published(first: FirstTrial) -> str:
-    """What was published for the settings of a first trial, by metric."""
-    return ", ".join(f"{metric} {value:.4g}" for metric, value in first.published.items())
-
-
-def _settings(plan: StudyPlan, trial: FrozenTrial) -> str:
-    """What was suggested, as a person reads it: "image_lr 0.01, lambda_tv off"."""
-    suggestion = plan.space.suggest(FixedTrial(trial.params, trial.number))
-    named = {} if suggestion.dataset is None else {"dataset": suggestion.dataset}
-    return ", ".join(f"{name} {_value(name, value, trial)}" for name, value in {**named, **suggestion.config}.items())
-
-
-def _value(name: str, value: Any, trial: FrozenTrial) -> str:
-    if value == 0 and trial.params.get(name):
-        return "off"  # a weight so small that the space leaves the term out (`weight_or_off`)
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
