@@ -147,7 +147,7 @@ def resumed(config: StudyConfig, said: Collection[str], study_json: Path) -> Stu
     `said` are the fields that were asked for. Raises `InputError` where the study is of another version, or for a
     field that cannot change.
     """
-    stored = _read(study_json)
+    stored = _read(study_json, f"study {config.resume!r}")
     for key, value in stored.items():
         asked = getattr(config, key)
         if key != "trials" and key in said and not _same(key, asked, value):
@@ -167,18 +167,18 @@ def started_from(config: StudyConfig, said: Collection[str]) -> StudyConfig:
     if not config.from_file.is_file():
         raise InputError(f"there is no file {config.from_file}: name the study.json of a study with --config.")
     try:
-        stored = _read(config.from_file)
+        stored = _read(config.from_file, str(config.from_file))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{config.from_file} is not the study.json of a study: check --config.") from error
     kept = {key: value for key, value in stored.items() if key not in said and key != "name"}
     return replace(config, **kept)
 
 
-def _read(study_json: Path) -> dict[str, Any]:
-    """The fields that a study keeps; raises `InputError` for those of another version of this program."""
+def _read(study_json: Path, what: str) -> dict[str, Any]:
+    """The fields that a study keeps; raises `InputError` about `what` if another version of this program wrote them."""
     stored = json.loads(study_json.read_text())["config"]
     if stored.pop("format", None) != FORMAT:
-        raise InputError(f"{study_json} was made by another version of this program: start a new study.")
+        raise InputError(f"{what} was made by another version of this program: start a new one.")
     return {key: tuple(value) if isinstance(value, list) else value for key, value in stored.items()}
 
 
