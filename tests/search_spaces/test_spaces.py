@@ -179,9 +179,9 @@ def test_every_document_that_is_named_is_in_the_list_of_references():
 def test_every_paper_that_is_cited_is_in_the_list_of_references():
     root = REFERENCES.parents[1]
     files = [path for folder in ("study", "search_spaces", "trainables") for path in (root / folder).rglob("*.py")]
-    cited = {key for path in files for key in re.findall(r"arXiv:\d{4}\.\d{5}", path.read_text())}
-    assert len(cited) >= 10
-    assert cited <= set(re.findall(r"arXiv:\d{4}\.\d{5}", REFERENCES.read_text()))
+    cited = {key for path in files for key in re.findall(r"arXiv:\d{4}\.\d{4,5}", path.read_text())}
+    assert cited
+    assert cited <= set(re.findall(r"arXiv:\d{4}\.\d{4,5}", REFERENCES.read_text()))
 
 
 def test_naming_the_spaces_loads_nothing_heavy():

@@ -7,27 +7,56 @@ from typing import Literal
 from torch import nn
 
 from trainables.networks.dcgan import dcgan_discriminator, dcgan_generator
+from trainables.networks.dcgan_upsampling import DropoutDiscriminator, UpsamplingGenerator
 from trainables.networks.mlp import MlpDiscriminator, MlpGenerator
 from trainables.networks.residual import ImageDiscriminator, ImageGenerator, PointDiscriminator, PointGenerator
 
-GeneratorName = Literal["residual_a", "residual_b", "residual_c", "dcgan", "mlp", "mlp_tanh"]
-DiscriminatorName = Literal["residual_a", "residual_b", "residual_c", "dcgan", "mlp"]
+GeneratorName = Literal[
+    "residual_a",
+    "residual_b",
+    "residual_b_after_stride",
+    "residual_c",
+    "residual_c_after_stride",
+    "dcgan",
+    "dcgan_upsampling",
+    "mlp",
+    "mlp_tanh",
+]
+DiscriminatorName = Literal[
+    "residual_a",
+    "residual_b",
+    "residual_b_after_stride",
+    "residual_c",
+    "residual_c_after_stride",
+    "dcgan",
+    "dcgan_upsampling",
+    "mlp",
+]
 
 GENERATORS: dict[GeneratorName, Callable[..., nn.Module]] = {
     "residual_a": PointGenerator,
     "residual_b": partial(ImageGenerator, channels=(128, 64)),
+    "residual_b_after_stride": partial(ImageGenerator, channels=(128, 64), blocks="after_stride"),
     "residual_c": partial(ImageGenerator, channels=(256, 128, 64)),
+    "residual_c_after_stride": partial(ImageGenerator, channels=(256, 128, 64), blocks="after_stride"),
     "dcgan": dcgan_generator,
+    "dcgan_upsampling": UpsamplingGenerator,
     "mlp": MlpGenerator,
     "mlp_tanh": partial(MlpGenerator, tanh=True),
 }
-"""Each is called with `shape`, `latent_dim`, `depth`, `width` and `batch_norm`, and may raise `InputError`."""
+"""Each is called with `shape`, `latent_dim`, `depth`, `width` and `batch_norm`, and may raise `InputError`.
+
+The two readings of a residual network's blocks (`trainables.networks.residual`) have names of their own.
+"""
 
 DISCRIMINATORS: dict[DiscriminatorName, Callable[..., nn.Module]] = {
     "residual_a": PointDiscriminator,
     "residual_b": partial(ImageDiscriminator, channels=(64, 128)),
+    "residual_b_after_stride": partial(ImageDiscriminator, channels=(64, 128), blocks="after_stride"),
     "residual_c": partial(ImageDiscriminator, channels=(64, 128, 256)),
+    "residual_c_after_stride": partial(ImageDiscriminator, channels=(64, 128, 256), blocks="after_stride"),
     "dcgan": dcgan_discriminator,
+    "dcgan_upsampling": DropoutDiscriminator,
     "mlp": MlpDiscriminator,
 }
 """Each is called with `shape`, `depth`, `width` and `batch_norm`, and may raise `InputError`."""

@@ -35,8 +35,7 @@ def channels(shape: Sequence[int], depth: int) -> list[int]:
     Raises `InputError` unless the sides are at least 8 pixels and divide as often as the smaller one can be halved,
     and for a `depth` other than 0: a DCGAN has no blocks.
     """
-    if depth != 0:
-        raise InputError(f"a dcgan has no residual blocks, and its depth is {depth}: set it to 0.")
+    refuse_blocks(depth)
     halvings = (min(shape[1:]) // SMALLEST_SIDE).bit_length() - 1 if len(shape) == 3 else 0
     if halvings < 1 or shape[1] % 2**halvings or shape[2] % 2**halvings:
         raise InputError(
@@ -44,3 +43,9 @@ def channels(shape: Sequence[int], depth: int) -> list[int]:
             f"the data set's examples are {'x'.join(map(str, shape))}: choose another network or data set."
         )
     return [MAPS * 2**k for k in range(halvings)]
+
+
+def refuse_blocks(depth: int) -> None:
+    """Raise `InputError` for a `depth` other than 0."""
+    if depth != 0:
+        raise InputError(f"a dcgan has no residual blocks, and its depth is {depth}: set it to 0.")

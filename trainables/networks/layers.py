@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+import torch
 from torch import Tensor, nn
 
 
@@ -14,28 +13,61 @@ def linear(inputs: int, outputs: int, batch_norm: bool) -> nn.Sequential:
 
 
 def convolution(inputs: int, outputs: int, kernel: int, stride: int, batch_norm: bool) -> nn.Sequential:
-    """A convolution with padding 1: kernel 4 and stride 2 halve an image's sides, kernel 3 and stride 1 keep them."""
-    layer = nn.Conv2d(inputs, outputs, kernel, stride, padding=1, bias=not batch_norm)
+    """A convolution that keeps the sides of an image (stride 1 and an odd kernel) or halves them (stride 2)."""
+    layer = nn.Conv2d(inputs, outputs, kernel, stride, padding=(kernel - 1) // 2, bias=not batch_norm)
     return nn.Sequential(layer, nn.BatchNorm2d(outputs)) if batch_norm else nn.Sequential(layer)
 
 
 def deconvolution(inputs: int, outputs: int, kernel: int, stride: int, batch_norm: bool) -> nn.Sequential:
-    """Its transpose: kernel 4 and stride 2 double the sides, kernel 3 and stride 1 keep them."""
-    layer = nn.ConvTranspose2d(inputs, outputs, kernel, stride, padding=1, bias=not batch_norm)
+    """Its transpose: it keeps the sides (stride 1 and an odd kernel) or doubles them (stride 2)."""
+    padding = (kernel - 1) // 2
+    missing = stride - kernel + 2 * padding
+    layer = nn.ConvTranspose2d(inputs, outputs, kernel, stride, padding, missing, bias=not batch_norm)
     return nn.Sequential(layer, nn.BatchNorm2d(outputs)) if batch_norm else nn.Sequential(layer)
 
 
 class ResidualBlock(nn.Module):
-    """`f(x + T2(f(T1(x))))`: two transformations, and an identity added before the last non-linearity `f`."""
+    """`f(S(x) + T2(f(T1(x))))`: two transformations, and a shortcut added before the last non-linearity `f`.
 
-    def __init__(self, transformation: Callable[[], nn.Module], activation: nn.Module) -> None:
+    The shortcut `S` is the identity, unless a `projection` is given: where `first` changes the shape, one that changes
+    it in the same way.
+    """
+
+    def __init__(
+        self, first: nn.Module, second: nn.Module, activation: nn.Module, projection: nn.Module | None = None
+    ) -> None:
         super().__init__()
-        self.residual = nn.Sequential(transformation(), activation, transformation())
+        self.residual = nn.Sequential(first, activation, second)
+        self.shortcut = nn.Identity() if projection is None else projection
         self.activation = activation
 
     def forward(self, x: Tensor) -> Tensor:
-        """Keep the shape of `x`."""
-        return self.activation(x + self.residual(x))
+        return self.activation(self.shortcut(x) + self.residual(x))
+
+
+class ChannelDropout(nn.Module):
+    """Dropout of whole feature maps, each with probability `p`, whose random numbers are part of the state.
+
+    `nn.Dropout2d` draws from the global generator of the device, so that a training that goes on from a checkpoint
+    would draw other numbers than one that was never interrupted.
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+        self.rng = torch.Generator().manual_seed(int(torch.randint(2**31, ())))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        kept = torch.rand(*x.shape[:2], 1, 1, generator=self.rng) >= self.p
+        return x * (kept / (1.0 - self.p)).to(x)
+
+    def get_extra_state(self) -> Tensor:
+        return self.rng.get_state()
+
+    def set_extra_state(self, state: Tensor) -> None:
+        self.rng.set_state(state.cpu())
 
 
 def scaled(channels: int, width: float) -> int:

@@ -1,7 +1,11 @@
 """Multi-layer perceptrons for points and for images as vectors (project of 2016 on the first GANs, sections 3.1, 3.2).
 
 The document says how many layers and hidden units there are, not which non-linearity. Reading: as in the residual
-networks, ReLU in the generator and LeakyReLU(0.2) in the discriminator; its "layers" include the output's.
+networks, ReLU in the generator and LeakyReLU(0.2) in the discriminator.
+
+It is not clear which layers it counts. Section 3.2 speaks of "3-layer" and "4-layer" discriminators, then of "number of
+hidden layers in D from 3 to 4". Reading: the output is one of the layers, so that these have 2 and 3 hidden layers
+(`depth`), and the "2-layer" generator has 1. By the other reading they have 3 and 4, and the generator has 2.
 """
 
 from __future__ import annotations
@@ -19,9 +23,9 @@ HIDDEN_UNITS = 50
 
 
 class MlpGenerator(nn.Module):
-    """`depth` hidden layers (the document's has 1) and an output: in [-1, 1] with `tanh`, unbounded without.
+    """`depth` hidden layers and an output: in [-1, 1] with `tanh`, unbounded without.
 
-    Latents `(B, latent_dim)` become `(B, *shape)`.
+    Latents `(B, latent_dim)` become `(B, *shape)`. The document has 784 latent numbers for images of 784 pixels.
     """
 
     def __init__(
@@ -41,7 +45,7 @@ class MlpGenerator(nn.Module):
 
 
 class MlpDiscriminator(nn.Module):
-    """`depth` hidden layers (the document's has 2 or 3), the first without BatchNorm, and an output.
+    """`depth` hidden layers, the first without BatchNorm, and an output.
 
     Data `(B, *shape)` become logits `(B,)`.
     """

@@ -1,22 +1,33 @@
 """Generators and discriminators with residual blocks (thesis of 2017 on depth and complexity, tables A.1 and A.2).
 
 ReLU in the generators, LeakyReLU(0.2) in the discriminators. BatchNorm, where it is on, is before every non-linearity
-but the first of the discriminator; the generator's output has none. The tables leave open where the stride of a
-residual network is. Reading: the layers that halve or double the sides stay as in the plain network, and the blocks
-follow them, each of two layers that keep the shape. `width` multiplies the channels.
+but the first of the discriminator; the generator's output has none. `width` multiplies the channels.
+
+A stage of the image networks doubles or halves the sides: a plain layer of stride 2, or blocks. Two readings:
+
+The stride of a stage with blocks. Table A.2 lists the pair "4x4, stride 2" and "3x3, stride 1" in the place of the
+plain layer, and by section 4.5.2 blocks replace the hidden layers. So the first block consists of this pair, and the
+others of two 3x3 layers: `c` blocks are `2c` layers. That is `"replace_stride"`. With `"after_stride"` the plain layer
+stays, and all `c` blocks follow it.
+
+The shortcut of the first block, which has to change the shape. The thesis says nothing of it; in its author's public
+code it is a 1x1 layer of stride 2, with BatchNorm like the rest of the block.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
 from math import prod
+from typing import Literal
 
 from torch import Tensor, nn
 
 from trainables.errors import InputError
 from trainables.networks.layers import ResidualBlock, convolution, deconvolution, linear, scaled
+
+BlockReading = Literal["replace_stride", "after_stride"]
 
 POINT_UNITS = 32
 """Hidden units of the networks for points."""
@@ -65,14 +76,15 @@ class PointDiscriminator(nn.Module):
 def _hidden(units: int, depth: int, batch_norm: bool, activation: nn.Module) -> list[nn.Module]:
     if depth == 0:
         return [linear(units, units, batch_norm), activation]
-    return [ResidualBlock(partial(linear, units, units, batch_norm), activation) for _ in range(depth)]
+    layer = partial(linear, units, units, batch_norm)
+    return [ResidualBlock(layer(), layer(), activation) for _ in range(depth)]
 
 
 class ImageGenerator(nn.Module):
-    """A transposed convolution from the latent to `channels[0]` maps, one for each further doubling, and the output.
+    """A transposed convolution from the latent to `channels[0]` maps, a stage for each further one, and the output.
 
     With k channels given, the sides are multiplied by 2^k on the way from the first layer, whose kernel is
-    what remains. `depth` blocks follow each doubling but the last, which is the output: tanh, no BatchNorm.
+    what remains. Each stage has `depth` blocks. The last doubling is the output: tanh, no BatchNorm.
 
     Latents `(B, latent_dim)` become images `(B, *shape)` in [-1, 1]. Raises `InputError` for a shape that
     does not divide by 2^k.
@@ -86,6 +98,7 @@ class ImageGenerator(nn.Module):
         depth: int,
         width: float,
         batch_norm: bool,
+        blocks: BlockReading = "replace_stride",
     ) -> None:
         super().__init__()
         height, width_px = smallest_maps(shape, len(channels))
@@ -94,10 +107,7 @@ class ImageGenerator(nn.Module):
         layers: list[nn.Module] = [nn.Unflatten(1, (latent_dim, 1, 1)), first]
         layers += [nn.BatchNorm2d(maps[0]), activation] if batch_norm else [activation]
         for before, after in pairwise(maps):
-            layers += [deconvolution(before, after, 4, 2, batch_norm), activation]
-            layers += [
-                ResidualBlock(partial(deconvolution, after, after, 3, 1, batch_norm), activation) for _ in range(depth)
-            ]
+            layers += _stage(deconvolution, before, after, depth, blocks, batch_norm, activation)
         self.layers = nn.Sequential(*layers, deconvolution(maps[-1], shape[0], 4, 2, batch_norm=False), nn.Tanh())
 
     def forward(self, z: Tensor) -> Tensor:
@@ -105,29 +115,52 @@ class ImageGenerator(nn.Module):
 
 
 class ImageDiscriminator(nn.Module):
-    """A convolution that halves the sides for each of `channels`, with `depth` blocks behind each but the first.
+    """A convolution to `channels[0]` maps, and a stage with `depth` blocks for each further one; all halve the sides.
 
     A linear layer maps what is left to logits: images `(B, *shape)` become `(B,)`. The first layer has no BatchNorm.
     Raises `InputError` for a shape that does not divide by 2^k, k the number of `channels`.
     """
 
     def __init__(
-        self, shape: Sequence[int], channels: Sequence[int], depth: int, width: float, batch_norm: bool
+        self,
+        shape: Sequence[int],
+        channels: Sequence[int],
+        depth: int,
+        width: float,
+        batch_norm: bool,
+        blocks: BlockReading = "replace_stride",
     ) -> None:
         super().__init__()
         height, width_px = smallest_maps(shape, len(channels))
         maps, activation = [scaled(c, width) for c in channels], nn.LeakyReLU(0.2, inplace=True)
         layers: list[nn.Module] = [convolution(shape[0], maps[0], 4, 2, batch_norm=False), activation]
         for before, after in pairwise(maps):
-            layers += [convolution(before, after, 4, 2, batch_norm), activation]
-            layers += [
-                ResidualBlock(partial(convolution, after, after, 3, 1, batch_norm), activation) for _ in range(depth)
-            ]
+            layers += _stage(convolution, before, after, depth, blocks, batch_norm, activation)
         score = nn.Linear(maps[-1] * height * width_px, 1)
         self.layers = nn.Sequential(*layers, nn.Flatten(), score, nn.Flatten(0))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)
+
+
+def _stage(
+    layer: Callable[[int, int, int, int, bool], nn.Module],
+    before: int,
+    after: int,
+    depth: int,
+    blocks: BlockReading,
+    batch_norm: bool,
+    activation: nn.Module,
+) -> list[nn.Module]:
+    """`layer` is a convolution or its transpose, called with channels, kernel, stride and BatchNorm."""
+    strided = layer(before, after, 4, 2, batch_norm)
+    plain = partial(layer, after, after, 3, 1, batch_norm)
+    if depth == 0:
+        return [strided, activation]
+    if blocks == "after_stride":
+        return [strided, activation, *[ResidualBlock(plain(), plain(), activation) for _ in range(depth)]]
+    first = ResidualBlock(strided, plain(), activation, projection=layer(before, after, 1, 2, batch_norm))
+    return [first, *[ResidualBlock(plain(), plain(), activation) for _ in range(depth - 1)]]
 
 
 def smallest_maps(shape: Sequence[int], halvings: int) -> tuple[int, int]:

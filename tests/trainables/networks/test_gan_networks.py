@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from trainables.errors import InputError
 from trainables.networks import DISCRIMINATORS, GENERATORS
-from trainables.networks.layers import ResidualBlock, initialise
+from trainables.networks.layers import ChannelDropout, ResidualBlock, convolution, deconvolution, initialise
 
 POINTS, MNIST, CIFAR10, CELEBA, DIGITS = (2,), (1, 28, 28), (3, 32, 32), (3, 64, 64), (1, 8, 8)
 LAYERS = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
@@ -49,29 +50,69 @@ class TestParametersCountedByHand:
         assert count(discriminator("residual_a", POINTS, 0, batch_norm=on)) == first + hidden + last
         assert count(discriminator("residual_a", POINTS, 7, batch_norm=on)) == first + 14 * hidden + last
 
-    @pytest.mark.parametrize("blocks", [0, 3])
+    @pytest.mark.parametrize("blocks", [0, 1, 3])
     def test_mnist(self, after, blocks):
-        """Table A.2, `M0_B` and `M3_B`."""
+        """Table A.2, `M0_B`, `M1_B` and `M3_B`: the first block has the stride, and a 1x1 layer as its shortcut."""
+        on = after is norm
+
+        def stage(before, maps):
+            strided = 4 * 4 * before * maps + after(maps)
+            plain = 3 * 3 * maps * maps + after(maps)
+            projection = before * maps + after(maps)
+            return strided if blocks == 0 else strided + plain + projection + (blocks - 1) * 2 * plain
+
+        upwards = 7 * 7 * 100 * 128 + after(128) + stage(128, 64) + 4 * 4 * 64 * 1 + 1
+        assert count(generator("residual_b", MNIST, blocks, batch_norm=on)) == upwards
+        downwards = 4 * 4 * 1 * 64 + 64 + stage(64, 128) + 7 * 7 * 128 * 1 + 1
+        assert count(discriminator("residual_b", MNIST, blocks, batch_norm=on)) == downwards
+
+    @pytest.mark.parametrize("blocks", [0, 3])
+    def test_mnist_with_blocks_behind_the_stride(self, after, blocks):
+        """The other reading of table A.2, `M0_B` and `M3_B`."""
         on = after is norm
         upwards = 7 * 7 * 100 * 128 + after(128) + 4 * 4 * 128 * 64 + after(64) + 4 * 4 * 64 * 1 + 1
         block = 2 * (3 * 3 * 64 * 64 + after(64))
-        assert count(generator("residual_b", MNIST, blocks, batch_norm=on)) == upwards + blocks * block
+        assert count(generator("residual_b_after_stride", MNIST, blocks, batch_norm=on)) == upwards + blocks * block
         downwards = 4 * 4 * 1 * 64 + 64 + 4 * 4 * 64 * 128 + after(128) + 7 * 7 * 128 * 1 + 1
         block = 2 * (3 * 3 * 128 * 128 + after(128))
-        assert count(discriminator("residual_b", MNIST, blocks, batch_norm=on)) == downwards + blocks * block
+        assert (
+            count(discriminator("residual_b_after_stride", MNIST, blocks, batch_norm=on)) == downwards + blocks * block
+        )
+
+    @pytest.mark.parametrize("blocks", [0, 1, 2])
+    def test_cifar10(self, after, blocks):
+        """Table A.2, `M0_C` to `M2_C`, which has two blocks in each of two places."""
+        on = after is norm
+
+        def stage(before, maps):
+            strided = 4 * 4 * before * maps + after(maps)
+            plain = 3 * 3 * maps * maps + after(maps)
+            projection = before * maps + after(maps)
+            return strided if blocks == 0 else strided + plain + projection + (blocks - 1) * 2 * plain
+
+        upwards = 4 * 4 * 100 * 256 + after(256) + stage(256, 128) + stage(128, 64) + 4 * 4 * 64 * 3 + 3
+        assert count(generator("residual_c", CIFAR10, blocks, batch_norm=on)) == upwards
+        downwards = 4 * 4 * 3 * 64 + 64 + stage(64, 128) + stage(128, 256) + 4 * 4 * 256 * 1 + 1
+        assert count(discriminator("residual_c", CIFAR10, blocks, batch_norm=on)) == downwards
 
     @pytest.mark.parametrize("blocks", [0, 2])
-    def test_cifar10(self, after, blocks):
-        """Table A.2, `M0_C` and `M2_C`, which has two blocks in each of two places."""
+    def test_cifar10_with_blocks_behind_the_stride(self, after, blocks):
+        """The other reading of table A.2, `M0_C` and `M2_C`."""
         on = after is norm
         upwards = 4 * 4 * 100 * 256 + after(256) + 4 * 4 * 256 * 128 + after(128) + 4 * 4 * 128 * 64 + after(64)
         upwards += 4 * 4 * 64 * 3 + 3
         both_blocks = 2 * (3 * 3 * 128 * 128 + after(128)) + 2 * (3 * 3 * 64 * 64 + after(64))
-        assert count(generator("residual_c", CIFAR10, blocks, batch_norm=on)) == upwards + blocks * both_blocks
+        assert (
+            count(generator("residual_c_after_stride", CIFAR10, blocks, batch_norm=on))
+            == upwards + blocks * both_blocks
+        )
         downwards = 4 * 4 * 3 * 64 + 64 + 4 * 4 * 64 * 128 + after(128) + 4 * 4 * 128 * 256 + after(256)
         downwards += 4 * 4 * 256 * 1 + 1
         both_blocks = 2 * (3 * 3 * 128 * 128 + after(128)) + 2 * (3 * 3 * 256 * 256 + after(256))
-        assert count(discriminator("residual_c", CIFAR10, blocks, batch_norm=on)) == downwards + blocks * both_blocks
+        assert (
+            count(discriminator("residual_c_after_stride", CIFAR10, blocks, batch_norm=on))
+            == downwards + blocks * both_blocks
+        )
 
     def test_dcgan_of_64_pixels(self, after):
         """Radford et al.: 4x4 with 512 maps up to 32x32 with 64, and the same way down."""
@@ -83,6 +124,16 @@ class TestParametersCountedByHand:
         ends = 4 * 4 * 3 * 64 + 64 + 4 * 4 * 512 * 1 + 1
         assert count(discriminator("dcgan", CELEBA, batch_norm=on)) == ends + between + sum(map(after, (128, 256, 512)))
 
+    def test_dcgan_with_upsampling(self, after):
+        """PyTorch-GAN's at 1x32x32; its layers have biases also where BatchNorm follows."""
+        on = after is norm
+        norms = [norm(c) if on else 0 for c in (128, 128, 64)]
+        upwards = 100 * 128 * 8 * 8 + 128 * 8 * 8 + 9 * 128 * 128 + 128 + 9 * 128 * 64 + 64 + 9 * 64 * 1 + 1
+        assert count(generator("dcgan_upsampling", (1, 32, 32), batch_norm=on)) == upwards + sum(norms)
+        norms = [norm(c) if on else 0 for c in (32, 64, 128)]
+        downwards = 9 * 1 * 16 + 16 + 9 * 16 * 32 + 32 + 9 * 32 * 64 + 64 + 9 * 64 * 128 + 128 + 128 * 2 * 2 * 1 + 1
+        assert count(discriminator("dcgan_upsampling", (1, 32, 32), batch_norm=on)) == downwards + sum(norms)
+
     def test_mlp(self, after):
         """Project of 2016: G of 2 and D of 3 layers, 50 hidden units for digits as vectors, 11 for numbers."""
         on = after is norm
@@ -91,6 +142,51 @@ class TestParametersCountedByHand:
         assert count(discriminator("mlp", MNIST, 2, batch_norm=on)) == d
         assert count(generator("mlp", (1,), 1, 1, width=0.22, batch_norm=on)) == 11 + after(11) + 11 + 1
         assert count(discriminator("mlp", (1,), 2, width=0.22, batch_norm=on)) == 22 + 11 * 11 + after(11) + 11 + 1
+
+
+@pytest.mark.parametrize(
+    ("name", "depth", "of_generator", "of_discriminator"),
+    [
+        ("residual_b", 0, 759_681, 138_689),
+        ("residual_b", 1, 804_993, 294_849),
+        ("residual_b", 3, 952_961, 885_697),
+        ("residual_b_after_stride", 0, 759_681, 138_689),
+        ("residual_b_after_stride", 1, 833_665, 434_113),
+        ("residual_b_after_stride", 3, 981_633, 1_024_961),
+    ],
+)
+def test_parameters_of_the_mnist_networks(name, depth, of_generator, of_discriminator):
+    """Table A.2 at full width, added up with pencil and paper."""
+    assert count(generator(name, MNIST, depth)) == of_generator
+    assert count(discriminator(name, MNIST, depth)) == of_discriminator
+
+
+def test_parameters_of_the_published_dcgan():
+    """Thesis of 2022, table 4.3."""
+    made, judged = generator("dcgan_upsampling", (1, 32, 32)), discriminator("dcgan_upsampling", (1, 32, 32))
+    assert (count(made), count(judged)) == (1_049_985, 98_113)
+    assert count(made) + count(judged) == 1_148_098
+
+
+@pytest.mark.parametrize("hidden", [2, 3, 4])
+def test_parameters_of_both_readings_of_the_perceptrons_for_digits(hidden):
+    """Project of 2016, section 3.2: 3 or 4 layers in D are 2 or 3 hidden ones, or 3 or 4; 784 latent numbers."""
+    d = 784 * 50 + 50 + (hidden - 1) * (50 * 50 + 50) + 50 + 1
+    assert count(discriminator("mlp", MNIST, hidden, batch_norm=False)) == d
+    g = 784 * 50 + 50 + (hidden - 1) * (50 * 50 + 50) + 50 * 784 + 784
+    assert count(generator("mlp_tanh", MNIST, hidden, latent_dim=784, batch_norm=False)) == g
+
+
+@pytest.mark.parametrize("build", [generator, discriminator])
+@pytest.mark.parametrize("depth", [1, 2, 4])
+@pytest.mark.parametrize(("name", "more"), [("residual_b", 0), ("residual_b_after_stride", 1)])
+def test_c_blocks_are_2c_hidden_layers_and_one_more_where_the_plain_layer_stays(build, depth, name, more):
+    """Between the first and the last layer, without the 1x1 shortcut."""
+    layers = [m for m in build(name, DIGITS, depth, width=1 / 16).modules() if isinstance(m, LAYERS)]
+    hidden = [m for m in layers[1:-1] if m.kernel_size != (1, 1)]
+    assert len(hidden) == 2 * depth + more
+    assert [m.kernel_size[0] for m in hidden] == [4, *(2 * depth + more - 1) * [3]]
+    assert [m.stride[0] for m in hidden] == [2, *(2 * depth + more - 1) * [1]]
 
 
 @pytest.mark.parametrize("name", ["residual_b", "residual_c"])
@@ -109,13 +205,16 @@ def test_width_multiplies_the_channels(name):
         *[("residual_a", shape) for shape in (POINTS, (1,), (5,))],
         *[("residual_b", shape) for shape in (DIGITS, MNIST, CIFAR10, (1, 20, 12))],
         *[("residual_c", shape) for shape in (DIGITS, CIFAR10, CELEBA)],
+        *[("residual_b_after_stride", shape) for shape in (DIGITS, (1, 20, 12))],
+        ("residual_c_after_stride", CIFAR10),
         *[("dcgan", shape) for shape in (DIGITS, MNIST, CIFAR10, CELEBA, (3, 48, 64))],
+        *[("dcgan_upsampling", shape) for shape in (DIGITS, MNIST, CIFAR10, (3, 20, 12))],
         *[("mlp", shape) for shape in (POINTS, (1,), MNIST)],
     ],
 )
 @pytest.mark.parametrize("batch_norm", [True, False])
 def test_makes_and_judges_data_of_any_shape_that_it_can(name, shape, batch_norm):
-    depth = 0 if name == "dcgan" else 2
+    depth = 0 if name.startswith("dcgan") else 2
     made = generator(name, shape, depth, latent_dim=5, width=1 / 16, batch_norm=batch_norm)(torch.randn(3, 5))
     assert made.shape == (3, *shape)
     assert discriminator(name, shape, depth, width=1 / 16, batch_norm=batch_norm)(made).shape == (3,)
@@ -138,6 +237,8 @@ def test_the_output_is_that_of_a_tanh_but_for_points_and_linear_perceptrons(name
         ("dcgan", (1, 30, 30), "4, 5, 6 or 7 pixels times a power of two"),
         ("dcgan", (1, 6, 6), "4, 5, 6 or 7 pixels times a power of two"),
         ("dcgan", POINTS, "4, 5, 6 or 7 pixels times a power of two"),
+        ("dcgan_upsampling", (1, 30, 30), "sides divide by 4, and the data set's examples are 30x30"),
+        ("dcgan_upsampling", POINTS, "sides divide by 4, and the data set's examples are 2"),
     ],
 )
 def test_a_size_that_cannot_be_made_is_refused_with_those_that_can(name, shape, sentence):
@@ -146,13 +247,104 @@ def test_a_size_that_cannot_be_made_is_refused_with_those_that_can(name, shape, 
             build(name, shape)
 
 
-def test_a_dcgan_has_no_blocks():
+@pytest.mark.parametrize("name", ["dcgan", "dcgan_upsampling"])
+def test_a_dcgan_has_no_blocks(name):
     for build in (generator, discriminator):
         with pytest.raises(InputError, match="no residual blocks"):
-            build("dcgan", MNIST, depth=1)
+            build(name, MNIST, depth=1)
 
 
-@pytest.mark.parametrize("name", ["residual_a", "residual_b", "residual_c", "mlp"])
+class UpsamplingFormula:
+    """The layers of PyTorch-GAN's DCGAN as plain formulas on the weights of ours, in evaluation mode."""
+
+    @staticmethod
+    def norm(x, layer):
+        assert layer.eps == pytest.approx(0.8)
+        return UpsamplingFormula.normalised(x, layer)
+
+    @staticmethod
+    def normalised(x, layer):
+        mean, variance, scale, shift = (
+            t[:, None, None] for t in (layer.running_mean, layer.running_var, layer.weight, layer.bias)
+        )
+        return (x - mean) / (variance + layer.eps).sqrt() * scale + shift
+
+    @classmethod
+    def generate(cls, network, z):
+        linear, _, norm, _, conv1, norm1, _, _, conv2, norm2, _, conv3, _ = network.layers
+        h = cls.normalised((z @ linear.weight.T + linear.bias).view(len(z), norm.num_features, 2, 2), norm)
+        for conv, after in ((conv1, norm1), (conv2, norm2)):
+            h = torch.kron(h, torch.ones(2, 2, dtype=h.dtype))
+            h = F.leaky_relu(cls.norm(F.conv2d(h, conv.weight, conv.bias, padding=1), after), 0.2)
+        return torch.tanh(F.conv2d(h, conv3.weight, conv3.bias, padding=1))
+
+    @classmethod
+    def judge(cls, network, x):
+        layers = [m for m in network.layers if isinstance(m, nn.Conv2d | nn.BatchNorm2d)]
+        for i, layer in enumerate(layers):
+            if isinstance(layer, nn.BatchNorm2d):
+                x = cls.norm(x, layer)
+            else:
+                assert (i == 0) == (layer.in_channels == 1)
+                x = F.leaky_relu(F.conv2d(x, layer.weight, layer.bias, stride=2, padding=1), 0.2)
+        score = network.layers[-2]
+        return (x.flatten(1) @ score.weight.T + score.bias).squeeze(1)
+
+
+def test_the_upsampling_dcgan_is_its_formula():
+    torch.manual_seed(0)
+    made, judged = (build("dcgan_upsampling", DIGITS, width=1 / 8).double() for build in (generator, discriminator))
+    for network in (made, judged):
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                nn.init.uniform_(module.running_mean, -1, 1)
+                nn.init.uniform_(module.running_var, 0.1, 2)
+                nn.init.normal_(module.weight, 1, 0.5)
+                nn.init.normal_(module.bias)
+        network.eval()
+    z = torch.randn(5, 100, dtype=torch.float64)
+    images = made(z)
+    torch.testing.assert_close(images, UpsamplingFormula.generate(made, z))
+    torch.testing.assert_close(judged(images), UpsamplingFormula.judge(judged, images))
+
+
+class TestChannelDropout:
+    def test_drops_whole_maps_as_often_as_it_says_and_keeps_the_mean(self):
+        torch.manual_seed(0)
+        x = torch.ones(400, 50, 3, 2)
+        dropped = ChannelDropout(0.25)(x)
+        assert torch.equal(dropped, dropped[:, :, :1, :1].expand_as(x))
+        share = (dropped[:, :, 0, 0] == 0).double().mean().item()
+        assert share == pytest.approx(0.25, abs=4 * (0.25 * 0.75 / 20_000) ** 0.5)
+        assert dropped.unique().tolist() == pytest.approx([0, 1 / 0.75])
+
+    def test_does_nothing_in_evaluation(self):
+        x = torch.randn(4, 3, 2, 2)
+        assert torch.equal(ChannelDropout(0.5).eval()(x), x)
+
+    def test_goes_on_from_its_state_and_leaves_the_global_generator_alone(self):
+        x = torch.ones(20, 30, 1, 1)
+        first, second = ChannelDropout(0.5), ChannelDropout(0.5)
+        before = torch.get_rng_state()
+        first(x)
+        second.load_state_dict(first.state_dict())
+        expected = first(x)
+        assert torch.equal(second(x), expected)
+        assert not torch.equal(first(x), expected)
+        assert torch.equal(torch.get_rng_state(), before)
+
+    def test_the_global_generator_decides_what_is_drawn(self):
+        """So that a config's seed does, inside `seeded_networks`."""
+
+        def drawn(seed):
+            torch.manual_seed(seed)
+            return ChannelDropout(0.5)(torch.ones(20, 30, 1, 1))
+
+        assert torch.equal(drawn(1), drawn(1))
+        assert not torch.equal(drawn(1), drawn(2))
+
+
+@pytest.mark.parametrize("name", ["residual_a", "residual_b", "residual_b_after_stride", "residual_c", "mlp"])
 def test_batch_norm_is_everywhere_but_at_the_output_of_g_and_the_first_layer_of_d(name):
     shape = POINTS if name == "residual_a" else DIGITS
 
@@ -176,7 +368,7 @@ def test_batch_norm_is_everywhere_but_at_the_output_of_g_and_the_first_layer_of_
     ("activation", "slope"), [(nn.ReLU(inplace=True), 0.0), (nn.LeakyReLU(0.2, inplace=True), 0.2)]
 )
 def test_a_block_adds_its_input_before_the_last_non_linearity(activation, slope):
-    block = ResidualBlock(lambda: nn.Linear(4, 4), activation)
+    block = ResidualBlock(nn.Linear(4, 4), nn.Linear(4, 4), activation)
     x = torch.randn(6, 4)
     before = x.clone()
     first, _, second = block.residual
@@ -188,10 +380,30 @@ def test_a_block_adds_its_input_before_the_last_non_linearity(activation, slope)
     assert torch.equal(x, before)
 
 
+def test_a_block_that_changes_the_shape_adds_a_projection_of_its_input():
+    block = ResidualBlock(nn.Linear(4, 7), nn.Linear(7, 7), nn.ReLU(inplace=True), nn.Linear(4, 7))
+    x = torch.randn(6, 4)
+    first, _, second = block.residual
+    assert torch.allclose(block(x), (block.shortcut(x) + second(first(x).relu())).relu())
+
+
+def test_the_shortcut_of_a_stride_is_a_layer_that_takes_every_second_pixel_or_leaves_gaps():
+    x = torch.randn(2, 3, 6, 8)
+    down, up = convolution(3, 5, 1, 2, batch_norm=False), deconvolution(3, 5, 1, 2, batch_norm=False)
+    weight, shift = down[0].weight[:, :, 0, 0], down[0].bias[:, None, None]
+    torch.testing.assert_close(down(x), torch.einsum("oi,nihw->nohw", weight, x[:, :, ::2, ::2]) + shift)
+    doubled, shift = up(x), up[0].bias[:, None, None]
+    assert doubled.shape == (2, 5, 12, 16)
+    weight = up[0].weight[:, :, 0, 0]
+    torch.testing.assert_close(doubled[:, :, ::2, ::2], torch.einsum("io,nihw->nohw", weight, x) + shift)
+    torch.testing.assert_close(doubled[:, :, 1::2], shift.expand(2, 5, 6, 16))
+    torch.testing.assert_close(doubled[:, :, :, 1::2], shift.expand(2, 5, 12, 8))
+
+
 def test_in_place_activations_leave_the_gradients_right():
     """By central differences, in float64, through a whole discriminator with blocks and BatchNorm."""
     torch.manual_seed(0)
-    network = discriminator("residual_b", DIGITS, depth=1, width=1 / 16).double()
+    network = discriminator("residual_b", DIGITS, depth=2, width=1 / 16).double()
     x = torch.randn(4, *DIGITS, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(network, x)
 

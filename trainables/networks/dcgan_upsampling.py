@@ -1,0 +1,78 @@
+"""The DCGAN of 1,148,098 parameters (thesis of 2022, table 4.3: FID 10.85): upsampling instead of strides in G.
+
+The thesis gives its name and its number of parameters. Reading: it is the network of the public collection PyTorch-GAN
+(`implementations/dcgan`), which has exactly as many for images of 1x32x32 and 100 latent numbers. Two of its
+peculiarities are kept. In the discriminator, BatchNorm comes after the non-linearity. And BatchNorm behind a
+convolution has 0.8 for its epsilon, which is added to a variance. `width` multiplies the maps.
+
+The discriminator gives logits; in the collection a sigmoid is part of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from trainables.networks.dcgan import refuse_blocks
+from trainables.networks.layers import ChannelDropout, scaled
+from trainables.networks.residual import smallest_maps
+
+GENERATOR_MAPS = (128, 128, 64)
+"""On the smallest maps, and after each of the two doublings."""
+DISCRIMINATOR_MAPS = (16, 32, 64, 128)
+"""After each halving."""
+EPSILON = 0.8
+DROPOUT = 0.25
+
+
+class UpsamplingGenerator(nn.Module):
+    """A linear layer to maps of a quarter of the sides, which are doubled twice, by repeating pixels; LeakyReLU(0.2).
+
+    Latents `(B, latent_dim)` become images `(B, *shape)` in [-1, 1]. Raises `InputError` for sides that do not divide
+    by 4, and for a `depth` other than 0.
+    """
+
+    def __init__(self, shape: Sequence[int], latent_dim: int, depth: int, width: float, batch_norm: bool) -> None:
+        super().__init__()
+        refuse_blocks(depth)
+        height, width_px = smallest_maps(shape, 2)
+        maps = [scaled(c, width) for c in GENERATOR_MAPS]
+        layers: list[nn.Module] = [
+            nn.Linear(latent_dim, maps[0] * height * width_px),
+            nn.Unflatten(1, (maps[0], height, width_px)),
+        ]
+        layers += [nn.BatchNorm2d(maps[0])] if batch_norm else []
+        for before, after in pairwise(maps):
+            layers += [nn.Upsample(scale_factor=2), nn.Conv2d(before, after, 3, padding=1)]
+            layers += [nn.BatchNorm2d(after, EPSILON)] if batch_norm else []
+            layers += [nn.LeakyReLU(0.2, inplace=True)]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(maps[-1], shape[0], 3, padding=1), nn.Tanh())
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.layers(z)
+
+
+class DropoutDiscriminator(nn.Module):
+    """Four 3x3 convolutions of stride 2, each with LeakyReLU(0.2), dropout of maps and, but for the first, BatchNorm.
+
+    Images `(B, *shape)` become logits `(B,)`. Raises `InputError` as `UpsamplingGenerator` does.
+    """
+
+    def __init__(self, shape: Sequence[int], depth: int, width: float, batch_norm: bool) -> None:
+        super().__init__()
+        refuse_blocks(depth)
+        smallest_maps(shape, 2)
+        maps = [scaled(c, width) for c in DISCRIMINATOR_MAPS]
+        layers: list[nn.Module] = []
+        for i, (before, after) in enumerate(pairwise([shape[0], *maps])):
+            layers += [nn.Conv2d(before, after, 3, 2, padding=1), nn.LeakyReLU(0.2, inplace=True)]
+            layers += [ChannelDropout(DROPOUT)]
+            layers += [nn.BatchNorm2d(after, EPSILON)] if batch_norm and i > 0 else []
+        height, width_px = (-(-side // 2 ** len(maps)) for side in shape[1:])
+        score = nn.Linear(maps[-1] * height * width_px, 1)
+        self.layers = nn.Sequential(*layers, nn.Flatten(), score, nn.Flatten(0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)
