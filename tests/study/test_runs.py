@@ -1,4 +1,4 @@
-"""The tracker against a real MLflow store."""
+"""What is written to MLflow and read from it, against a real store."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import pytest
 from mlflow import MlflowClient
 
 from study.sentences import without_credentials
-from study.tracking import PARENT, Runs
+from study.events import PARENT
+from study.runs import Runs
 from trainables.errors import InputError
 
 
