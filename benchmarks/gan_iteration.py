@@ -40,7 +40,7 @@ def main() -> None:
 
 def plain_iteration(method: Gan, dataset: Dataset, device: torch.device) -> Callable[[], tuple[float, float]]:
     """The loop of PyTorch's DCGAN tutorial with the same networks, settings and data, in the default memory format."""
-    g = copy.deepcopy(method.generator_network).to(memory_format=torch.contiguous_format)
+    g = copy.deepcopy(method.generator).to(memory_format=torch.contiguous_format)
     d = copy.deepcopy(method.discriminator).to(memory_format=torch.contiguous_format)
     config = method.config
     g_optimizer, d_optimizer = (
@@ -48,7 +48,7 @@ def plain_iteration(method: Gan, dataset: Dataset, device: torch.device) -> Call
     )
     criterion = nn.BCEWithLogitsLoss()
     ones, zeros = (torch.full((config.batch_size,), label, device=device) for label in (1.0, 0.0))
-    batches = shuffled(to_tensor(dataset.train.images), config.batch_size)
+    batches = shuffled(to_tensor(dataset.train.examples), config.batch_size)
 
     def iterate() -> tuple[float, float]:
         d_optimizer.zero_grad()

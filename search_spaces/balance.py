@@ -3,54 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from optuna.trial import BaseTrial
+from search_spaces.claim import Claim
+from search_spaces.gan_scales import MAX_DEPTH, RATE_RANGE, RATES, SCALES
+from search_spaces.space import FirstTrial, SearchSpace, Suggestion
 
-from search_spaces import depth
-from search_spaces.space import Claim, FirstTrial, SearchSpace
+if TYPE_CHECKING:
+    from optuna.trial import BaseTrial
 
 
 class Balance(SearchSpace):
-    """Thesis of 2017, appendix C: which of the two may be stronger. Done there for points, here for images."""
+    """[Yamazaki 2017], appendix C: which of the two may be stronger. Done there for points, here for images."""
 
     name = "balance"
     description = "residual GANs: depth of the generator against depth of the discriminator, learning rate"
     method = "gan"
-    scales = depth.SCALES
+    scales = SCALES
 
-    def suggest(self, trial: BaseTrial) -> dict[str, Any]:
-        rate = trial.suggest_float("learning_rate", *depth.RATE_RANGE, log=True)
-        return {
-            "generator_depth": trial.suggest_int("generator_depth", 0, depth.MAX_DEPTH),
-            "discriminator_depth": trial.suggest_int("discriminator_depth", 0, depth.MAX_DEPTH),
-            "generator_lr": rate,
-            "discriminator_lr": rate,
-        }
+    def suggest(self, trial: BaseTrial) -> Suggestion:
+        rate = trial.suggest_float("learning_rate", *RATE_RANGE, log=True)
+        return Suggestion(
+            {
+                "generator_depth": trial.suggest_int("generator_depth", 0, MAX_DEPTH),
+                "discriminator_depth": trial.suggest_int("discriminator_depth", 0, MAX_DEPTH),
+                "generator_lr": rate,
+                "discriminator_lr": rate,
+            }
+        )
 
     def first_trials(self) -> list[FirstTrial]:
         """The plain and the deepest network against themselves and each other."""
-        rate, deep = depth.RATES[self.scale_name], depth.MAX_DEPTH
         return [
             FirstTrial(
                 f"generator of M{g}_B, discriminator of M{d}_B",
-                {"learning_rate": rate, "generator_depth": g, "discriminator_depth": d},
+                {"learning_rate": RATES[self.scale_name], "generator_depth": g, "discriminator_depth": d},
             )
-            for g, d in ((0, deep), (deep, 0), (0, 0), (deep, deep))
+            for g, d in ((0, MAX_DEPTH), (MAX_DEPTH, 0), (0, 0), (MAX_DEPTH, MAX_DEPTH))
         ]
 
     def claims(self) -> list[Claim]:
-        source = "thesis of 2017, appendix C"
+        source = "[Yamazaki 2017], appendix C"
         return [
             Claim(
-                "A generator may be stronger than its discriminator, a discriminator not than its generator.",
+                "Images are better with a generator deeper than its discriminator than the other way round.",
                 source,
-                "fid_lenet_best",
+                "fid_best",
                 lower=lambda params: _lead(params) > 0,
                 higher=lambda params: _lead(params) < 0,
             ),
             Claim(
-                "A stronger discriminator rejects what is generated with near perfect confidence.",
+                "A discriminator deeper than its generator rejects generated images with more confidence than others.",
                 source,
                 "output_generated",
                 lower=lambda params: _lead(params) < 0,

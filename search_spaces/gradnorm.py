@@ -2,41 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from optuna.trial import BaseTrial
+from typing import TYPE_CHECKING
 
 from search_spaces import published
-from search_spaces.space import FirstTrial, Scale, SearchSpace, off, weight_or_off
+from search_spaces.discriminator_only_scales import MAX_UPDATES, SCALES
+from search_spaces.space import FirstTrial, Scale, SearchSpace, Suggestion, off, weight_or_off
 
-SMALL = {"width": 1 / 16, "batch_size": 64, "initial_epochs": 5, "pool_slack": 0.25}
-"""Settings of the method with which two cores train on the 8x8 digits in half a minute."""
-
-SCALES = {
-    "smoke": Scale(
-        dataset="digits",
-        trials=2,
-        rounds=4,
-        evaluate_every=2,
-        num_samples=128,
-        fixed=SMALL | {"width": 1 / 64, "initial_epochs": 1},
-    ),
-    "laptop": Scale(dataset="digits", trials=18, rounds=322, evaluate_every=46, num_samples=1024, fixed=SMALL),
-    "paper": Scale(
-        dataset="mnist",
-        trials=100,
-        rounds=40 * 469,
-        evaluate_every=469,
-        num_samples=10_000,
-        features="inception",
-        fixed={"pool_slack": 0.1},
-        ood_sets=("fashion_mnist", "kmnist", "emnist", "photo_patches", "scrambled"),
-        gpus_per_trial=1.0,
-    ),
-}
-
-MAX_UPDATES = {"smoke": (2, 4), "laptop": (5, 20), "paper": (100, published.MAX_UPDATES)}
-"""How often a batch of images may be updated; what the thesis allows is the paper scale's upper end."""
+if TYPE_CHECKING:
+    from optuna.trial import BaseTrial
 
 WEIGHTS = {
     "lambda_stat": (1e-1, 1e2),
@@ -69,23 +42,26 @@ START: dict[str, list[FirstTrial]] = {
 
 
 class GradNorm(SearchSpace):
-    """Thesis of 2022, section 4.2.4: which weights, rates and limit give the lowest Frechet distance."""
+    """[Yesilcimen 2022], section 4.2.4: which weights, rates and limit give the lowest Frechet distance."""
 
     name = "gradnorm"
     description = "discriminator-only generation: loss weights, learning rates, update limit"
     method = "discriminator_only"
     scales = SCALES
 
-    def __init__(self, scale: str) -> None:
-        super().__init__(scale)
-        self.max_updates = MAX_UPDATES[scale]
+    def __init__(self, scale_name: str, scale: Scale | None = None) -> None:
+        super().__init__(scale_name, scale)
+        self.max_updates = MAX_UPDATES[scale_name]
 
-    def suggest(self, trial: BaseTrial) -> dict[str, Any]:
-        return {
-            "discriminator_lr": trial.suggest_float("discriminator_lr", 1e-4, 2e-2, log=True),
-            "image_lr": trial.suggest_float("image_lr", 1e-2, 0.3, log=True),
-            "max_updates": trial.suggest_int("max_updates", *self.max_updates, log=True),
-        } | {name: weight_or_off(trial, name, low, high) for name, (low, high) in WEIGHTS.items()}
+    def suggest(self, trial: BaseTrial) -> Suggestion:
+        return Suggestion(
+            {
+                "discriminator_lr": trial.suggest_float("discriminator_lr", 1e-4, 2e-2, log=True),
+                "image_lr": trial.suggest_float("image_lr", 1e-2, 0.3, log=True),
+                "max_updates": trial.suggest_int("max_updates", *self.max_updates, log=True),
+                **{name: weight_or_off(trial, name, low, high) for name, (low, high) in WEIGHTS.items()},
+            }
+        )
 
     def first_trials(self) -> list[FirstTrial]:
         """The published settings (all terms, the gradient norm alone, the baseline); then what suits this scale."""
@@ -100,4 +76,4 @@ class GradNorm(SearchSpace):
             "max_updates": self.max_updates[1],
             **{name: weight or off(WEIGHTS[name][0]) for name, weight in weights.items()},
         }
-        return FirstTrial(f"published: {name}", params, {"fid_inception_best": variant.fid_inception_best})
+        return FirstTrial(f"published: {name}", params, variant.figures)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-# Thesis of 2017 on depth and complexity, table A.3 (images). Both networks have the same rate.
+# [Yamazaki 2017], table A.3 (images). Both networks have the same rate.
 LEARNING_RATE = 2e-4
 
-# Thesis of 2017, sections 4.5.2, 4.5.3 and 5.2. The appendix speaks of ten times as many iterations.
+# [Yamazaki 2017], sections 4.5.2, 4.5.3 and 5.2. The appendix speaks of ten times as many iterations.
 MNIST_ITERATIONS = 30_000
 CIFAR10_ITERATIONS = 80_000
 ITERATIONS_BETWEEN_SCORES = 100
 SAMPLES_PER_SCORE = 5_000
 
 BATCH_NORM = ("both", "generator")
-"""Where the thesis has BatchNorm: "G, D" and "G" in its tables."""
+"""Where [Yamazaki 2017] has BatchNorm: "G, D" and "G" in its tables."""
 
-# Thesis of 2017, table 5.1: the score at each depth, M0 first; MNIST's of a small classifier, CIFAR-10's of Inception.
+# [Yamazaki 2017], table 5.1: the score at each depth, M0 first; MNIST's of a small classifier, CIFAR-10's of Inception.
 # Reading: the best of the scores that were taken during training.
 MNIST_SCORES = {
     "both": (9.14, 9.50, 9.72, 9.73, 9.68, 9.70),
@@ -25,7 +25,7 @@ CIFAR10_SCORES = {
     "generator": (5.58, 6.65, 7.60, 7.46),
 }
 
-# Exercise of 2023 on GANs, question 1. Not said there: normal latents, as is usual for DCGAN, and no weight decay.
+# [Halbreich 2023], question 1. Not said there: normal latents, as is usual for DCGAN, and no weight decay.
 DCGAN = {
     "generator": "dcgan",
     "discriminator": "dcgan",

@@ -1,4 +1,4 @@
-"""Table 5.1 of the thesis of 2017: every depth with BatchNorm in both networks and in the generator alone.
+"""Table 5.1 of [Yamazaki 2017]: every depth with BatchNorm in both networks and in the generator alone.
 
 A study has one data set, so the table's two halves are two spaces.
 """
@@ -7,68 +7,64 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from optuna.trial import BaseTrial
+from search_spaces import gan_scales, published_gan
+from search_spaces.claim import Claim, where
+from search_spaces.grid import GridSpace, Point
+from search_spaces.space import Scale, Suggestion
 
-from search_spaces import depth
-from search_spaces import published_gan as published
-from search_spaces.space import Claim, FirstTrial, Scale, SearchSpace
 
-
-class Table51(SearchSpace):
-    """The MNIST half: `M0_B` to `M5_B`. Their scores are of a classifier, as `is_lenet` is."""
+class Table51(GridSpace):
+    """The MNIST half: `M0_B` to `M5_B`. Their scores are of a classifier, so at every scale ours are, too."""
 
     name = "table51"
     description = "the published grid of residual GANs on MNIST: depth x BatchNorm in D or not"
     method = "gan"
-    objectives = ("is_lenet_best",)
-    exhaustive = True
-    scores: ClassVar[Mapping[str, tuple[float, ...]]] = published.MNIST_SCORES
-    metric: ClassVar[str] = "is_lenet_best"
-    """What was published: the name of the metric that it is comparable with."""
+    objectives = ("is_best",)
     scales: ClassVar[Mapping[str, Scale]] = {
-        name: replace(s, trials=12, features="lenet") for name, s in depth.SCALES.items()
+        **gan_scales.SCALES,
+        "paper": replace(
+            gan_scales.SCALES["paper"], measures=gan_scales.measures(published_gan.SAMPLES_PER_SCORE, features="lenet")
+        ),
     }
+    grid: ClassVar = {"batch_norm": published_gan.BATCH_NORM, "depth": range(6)}
+    scores: ClassVar[Mapping[str, tuple[float, ...]]] = published_gan.MNIST_SCORES
+    published_metric: ClassVar[str] = "is_lenet_best"
 
-    def suggest(self, trial: BaseTrial) -> dict[str, Any]:
-        blocks = trial.suggest_int("depth", 0, len(self.scores["both"]) - 1)
-        rate = depth.RATES[self.scale_name]
-        return {
-            "generator_depth": blocks,
-            "discriminator_depth": blocks,
-            "batch_norm": trial.suggest_categorical("batch_norm", published.BATCH_NORM),
-            "generator_lr": rate,
-            "discriminator_lr": rate,
-        }
+    def suggestion(self, point: Point) -> Suggestion:
+        rate = gan_scales.RATES[self.scale_name]
+        return Suggestion(
+            {
+                "generator_depth": point["depth"],
+                "discriminator_depth": point["depth"],
+                "batch_norm": point["batch_norm"],
+                "generator_lr": rate,
+                "discriminator_lr": rate,
+            }
+        )
 
-    def first_trials(self) -> list[FirstTrial]:
-        """Every cell of the table."""
-        return [
-            FirstTrial(
-                f"published: M{blocks}, BatchNorm in {place}",
-                {"depth": blocks, "batch_norm": place},
-                {self.metric: score},
-            )
-            for place, scores in self.scores.items()
-            for blocks, score in enumerate(scores)
-        ]
+    def point_name(self, point: Point) -> str:
+        return f"published: M{point['depth']}, BatchNorm in {point['batch_norm']}"
+
+    def published(self, point: Point) -> Mapping[str, float]:
+        return {self.published_metric: self.scores[point["batch_norm"]][point["depth"]]}
 
     def claims(self) -> list[Claim]:
         return [
             Claim(
-                "Residual blocks help.",
-                "thesis of 2017, table 5.1",
-                "is_lenet_best",
-                lower=lambda params: params["depth"] == 0 and params["batch_norm"] == "both",
+                "With BatchNorm in both networks, residual blocks raise the Inception Score.",
+                "[Yamazaki 2017], table 5.1",
+                "is_best",
+                lower=where(depth=0, batch_norm="both"),
                 higher=lambda params: params["depth"] > 0 and params["batch_norm"] == "both",
             ),
             Claim(
-                "MNIST gets worse without BatchNorm in D.",
-                "thesis of 2017, section 5.2",
-                "is_lenet_best",
-                lower=lambda params: params["batch_norm"] == "generator",
-                higher=lambda params: params["batch_norm"] == "both",
+                "Digits have a lower Inception Score without BatchNorm in the discriminator than with it.",
+                "[Yamazaki 2017], section 5.2",
+                "is_best",
+                lower=where(batch_norm="generator"),
+                higher=where(batch_norm="both"),
             ),
         ]
 
@@ -78,32 +74,32 @@ class Table51Cifar10(Table51):
 
     name = "table51_cifar10"
     description = "the published grid of residual GANs on CIFAR-10: depth x BatchNorm in D or not"
-    scores = published.CIFAR10_SCORES
-    metric = "is_inception_best"
     scales: ClassVar[Mapping[str, Scale]] = {
         name: replace(
             scale,
-            trials=8,
             dataset="cifar10" if name == "paper" else scale.dataset,
-            rounds=published.CIFAR10_ITERATIONS if name == "paper" else scale.rounds,
+            rounds=published_gan.CIFAR10_ITERATIONS if name == "paper" else scale.rounds,
             fixed={**scale.fixed, "generator": "residual_c", "discriminator": "residual_c"},
         )
-        for name, scale in depth.SCALES.items()
+        for name, scale in gan_scales.SCALES.items()
     }
+    grid: ClassVar = {"batch_norm": published_gan.BATCH_NORM, "depth": range(4)}
+    scores = published_gan.CIFAR10_SCORES
+    published_metric = "is_inception_best"
 
     def claims(self) -> list[Claim]:
         return [
             Claim(
-                "Without BatchNorm in D, depth helps.",
-                "thesis of 2017, table 5.1",
-                "is_lenet_best",
+                "Without BatchNorm in the discriminator, two or three residual blocks score higher than one or none.",
+                "[Yamazaki 2017], table 5.1",
+                "is_best",
                 lower=lambda params: params["depth"] < 2 and params["batch_norm"] == "generator",
                 higher=lambda params: params["depth"] >= 2 and params["batch_norm"] == "generator",
             ),
             Claim(
-                "Deep networks are better without BatchNorm in D.",
-                "thesis of 2017, section 5.2",
-                "is_lenet_best",
+                "Two or three residual blocks score higher without BatchNorm in the discriminator than with it.",
+                "[Yamazaki 2017], section 5.2",
+                "is_best",
                 lower=lambda params: params["depth"] >= 2 and params["batch_norm"] == "both",
                 higher=lambda params: params["depth"] >= 2 and params["batch_norm"] == "generator",
             ),

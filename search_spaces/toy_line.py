@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import ClassVar
 
-from optuna.trial import BaseTrial
+from search_spaces.claim import Claim, where
+from search_spaces.grid import GridSpace, Point
+from search_spaces.space import Scale, Suggestion
+from trainables.measures.settings import PointsSettings
 
-from search_spaces.space import Claim, FirstTrial, Scale, SearchSpace, where
-
-SEEDS = {"smoke": 1, "laptop": 3, "paper": 10}
-DATASETS = ("line_-2_0.5", "line_3_0.5", "line_3_0.2")
+LEFT, WIDE, NARROW = "line_-2_0.5", "line_3_0.5", "line_3_0.2"
+DATASETS = {LEFT: "N(-2, 0.5)", WIDE: "N(3, 0.5)", NARROW: "N(3, 0.2)"}
 LATENT_RANGES = (8, 10)
 
 # The report has 11 hidden units, 1 hidden layer in G and 2 in D, and batches of 120 numbers. The rest it tuned for each
@@ -30,61 +32,53 @@ SETTINGS = {
     "init_std": 0.5,
     "weight_decay": 0.0,
 }
-FULL: dict[str, Any] = {"rounds": 4000, "evaluate_every": 500, "num_samples": 10_000, "fixed": SETTINGS}
+LAPTOP = Scale(
+    LEFT,
+    rounds=4000,
+    evaluate_every=500,
+    measures=(PointsSettings(num_samples=10_000),),
+    seeds=3,
+    fixed=SETTINGS,
+)
 
 SAME = 0.07
 """Energy distance that two draws of 2,000 points of a normal distribution exceed once in a hundred times."""
 
 
-class ToyLine(SearchSpace):
-    """Report of 2016 on first GANs, section 3.1."""
+class ToyLine(GridSpace):
+    """[Tabak 2016], section 3.1."""
 
     name = "toy_line"
-    description = "GANs on three normal distributions of the line, two ranges of the latent x seeds"
+    description = "GANs on three normal distributions of the line, two ranges of the latent"
     method = "gan"
     objectives = ("energy",)
-    exhaustive = True
-    datasets = DATASETS
+    datasets = tuple(DATASETS)
     scales: ClassVar[Mapping[str, Scale]] = {
-        "smoke": Scale(DATASETS[0], trials=6, rounds=4, evaluate_every=2, num_samples=200, fixed=SETTINGS),
-        "laptop": Scale(DATASETS[0], trials=18, **FULL),
-        "paper": Scale(DATASETS[0], trials=60, **FULL),
+        "smoke": Scale(LEFT, rounds=4, evaluate_every=2, measures=(PointsSettings(num_samples=200),), fixed=SETTINGS),
+        "laptop": LAPTOP,
+        "paper": replace(LAPTOP, seeds=10),
     }
+    grid: ClassVar = {"dataset": tuple(DATASETS), "latent_range": LATENT_RANGES}
 
-    def __init__(self, scale: str) -> None:
-        super().__init__(scale)
-        self.seeds = SEEDS[scale]
+    def suggestion(self, point: Point) -> Suggestion:
+        return Suggestion({"latent_scale": float(point["latent_range"])}, point["dataset"])
 
-    def suggest(self, trial: BaseTrial) -> dict[str, Any]:
-        return {
-            "dataset": trial.suggest_categorical("dataset", DATASETS),
-            "latent_scale": float(trial.suggest_categorical("latent_range", LATENT_RANGES)),
-            "seed": trial.suggest_int("seed", 0, self.seeds - 1),
-        }
-
-    def first_trials(self) -> list[FirstTrial]:
-        """Every distribution with both latents and the first seed, then with the next."""
-        return [
-            FirstTrial(
-                f"{dataset}, U(-{half}, {half}), seed {seed}", {"dataset": dataset, "latent_range": half, "seed": seed}
-            )
-            for seed in range(self.seeds)
-            for dataset in DATASETS
-            for half in LATENT_RANGES
-        ]
+    def point_name(self, point: Point) -> str:
+        half = point["latent_range"]
+        return f"{point['dataset']}, U(-{half}, {half})"
 
     def claims(self) -> list[Claim]:
-        source = "report of 2016 on first GANs, section 3.1"
+        source = "[Tabak 2016], section 3.1"
         claims = []
-        for dataset in DATASETS:
-            undecided = f"{dataset}: D's boundary is close to 1/2 over most of the data"
-            different = f"{dataset}: what is generated can be told from the data"
+        for dataset, name in DATASETS.items():
+            undecided = f"On {name}, the discriminator's output is close to 1/2 over most of the data."
+            different = f"On {name}, generated points can be told from the data by their energy distance."
             claims += [
                 Claim(undecided, source, "boundary", lower=0.5, higher=where(dataset=dataset)),
                 Claim(different, source, "energy", lower=SAME, higher=where(dataset=dataset)),
             ]
         for half in LATENT_RANGES:
-            wide, narrow = (where(dataset=dataset, latent_range=half) for dataset in DATASETS[1:])
-            text = f"latents of U(-{half}, {half}): the narrow distribution is matched better than the wide one"
+            wide, narrow = (where(dataset=dataset, latent_range=half) for dataset in (WIDE, NARROW))
+            text = f"From latents of U(-{half}, {half}), {DATASETS[NARROW]} is matched better than {DATASETS[WIDE]}."
             claims.append(Claim(text, source, "energy", lower=narrow, higher=wide))
         return claims

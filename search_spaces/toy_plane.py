@@ -6,20 +6,21 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from optuna.trial import BaseTrial
+from search_spaces.claim import Claim, where
+from search_spaces.grid import GridSpace, Point
+from search_spaces.space import Scale, Suggestion
+from trainables.measures.settings import PointsSettings
 
-from search_spaces.space import Claim, FirstTrial, Scale, SearchSpace, where
-
-SEEDS = {"smoke": 1, "laptop": 3, "paper": 5}
-DATASETS = ("swiss_roll", "eight_gaussians")
+DATASETS = {"swiss_roll": "the Swiss roll", "eight_gaussians": "8 Gaussians"}
 
 DEPTH = 7
-MODELS = {
-    "M0_A": {"generator_depth": 0, "discriminator_depth": 0, "batch_norm": "both"},
+# The slow deep ones come first, so that no core waits for them at the end.
+MODELS: dict[str, dict[str, Any]] = {
     "M1_A": {"generator_depth": DEPTH, "discriminator_depth": DEPTH, "batch_norm": "both"},
     "M1_A, BN: G": {"generator_depth": DEPTH, "discriminator_depth": DEPTH, "batch_norm": "generator"},
     "G of M0_A, D of M1_A": {"generator_depth": 0, "discriminator_depth": DEPTH, "batch_norm": "both"},
     "G of M1_A, D of M0_A": {"generator_depth": DEPTH, "discriminator_depth": 0, "batch_norm": "both"},
+    "M0_A": {"generator_depth": 0, "discriminator_depth": 0, "batch_norm": "both"},
 }
 """The three models of section 5.1 and the two unbalanced pairs of appendix C."""
 
@@ -33,78 +34,64 @@ SETTINGS = {
 }
 """Tables A.1, A.3 and A.4; the other settings are the method's defaults."""
 
+LAPTOP = Scale(
+    "swiss_roll",
+    # Section 5.1: samples are drawn at 100 and at multiples of 1,000 iterations.
+    rounds=20_000,
+    evaluate_every=1000,
+    first_evaluation=100,
+    measures=(PointsSettings(num_samples=10_000),),
+    seeds=3,
+    fixed=SETTINGS,
+)
 
-class ToyPlane(SearchSpace):
-    """Thesis of 2017, section 5.1 and appendix C."""
+
+class ToyPlane(GridSpace):
+    """[Yamazaki 2017], section 5.1 and appendix C."""
 
     name = "toy_plane"
-    description = "GANs on the Swiss roll and 8 Gaussians: depth, BatchNorm, unequal networks x seeds"
+    description = "GANs on the Swiss roll and 8 Gaussians: depth, BatchNorm, unequal networks"
     method = "gan"
     objectives = ("energy",)
-    exhaustive = True
-    datasets = DATASETS
+    datasets = tuple(DATASETS)
     scales: ClassVar[Mapping[str, Scale]] = {
-        "smoke": Scale(DATASETS[0], trials=10, rounds=4, evaluate_every=2, num_samples=200, fixed=SETTINGS),
-        # Section 5.1: samples are drawn at 100 and at multiples of 1,000 iterations.
-        "laptop": Scale(
-            DATASETS[0],
-            trials=30,
-            rounds=20_000,
-            evaluate_every=1000,
-            first_evaluation=100,
-            num_samples=10_000,
-            fixed=SETTINGS,
+        "smoke": Scale(
+            "swiss_roll", rounds=4, evaluate_every=2, measures=(PointsSettings(num_samples=200),), fixed=SETTINGS
         ),
+        "laptop": LAPTOP,
         # Appendix A.2 has ten times as many iterations as section 5.1.
-        "paper": Scale(
-            DATASETS[0],
-            trials=50,
-            rounds=200_000,
-            evaluate_every=5000,
-            first_evaluation=100,
-            num_samples=10_000,
-            fixed=SETTINGS,
-        ),
+        "paper": replace(LAPTOP, rounds=200_000, evaluate_every=5000, seeds=5),
     }
+    grid: ClassVar = {"model": tuple(MODELS), "dataset": tuple(DATASETS)}
 
-    def __init__(self, scale: str) -> None:
-        super().__init__(scale)
-        self.seeds = SEEDS[scale]
+    def suggestion(self, point: Point) -> Suggestion:
+        return Suggestion(MODELS[point["model"]], point["dataset"])
 
-    def suggest(self, trial: BaseTrial) -> dict[str, Any]:
-        return {
-            "dataset": trial.suggest_categorical("dataset", DATASETS),
-            "seed": trial.suggest_int("seed", 0, self.seeds - 1),
-            **MODELS[trial.suggest_categorical("model", list(MODELS))],
-        }
-
-    def first_trials(self) -> list[FirstTrial]:
-        """Every model on both data sets with the first seed, then with the next; the slow deep ones before others."""
-        slow_first = sorted(MODELS, key=lambda model: -sum(v for v in MODELS[model].values() if isinstance(v, int)))
-        return [
-            FirstTrial(f"{model}, {dataset}, seed {seed}", {"dataset": dataset, "seed": seed, "model": model})
-            for seed in range(self.seeds)
-            for model in slow_first
-            for dataset in DATASETS
-        ]
+    def point_name(self, point: Point) -> str:
+        return f"{point['model']}, {point['dataset']}"
 
     def claims(self) -> list[Claim]:
-        return [claim for dataset in DATASETS for claim in _claims(dataset)]
+        return [claim for dataset, name in DATASETS.items() for claim in _claims(dataset, name)]
 
 
-def _claims(dataset: str) -> list[Claim]:
-    depth, balance = "thesis of 2017, section 5.1", "thesis of 2017, appendix C"
-    plain, deep, without, strong_d, strong_g = (where(dataset=dataset, model=model) for model in MODELS)
-    swing = "loss_generator_swing"
-    claims = [
-        Claim("the deep model is closer to the data than the plain one", depth, "energy", deep, plain),
-        Claim("so it is without BN in D", depth, "energy", without, plain),
-        Claim("without BN in D it ends closer than with it", depth, "energy", without, deep),
-        Claim("naive depth makes the training oscillate", depth, swing, plain, deep),
-        Claim("without BN in D it oscillates less", depth, swing, without, deep),
-        Claim("a D with more capacity rejects what G makes", balance, "output_generated", strong_d, plain),
-        Claim("G's loss rises with it", balance, "loss_generator", plain, strong_d),
-        Claim("a G with more capacity is steadier than a D with more", balance, swing, strong_g, strong_d),
-        Claim("but ends farther from the data than two deep networks", balance, "energy", without, strong_g),
+def _claims(dataset: str, name: str) -> list[Claim]:
+    deep, without, strong_d, strong_g, plain = (where(model=model, dataset=dataset) for model in MODELS)
+    loss, swing, output = "loss_generator", "loss_generator_swing", "output_generated"
+    depth = [
+        ("the deep model ends closer to the data than the plain one", "energy", deep, plain),
+        ("the deep model without BatchNorm in D ends closer to the data than the plain one", "energy", without, plain),
+        ("the deep model ends closer to the data without BatchNorm in D than with it", "energy", without, deep),
+        ("the generator's loss oscillates more in the deep model than in the plain one", swing, plain, deep),
+        ("the deep model's generator loss oscillates less without BatchNorm in D than with it", swing, without, deep),
     ]
-    return [replace(claim, text=f"{dataset}: {claim.text}") for claim in claims]
+    balance = [
+        ("a deep D rejects the points of a plain G more surely than a plain D does", output, strong_d, plain),
+        ("the loss of a plain G is higher against a deep D than against a plain one", loss, plain, strong_d),
+        ("a deep G and a plain D oscillate less than a plain G and a deep D", swing, strong_g, strong_d),
+        ("a deep G ends farther from the data with a plain D than with a deep one", "energy", without, strong_g),
+    ]
+    return [
+        Claim(f"On {name}, {text}.", f"[Yamazaki 2017], {section}", metric, lower, higher)
+        for section, said in (("section 5.1", depth), ("appendix C", balance))
+        for text, metric, lower, higher in said
+    ]

@@ -17,8 +17,9 @@ from torch import Tensor
 
 from trainables.checkpoints import write_atomically
 from trainables.data.cache import prepare
-from trainables.errors import InputError, lookup
-from trainables.methods import METHODS, Method
+from trainables.errors import InputError
+from trainables.measures.base import Direction
+from trainables.methods.base import Method, method_class
 
 BEST_FILE = "best.safetensors"
 """The weights of a trial's best evaluation, in the trial's folder."""
@@ -28,17 +29,28 @@ HEADER_KEY = "generative_study"
 
 
 class ExportHeader(BaseModel):
-    """What the file says about its weights. Raise `format` when an older file could not be read any more."""
+    """What the file says about its weights. Raise `format` when an older file could not be read any more.
+
+    `metrics` were measured with the weights, which were kept because they are the best by `objective`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     method: str
     config: dict[str, Any]
     dataset: str
     round: int = Field(ge=0)
     metrics: dict[str, float]
+    objective: str
+    direction: Direction
     weights_sha256: str
+
+    @property
+    def loss(self) -> float:
+        """The value of the objective, with its sign turned where more is better."""
+        value = self.metrics.get(self.objective, math.nan)
+        return math.inf if math.isnan(value) else value if self.direction == "minimize" else -value
 
 
 def export(
@@ -49,11 +61,13 @@ def export(
     path: Path,
     round_number: int,
     metrics: Mapping[str, float],
+    objective: str,
+    direction: Direction,
 ) -> None:
     """Write the networks of `method` to `path`, a safetensors file, whole or not at all.
 
     A weight is named `<network>.<parameter>`; `config` is the method's, JSON; `metrics` were measured with
-    these weights, after `round_number` rounds.
+    these weights, after `round_number` rounds; `objective`, one of them, is why they are kept.
     """
     weights = {
         f"{network}.{parameter}": value.detach().to("cpu", copy=True).contiguous()
@@ -66,6 +80,8 @@ def export(
         dataset=dataset_name,
         round=round_number,
         metrics=dict(metrics),
+        objective=objective,
+        direction=direction,
         weights_sha256=_sha256(weights),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -87,7 +103,7 @@ def load_export(path: Path, cache_dir: Path, device: torch.device) -> Method:
     with _opened(path) as (header, file):
         names = file.keys()
         weights = {name: file.get_tensor(name) for name in names}
-    method_type = lookup("method", header.method, METHODS)
+    method_type = method_class(header.method)
     if _sha256(weights) != header.weights_sha256:
         raise InputError(f"{path} is damaged: the checksum of its weights does not match.")
     dataset = prepare(header.dataset, cache_dir)
@@ -99,11 +115,6 @@ def load_export(path: Path, cache_dir: Path, device: torch.device) -> Method:
     except (ValidationError, RuntimeError) as error:
         raise InputError(f"{path} was made by another version of the method {header.method!r}.") from error
     return method
-
-
-def first_distance(metrics: Mapping[str, float]) -> float:
-    """The first Frechet or energy distance among `metrics`, by which weights are ranked; infinite without any."""
-    return next((value for name, value in metrics.items() if name.startswith(("fid_", "energy"))), math.inf)
 
 
 @contextmanager

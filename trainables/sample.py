@@ -13,8 +13,10 @@ import tyro
 
 from trainables.data.tensors import to_uint8
 from trainables.errors import InputError, lookup
-from trainables.export import BEST_FILE, first_distance, load_export, read_header
+from trainables.export import BEST_FILE, load_export, read_header
 from trainables.measures.image_figures import save_sample_grid
+from trainables.methods.abilities import Samples
+from trainables.registry import look_in
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,12 @@ def sample(config: SampleConfig) -> Path:
     config.check()
     exported = find_export(config.from_, config.storage_dir)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    for folder in exported.absolute().parents[:4]:  # a method from outside is in its study's folder
+        if (folder / "outside").is_dir():
+            look_in(str(folder / "outside"))
     method = load_export(exported, config.storage_dir / "cache", device)
+    if not isinstance(method, Samples):
+        raise InputError(f"{exported} holds a method that does not make samples: name another study.")
     images = method.sample(config.num, torch.Generator().manual_seed(config.seed))
     of_points = images.dim() == 2
     if of_points and config.out.suffix != ".npy":
@@ -64,7 +71,7 @@ def sample(config: SampleConfig) -> Path:
 def find_export(source: Path, storage_dir: Path) -> Path:
     """The exported file that `source` means: itself, that of a trial, or the best of a study's trials.
 
-    The best has the lowest distance to the data in its header. A `source` that is not a path is the name of a study in
+    The best is the best by the objective in its header. A `source` that is not a path is the name of a study in
     `storage_dir`. Raises `InputError` if there is none.
     """
     if source.is_file():
@@ -75,7 +82,7 @@ def find_export(source: Path, storage_dir: Path) -> Path:
     exported = sorted(folder.glob(f"trials/*/{BEST_FILE}"))
     if not exported:
         raise InputError(f"nothing has been exported in {folder}: no trial has been evaluated there yet.")
-    return min(exported, key=lambda path: first_distance(read_header(path).metrics))
+    return min(exported, key=lambda path: read_header(path).loss)
 
 
 def _study_folder(name: Path, storage_dir: Path) -> Path:

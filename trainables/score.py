@@ -19,10 +19,10 @@ from trainables.data.sources import source_of
 from trainables.data.tensors import to_tensor
 from trainables.errors import InputError
 from trainables.extractors.base import Extracted, Extractor
-from trainables.extractors.by_name import ExtractorChoice, ExtractorName, load_extractor, prepare_extractor
+from trainables.extractors.by_name import load_extractor, prepare_extractor
 from trainables.measures.reference import Reference, feature_metrics
+from trainables.measures.settings import ExtractorName, FeatureSettings
 from trainables.metrics.parzen import parzen_log_likelihood
-from trainables.protocol import FeatureProtocol
 
 CHUNK = 1000
 """Images that are held as floats at once."""
@@ -54,7 +54,7 @@ class ScoreConfig:
     """Where data sets, classifiers and Inception's weights are kept."""
 
 
-class FolderProtocol(FeatureProtocol):
+class SetProtocol(FeatureSettings):
     """How one set of images was measured against another."""
 
     dataset: str | None
@@ -70,8 +70,8 @@ def score(config: ScoreConfig) -> dict[str, Any]:
     real, fake = read_image_set(config.real), read_image_set(config.fake)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     extractor = _extractor(config, device)
-    protocol = FolderProtocol(
-        extractor=extractor.name,
+    protocol = SetProtocol(
+        features=config.features,
         extractor_version=extractor.version,
         extractor_sha256=extractor.sha256,
         inception_splits=config.inception_splits,
@@ -83,14 +83,16 @@ def score(config: ScoreConfig) -> dict[str, Any]:
     )
     try:
         print(f"features of {len(real)} real and {len(fake)} other images ...", file=sys.stderr)
-        reference = Reference.of(_extract(extractor, real)[0], protocol, device)
+        reference = Reference.of(_extract(extractor, real)[0], protocol.neighbours, device)
         metrics = feature_metrics(protocol, reference, *_extract(extractor, fake))
         outcome: dict[str, Any] = {"metrics": metrics}
         if config.parzen:
             outcome["parzen"] = asdict(parzen_log_likelihood(*_parzen_sets(real, fake, config.seed)))
     except ValueError as error:
         raise InputError(f"{config.real} and {config.fake} cannot be compared: {error}") from error
-    return outcome | {"protocol": protocol.model_dump(), "protocol_sha256": protocol.sha256}
+    protocol_json = protocol.model_dump_json()
+    sha256 = hashlib.sha256(protocol_json.encode()).hexdigest()
+    return outcome | {"protocol": json.loads(protocol_json), "protocol_sha256": sha256}
 
 
 def _extractor(config: ScoreConfig, device: torch.device) -> Extractor:
@@ -102,9 +104,10 @@ def _extractor(config: ScoreConfig, device: torch.device) -> Extractor:
     if dataset:
         source_of(dataset)
     cache_dir = config.storage_dir / "cache"
-    choice = ExtractorChoice(config.features, config.inception_weights, config.inception_sha256)
-    prepared, _ = prepare_extractor(choice, dataset, cache_dir)
-    return load_extractor(prepared.name, prepared.sha256, dataset, cache_dir, device)
+    prepared, _ = prepare_extractor(
+        config.features, dataset, cache_dir, config.inception_weights, config.inception_sha256
+    )
+    return load_extractor(config.features, prepared.sha256, dataset, cache_dir, device)
 
 
 def _extract(extractor: Extractor, images: np.ndarray) -> Extracted:

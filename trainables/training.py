@@ -13,19 +13,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from trainables.checkpoints import CheckpointFolder, write_atomically
-from trainables.evaluators import AnyEvaluator, AnyProtocol
-from trainables.export import BEST_FILE, export, first_distance
-from trainables.measures.fidelity import Evaluation
-from trainables.measures.image_figures import draw
-from trainables.measures.point_figures import draw_frame, draw_training
-from trainables.measures.points import PointEvaluation, PointEvaluator
-from trainables.methods import METHODS
-from trainables.metrics.names import BOUNDS, direction
+from trainables.evaluator import Evaluation, Evaluator
+from trainables.export import BEST_FILE, export
+from trainables.methods.base import method_class
+from trainables.protocol import AT_BEST, BEST, Protocol, base_name
+from trainables.registry import look_in
 
 State = dict[str, Any]
+
+Report = dict[str, Any]
+"""Metrics by name; and under `PER_SEED`, where there are several seeds, a list with the metrics of each."""
+
+PER_SEED = "per_seed"
 
 REPORTED = "reported_ms"
 """The key under which a report says when it was made, in milliseconds since the epoch: a repeated one says the same."""
@@ -45,22 +47,34 @@ class TrialSpec(BaseModel):
     number: int = Field(ge=0, description="the trial's number in its study")
     method: str
     config: dict[str, Any] = Field(description="the method's own settings")
+    params: dict[str, Any] = Field(default_factory=dict, description="what Optuna suggested")
+    first_trial: str | None = Field(None, description="its name, if the trial was not suggested but enqueued")
     rounds: int = Field(ge=1, description="the budget, in the method's rounds")
     evaluate_every: int = Field(ge=1, description="rounds between two evaluations")
-    first_evaluation: int | None = Field(None, ge=1, description="rounds before an evaluation besides, the first")
+    first_evaluation: int | None = Field(None, ge=1, description="rounds before an extra, earlier evaluation")
     seeds: int = Field(1, ge=1, description="repetitions of the trial, each with the budget, that are averaged")
-    protocol: AnyProtocol
+    protocol: Protocol
+    objective: str = Field(description="the full name of the metric that decides which weights are kept")
     cache_dir: str = Field(description="where data sets and classifiers are, absolute")
     folder: str = Field(description="where the trial keeps checkpoints, pictures and the best weights, absolute")
+    outside: str | None = Field(None, description="a folder of modules that are not installed, absolute")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _find_modules(cls, value: Any) -> Any:
+        """Before the protocol is read, whose measures may be in one of the modules."""
+        if isinstance(value, dict):
+            look_in(value.get("outside"))
+        return value
 
     def repetition(self, k: int) -> TrialSpec:
         """Repetition `k` as a spec of its own: seed `seed + k * SEED_STEP`, in the folder `seed-<k>`."""
-        seed = METHODS[self.method].Config.model_validate(self.config).seed + k * SEED_STEP
+        seed = method_class(self.method).Config.model_validate(self.config).seed + k * SEED_STEP
         changed = {"config": self.config | {"seed": seed}, "seeds": 1, "folder": str(Path(self.folder) / f"seed-{k}")}
         return self.model_copy(update=changed)
 
 
-def make_training(spec: TrialSpec, evaluator: AnyEvaluator, device: torch.device) -> Training | Repetitions:
+def make_training(spec: TrialSpec, evaluator: Evaluator, device: torch.device) -> Training | Repetitions:
     """The training of `spec`, with as many repetitions as it asks for."""
     return Training(spec, evaluator, device) if spec.seeds == 1 else Repetitions(spec, evaluator, device)
 
@@ -69,15 +83,16 @@ class Training:
     """The training of one `TrialSpec` with one seed, on one device.
 
     It starts from the newest whole checkpoint in the trial's folder when there is one. All that it reports after
-    that equals what an uninterrupted training reports, except the durations. The weights and the pictures of the
-    evaluation with the lowest distance to the data (`export.first_distance`) are kept beside the checkpoints.
+    that equals what an uninterrupted training reports, except the durations. Beside the checkpoints it keeps the
+    weights and the pictures of the evaluation that was the best by the objective, if that ends in `_best`, or else of
+    the latest evaluation.
     """
 
-    def __init__(self, spec: TrialSpec, evaluator: AnyEvaluator, device: torch.device) -> None:
+    def __init__(self, spec: TrialSpec, evaluator: Evaluator, device: torch.device) -> None:
         self.spec = spec
         self.evaluator = evaluator
         self.folder = Path(spec.folder)
-        method = METHODS[spec.method]
+        method = method_class(spec.method)
         self.config = method.Config.model_validate(spec.config)
         self.method = method(self.config, evaluator.dataset, device)
         self.checkpoints = CheckpointFolder(self.folder / "checkpoints")
@@ -85,8 +100,10 @@ class Training:
         self.report: dict[str, float] = {}
         """What the last `advance` returned. A process may die before anybody has heard it."""
         self.best: dict[str, float] = {}
+        """Of each metric its best value so far, and its value in the evaluation whose weights are kept."""
+        self.metrics = spec.protocol.metrics()
         self.totals: dict[str, float] = defaultdict(float, dict.fromkeys(SECONDS, 0.0))
-        state = self.checkpoints.load_newest(device)
+        state = self.checkpoints.load_newest()
         if state is not None:
             self.load_state_dict(state)
 
@@ -98,9 +115,8 @@ class Training:
         started = time.perf_counter()
         metrics = self._train_rounds()
         trained = time.perf_counter()
-        generator = torch.Generator().manual_seed(1_000_003 * self.config.seed + self.round)
-        evaluation = self.evaluator(self.method, generator)
-        improved = self._update_best(evaluation)
+        evaluation = self.evaluator(self.method, 1_000_003 * self.config.seed + self.round)
+        improved = self._update_best(evaluation.metrics)
         self._draw(evaluation, improved)
         evaluated = time.perf_counter()
         self.totals["seconds_training"] += trained - started
@@ -138,36 +154,44 @@ class Training:
         regular = (self.round // every + 1) * every
         return min(regular if first is None or self.round >= first else min(first, regular), self.spec.rounds)
 
-    def _update_best(self, evaluation: Evaluation | PointEvaluation) -> bool:
-        """Update the best values; return whether the distance to the data is the best so far."""
-        before = first_distance(self.best)
-        for name, value in evaluation.metrics.items():
-            if name.endswith(BOUNDS):
-                continue
-            best = self.best.get(f"{name}_best", math.nan)
-            better = min if direction(name) == "minimize" else max
-            self.best[f"{name}_best"] = value if math.isnan(best) else better(best, value)
-        now = first_distance(self.best)
-        return math.isfinite(now) and now != before
+    def _update_best(self, measured: Mapping[str, float]) -> bool:
+        """Update the best values; return whether the weights of this evaluation are to be kept."""
+        objective = base_name(self.spec.objective)
+        keeps_newest = objective == self.spec.objective
+        improved = False
+        for name in (name for name in measured if name in self.metrics):
+            better = min if self.metrics[name].direction == "minimize" else max
+            before = self.best.get(name + BEST, math.nan)
+            best = measured[name] if math.isnan(before) else better(before, measured[name])
+            improved |= name == objective and math.isfinite(best) and best != before
+            self.best[name + BEST] = best
+        if improved or keeps_newest:
+            self.best |= {name + AT_BEST: value for name, value in measured.items() if name in self.metrics}
+        return improved or keeps_newest
 
-    def _draw(self, evaluation: Evaluation | PointEvaluation, improved: bool) -> None:
-        """Images: the best evaluation. Points: every evaluation, and all of them together after the last."""
-        pictures = self.folder / "pictures"
-        if isinstance(evaluation, Evaluation):
-            if improved:
-                draw(evaluation, self.evaluator.dataset, pictures)
-            return
-        assert isinstance(self.evaluator, PointEvaluator)
-        draw_frame(evaluation, self.evaluator, self.round, self.folder / "frames")
+    def _draw(self, evaluation: Evaluation, improved: bool) -> None:
+        """The pictures of the evaluation that is kept, the frame of every one, and all frames after the last."""
+        pictures, frames = self.folder / "pictures", self.folder / "frames"
+        if improved:
+            evaluation.draw(pictures)
+        evaluation.draw_frame(self.round, frames)
         if self.is_done:
-            draw_training(self.folder / "frames", pictures)
+            evaluation.draw_training(frames, pictures)
 
-    def _export(self, evaluation: Evaluation | PointEvaluation) -> None:
+    def _export(self, evaluation: Evaluation) -> None:
         # Before the checkpoint: a process that dies between the two makes the same file again when it goes on.
-        config = self.config.model_dump(mode="json")
-        path = self.folder / BEST_FILE
-        dataset = self.evaluator.dataset.name
-        export(self.spec.method, config, dataset, self.method, path, self.round, evaluation.metrics)
+        objective = base_name(self.spec.objective)
+        export(
+            self.spec.method,
+            self.config.model_dump(mode="json"),
+            self.evaluator.dataset.name,
+            self.method,
+            self.folder / BEST_FILE,
+            self.round,
+            evaluation.metrics,
+            objective,
+            self.metrics[objective].direction,
+        )
 
     def state_dict(self) -> State:
         """What the next `advance` depends on, and what the last one returned."""
@@ -191,22 +215,25 @@ class Training:
 class Repetitions:
     """The training of one `TrialSpec` with several seeds: as many `Training`s, one after the other, then averaged.
 
-    Each has its own folder. The pictures and the weights of the best of them are in the trial's folder too.
+    Each has its own folder. The pictures and the weights of the best of them, by the objective, are in the trial's
+    folder too.
     All are in memory at once. When one diverges, so does the trial: a mean over the others would flatter it.
     """
 
-    def __init__(self, spec: TrialSpec, evaluator: AnyEvaluator, device: torch.device) -> None:
+    def __init__(self, spec: TrialSpec, evaluator: Evaluator, device: torch.device) -> None:
         self.spec = spec
         self.trainings = [Training(spec.repetition(k), evaluator, device) for k in range(spec.seeds)]
-        self._shown = math.inf
+        keeps_best = spec.objective.endswith(BEST)
+        self._key = spec.objective if keeps_best else spec.objective + AT_BEST
+        self._shown: float | None = None
         together = len({training.round for training in self.trainings}) == 1
-        self.report: dict[str, float] = {}
+        self.report: Report = {}
         """What the last `advance` returned; empty where the repetitions have not got equally far."""
         if together and all(training.report for training in self.trainings):
             self.report = self._report()
             self._keep_best()
 
-    def advance(self) -> dict[str, float]:
+    def advance(self) -> Report:
         """Train every repetition up to the next evaluation; return the metrics, flat.
 
         A metric is the mean over the repetitions; what the evaluation measured, and its best values, have a
@@ -233,7 +260,7 @@ class Repetitions:
     def is_done(self) -> bool:
         return all(training.is_done for training in self.trainings)
 
-    def _report(self) -> dict[str, float]:
+    def _report(self) -> Report:
         reports = [training.report for training in self.trainings]
         totals, averages = {}, {}
         for name in reports[0]:
@@ -242,22 +269,24 @@ class Repetitions:
                 totals[name] = sum(values)
                 continue
             averages[name] = float(np.mean(values))
-            if f"{name.removesuffix('_best')}_best" in reports[0]:
+            if base_name(name) + BEST in reports[0]:
                 averages[f"{name}_std"] = float(np.std(values, ddof=1))
         averages[REPORTED] = max(report[REPORTED] for report in reports)
-        return _report(averages, totals, self.round)
+        return {**_report(averages, totals, self.round), PER_SEED: reports}
 
     def _keep_best(self) -> None:
-        """Copy pictures and weights of the repetition with the lowest distance to the data into the trial's folder."""
-        best = min(self.trainings, key=lambda training: first_distance(training.best))
-        distance = first_distance(best.best)
-        if distance == self._shown and not self.is_done:
+        """Copy pictures and weights of the best repetition, by the objective, into the trial's folder."""
+        pick = min if self.spec.protocol.direction(self.spec.objective) == "minimize" else max
+        best = pick(self.trainings, key=lambda training: training.best[self._key])
+        value = best.best[self._key]
+        if value == self._shown and not self.is_done:
             return
         target = Path(self.spec.folder)
         (target / "pictures").mkdir(parents=True, exist_ok=True)
         for path in (best.folder / BEST_FILE, *(best.folder / "pictures").glob("*.*")):
-            write_atomically(target / path.relative_to(best.folder), path.read_bytes())
-        self._shown = distance
+            if path.exists():
+                write_atomically(target / path.relative_to(best.folder), path.read_bytes())
+        self._shown = value
 
 
 def _report(metrics: Mapping[str, float], totals: Mapping[str, float], round_number: int) -> dict[str, float]:

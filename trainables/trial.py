@@ -13,9 +13,9 @@ import torch
 from filelock import FileLock
 from ray.tune import Trainable
 
-from trainables.evaluators import AnyEvaluator, make_evaluator
+from trainables.evaluator import Evaluator
 from trainables.exploit import take_over
-from trainables.methods import NonFiniteLossError
+from trainables.methods.base import NonFiniteLossError
 from trainables.training import Repetitions, Training, TrialSpec, make_training
 
 MARKER = "checkpoint.json"
@@ -37,7 +37,7 @@ class Trial(Trainable):
         """Take the spec; networks and data come with the first step."""
         self.spec = TrialSpec.model_validate(config["spec"])
         self.training: Training | Repetitions | None = None
-        self.evaluator: AnyEvaluator | None = None
+        self.evaluator: Evaluator | None = None
         # Ray derives the number of threads from the CPUs of the actor, torch does not always hear of it.
         assigned = ray.get_runtime_context().get_assigned_resources().get("CPU", 1)
         torch.set_num_threads(max(1, int(assigned)))
@@ -68,7 +68,7 @@ class Trial(Trainable):
     def _make_training(self) -> Training | Repetitions:
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         if self.evaluator is None or self.evaluator.protocol != self.spec.protocol:
-            self.evaluator = make_evaluator(self.spec.protocol, Path(self.spec.cache_dir), device)
+            self.evaluator = Evaluator(self.spec.protocol, Path(self.spec.cache_dir), device)
         return make_training(self.spec, self.evaluator, device)
 
     def _failure(self, reason: str) -> dict[str, Any]:

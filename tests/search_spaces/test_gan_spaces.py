@@ -7,11 +7,14 @@ import pytest
 
 from search_spaces.balance import Balance
 from search_spaces.depth import Depth
-from search_spaces.step_ratio import StepRatio
+from search_spaces.step_ratio import LOSSES, StepRatio
 from search_spaces.table51 import Table51, Table51Cifar10
+from trainables.adversarial_losses import ADVERSARIAL_LOSSES
+from trainables.measures.settings import FidelitySettings
 from trainables.methods.gan import GanConfig
+from trainables.protocol import Protocol
 
-# Thesis of 2017, table 5.1, in its order.
+# [Yamazaki 2017], table 5.1, in its order.
 MNIST = {
     ("both", 0): 9.14,
     ("both", 1): 9.50,
@@ -40,7 +43,7 @@ CIFAR10 = {
 
 def config_of(space, params):
     trial = optuna.trial.FixedTrial(dict(params))
-    return GanConfig(**{**space.scale.fixed, **space.suggest(trial)})
+    return GanConfig(**{**space.scale.fixed, **space.suggest(trial).config})
 
 
 def configs(space):
@@ -69,16 +72,19 @@ def test_table51_is_the_published_grid_and_nothing_else(space_type, table, metri
         cells[config.batch_norm, config.generator_depth] = first.published[metric]
     assert cells == table
     assert space.exhaustive
-    assert space.objectives == ("is_lenet_best",)
+    assert space.objectives == ("is_best",)
     for scale in ("smoke", "laptop", "paper"):
-        assert space_type(scale).scale.trials == len(space.first_trials()) == len(table)
+        assert space_type(scale).num_trials == len(space.first_trials()) == len(table)
+    assert Protocol(dataset=space.scale.dataset, measures=space.scale.measures).full_name("is_best") == metric
 
 
 def test_the_halves_of_table51_train_as_long_as_published_on_their_data():
     mnist, cifar10 = Table51("paper").scale, Table51Cifar10("paper").scale
     assert (mnist.dataset, mnist.rounds) == ("mnist", 30_000)
     assert (cifar10.dataset, cifar10.rounds) == ("cifar10", 80_000)
-    assert {(s.evaluate_every, s.num_samples) for s in (mnist, cifar10)} == {(100, 5000)}
+    for scale in (mnist, cifar10):
+        (fidelity,) = (settings for settings in scale.measures if isinstance(settings, FidelitySettings))
+        assert (scale.evaluate_every, fidelity.num_samples) == (100, 5000)
 
 
 def test_at_paper_scale_depth_starts_with_the_published_networks_and_rate():
@@ -114,7 +120,8 @@ def test_the_lead_is_a_ratio_of_steps(lead, g, d):
 
 def test_step_ratio_takes_batch_norm_from_the_discriminator_for_the_gradient_penalty_alone():
     space = StepRatio("laptop")
-    for loss in ("saturating", "non_saturating", "l2", "hinge", "wasserstein"):
+    assert set(LOSSES) == set(ADVERSARIAL_LOSSES)
+    for loss in LOSSES:
         config = config_of(space, {"loss": loss, "lead": 0, "learning_rate": 1e-3})
         assert config.batch_norm == ("generator" if loss == "wasserstein" else "both")
 

@@ -1,45 +1,89 @@
-"""What every space promises, and what the two of the thesis of 2022 are."""
+"""What every space promises, and what those of [Yesilcimen 2022] and of the toys are."""
 
 from __future__ import annotations
 
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
 import optuna
 import pytest
+import torch
 
 from search_spaces import SPACES
 from search_spaces.ablation import Ablation
 from search_spaces.gradnorm import GradNorm
+from search_spaces.grid import GridSpace
+from search_spaces.space import SearchSpace
+from search_spaces.toy_plane import ToyPlane
+from trainables.data.dataset import Dataset
 from trainables.data.points import POINT_SETS
 from trainables.data.sources import SOURCES
 from trainables.errors import InputError
 from trainables.methods import METHODS
-from trainables.metrics.names import direction
+from trainables.methods.base import Method
+from trainables.protocol import Protocol, base_name
+from trainables.registry import resolve
 
 SCALES = ("smoke", "laptop", "paper")
+REFERENCES = Path(__file__).parents[2] / "docs/references.md"
+
+
+def space_class(name):
+    return resolve("space", name, SPACES, SearchSpace)
+
+
+def method_of(space):
+    return resolve("method", space.method, METHODS, Method)
 
 
 @pytest.fixture(params=[(name, scale) for name in SPACES for scale in SCALES], ids="-".join)
 def space(request):
     name, scale = request.param
-    return SPACES[name](scale)
+    return space_class(name)(scale)
 
 
 def suggest(space, trial):
-    suggested = space.suggest(trial)
+    """The config that a trial of the space trains."""
+    suggestion = space.suggest(trial)
     if space.datasets:
-        assert suggested.pop("dataset") in space.datasets
-    return METHODS[space.method].Config(**{**space.scale.fixed, **suggested})
+        assert suggestion.dataset in space.datasets
+    else:
+        assert suggestion.dataset is None
+    return method_of(space).Config(**{**space.scale.fixed, **suggestion.config})
 
 
 def study_of(space, seed=0):
     return optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
 
 
+def first_configs(space):
+    """The first trials, each with its config."""
+    study = study_of(space)
+    for first in space.first_trials():
+        study.enqueue_trial(dict(first.params))
+        yield first, suggest(space, study.ask())
+
+
+def protocols(space):
+    return [Protocol(dataset=d, measures=space.scale.measures) for d in space.datasets or (space.scale.dataset,)]
+
+
 def test_names_exist(space):
-    assert SPACES[space.name] is type(space)
-    assert space.method in METHODS
-    assert space.scale.dataset in SOURCES
-    assert all(direction(metric) for metric in space.objectives)
+    assert space_class(space.name) is type(space)
+    assert issubclass(method_of(space), Method)
+    assert {space.scale.dataset, *space.datasets} <= set(SOURCES)
     assert set(space.scales) == set(SCALES)
+
+
+def test_the_measures_have_the_objectives_of_every_data_set(space):
+    for protocol in protocols(space):
+        for settings in protocol.measures:
+            settings.check(protocol.dataset)
+        for objective in space.objectives:
+            assert base_name(protocol.full_name(objective)) in protocol.metrics()
 
 
 def test_first_trials_are_valid_and_complete(space):
@@ -50,6 +94,17 @@ def test_first_trials_are_valid_and_complete(space):
         trial = study.ask()
         suggest(space, trial)
         assert trial.params == dict(first.params)
+    names = [first.name for first in space.first_trials()]
+    assert len(set(names)) == len(names)
+
+
+def test_an_exhaustive_space_has_as_many_trials_as_points_and_no_seed_among_its_parameters(space):
+    if space.exhaustive:
+        assert isinstance(space, GridSpace)
+        assert space.num_trials == len(space.first_trials())
+        assert "seed" not in space.grid
+    else:
+        assert space.num_trials == space.scale.trials > 0
 
 
 def test_suggestions_are_configs_of_the_method(space):
@@ -63,7 +118,7 @@ def test_a_claim_compares_groups_of_trials_that_the_space_has(space):
     for first in space.first_trials():
         study.enqueue_trial(dict(first.params))
     trials = []
-    for _ in range(150):
+    for _ in range(len(space.first_trials()) if space.exhaustive else 150):
         trial = study.ask()
         space.suggest(trial)
         trials.append(trial.params)
@@ -75,9 +130,80 @@ def test_a_claim_compares_groups_of_trials_that_the_space_has(space):
         assert len(groups) == 1 or not members[0] & members[1]
 
 
+@pytest.mark.parametrize("name", SPACES)
+def test_what_is_claimed_or_was_published_is_reported(name, tiny_dataset):
+    """By the measures at one of the scales, or by the method in training."""
+    spaces = [space_class(name)(scale) for scale in SCALES]
+    measured = {metric for space in spaces for protocol in protocols(space) for metric in protocol.metrics()}
+    trained = _training_metrics(spaces[0], tiny_dataset)
+    for space in spaces:
+        for protocol in protocols(space):
+            for claim in space.claims():
+                metric = protocol.full_name(claim.metric)
+                assert base_name(metric) in protocol.metrics() or metric in trained
+        for first in space.first_trials():
+            for metric in first.published:
+                assert base_name(metric) in measured or metric in trained
+
+
+def _training_metrics(space, images):
+    """What a trial of the space reports of its first round."""
+    points = POINT_SETS.get(space.scale.dataset)
+    dataset = images if points is None else Dataset(space.scale.dataset, *points.splits(), num_classes=None)
+    _, config = next(first_configs(space))
+    reported = method_of(space)(config, dataset, torch.device("cpu")).train_round()
+    return {*reported, *(f"{name}_swing" for name in reported if name.startswith("loss_"))}
+
+
+def test_claims_are_sentences_that_can_be_read_alone(space):
+    texts = [claim.text for claim in space.claims()]
+    assert len(set(texts)) == len(texts)
+    for text in texts:
+        assert re.fullmatch(r"[A-Z].* .*[\w)]\.", text)
+        assert not re.match(r"(So|But|And|It|They|This|With it)\b", text)
+
+
+def test_every_document_that_is_named_is_in_the_list_of_references():
+    keys = re.findall(r"^### (\[.+\])$", REFERENCES.read_text(), re.MULTILINE)
+    assert len(keys) == len(set(keys)) == 5
+    for name in SPACES:
+        module = inspect.getmodule(space_class(name))
+        named = re.findall(r"\[[A-Z][a-z]+ \d{4}\]", inspect.getsource(module))
+        assert named, name
+        assert set(named) <= set(keys)
+    for name in SPACES:
+        for claim in space_class(name)("laptop").claims():
+            assert any(claim.source.startswith(f"{key}, ") for key in keys)
+
+
+def test_every_paper_that_is_cited_is_in_the_list_of_references():
+    root = REFERENCES.parents[1]
+    files = [path for folder in ("study", "search_spaces", "trainables") for path in (root / folder).rglob("*.py")]
+    cited = {key for path in files for key in re.findall(r"arXiv:\d{4}\.\d{4,5}", path.read_text())}
+    assert cited
+    assert cited <= set(re.findall(r"arXiv:\d{4}\.\d{4,5}", REFERENCES.read_text()))
+
+
+def test_naming_the_spaces_loads_nothing_heavy():
+    """The command line lists spaces, and says which of their metrics exist, at once."""
+    program = (
+        "import importlib, sys\n"
+        "from search_spaces import SPACES\n"
+        "for target in SPACES.values():\n"
+        "    module, _, name = target.partition(':')\n"
+        "    for scale in ('smoke', 'laptop', 'paper'):\n"
+        "        space = getattr(importlib.import_module(module), name)(scale)\n"
+        "        space.first_trials(), space.claims()\n"
+        "print(*sorted({'torch', 'ray', 'sklearn', 'optuna', 'mlflow'} & set(sys.modules)))"
+    )
+    root = Path(__file__).parents[2]
+    ran = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == []
+
+
 def test_laptop_needs_no_download_and_no_gpu():
     for name in SPACES:
-        scale = SPACES[name]("laptop").scale
+        scale = space_class(name)("laptop").scale
         assert scale.dataset in ("digits", "mnist5k", *POINT_SETS)
         assert scale.gpus_per_trial == 0
 
@@ -87,33 +213,40 @@ def test_an_unknown_scale_is_named():
         GradNorm("laptp")
 
 
-def test_ablation_is_the_seven_variants_with_every_seed():
+def test_ablation_is_the_seven_variants_with_several_seeds():
     space = Ablation("laptop")
-    study = study_of(space)
-    terms = set()
-    for first in space.first_trials():
-        study.enqueue_trial(dict(first.params))
-        config = suggest(space, study.ask())
+    terms = {}
+    for first, config in first_configs(space):
         assert config.lambda_stat == 100
         assert config.discriminator_lr == 1e-4
         assert config.image_lr == 0.01
-        terms.add((config.lambda_tv, config.lambda_ce, config.lambda_gnorm, config.seed))
+        terms[config.lambda_tv, config.lambda_ce, config.lambda_gnorm] = first.published["fid_inception_best"]
     tv, ce, gnorm = 1e-3, 1e-4, 50
-    variants = [(0, 0, 0), (tv, 0, 0), (0, ce, 0), (0, 0, gnorm), (tv, 0, gnorm), (0, ce, gnorm), (tv, ce, gnorm)]
-    assert terms == {(*variant, seed) for variant in variants for seed in range(3)}
+    assert terms == {
+        (0, 0, 0): 57.16,
+        (tv, 0, 0): 63.29,
+        (0, ce, 0): 60.38,
+        (0, 0, gnorm): 30.96,
+        (tv, 0, gnorm): 34.60,
+        (0, ce, gnorm): 27.69,
+        (tv, ce, gnorm): 25.26,
+    }
     assert space.exhaustive
-    assert space.scale.trials == len(terms) == len(space.first_trials())
+    assert space.num_trials == 7
+    assert [Ablation(scale).scale.seeds for scale in SCALES] == [1, 3, 5]
 
 
 def test_at_paper_scale_gradnorm_starts_with_the_published_settings():
     space = GradNorm("paper")
-    first = space.first_trials()[0]
-    study = study_of(space)
-    study.enqueue_trial(dict(first.params))
-    assert suggest(space, study.ask()).model_dump(exclude={"pool_slack"}) == METHODS[space.method].Config().model_dump(
-        exclude={"pool_slack"}
-    )
-    assert first.published == {"fid_inception_best": 25.26}
+    first, config = next(first_configs(space))
+    assert config.model_dump(exclude={"pool_slack"}) == type(config)().model_dump(exclude={"pool_slack"})
+    assert first.published == {
+        "fid_inception_best": 25.26,
+        "auroc_fashion_mnist_at_best": 0.998,
+        "auroc_kmnist_at_best": 0.999,
+        "auroc_emnist_at_best": 0.938,
+        "initial_accuracy": 0.9945,
+    }
 
 
 def test_a_weight_can_be_off_or_anything_in_its_range():
@@ -129,29 +262,28 @@ def test_a_weight_can_be_off_or_anything_in_its_range():
 
 @pytest.mark.parametrize("name", [name for name in SPACES if name.startswith("toy_")])
 def test_every_claim_about_a_toy_is_about_three_seeds_or_more(name):
-    space = SPACES[name]("laptop")
-    first = [trial.params for trial in space.first_trials()]
+    space = space_class(name)("laptop")
     assert space.claims()
-    for claim in space.claims():
-        groups = [
-            [params for params in first if side(params)] for side in (claim.lower, claim.higher) if callable(side)
-        ]
-        assert all(len({params["seed"] for params in group}) >= 3 for group in groups)
+    assert space.scale.seeds >= 3
+
+
+@pytest.mark.parametrize(
+    ("name", "seeds"), [("toy_line", [1, 3, 10]), ("toy_plane", [1, 3, 5]), ("toy_spiral", [1, 5, 20])]
+)
+def test_the_toys_have_more_seeds_at_larger_scales(name, seeds):
+    assert [space_class(name)(scale).scale.seeds for scale in SCALES] == seeds
 
 
 def test_the_plane_is_five_pairs_of_networks_on_two_data_sets():
     """Tables A.1, A.3 and A.4, section 5.1 and appendix C."""
-    space = SPACES["toy_plane"]("laptop")
+    space = ToyPlane("laptop")
     assert (space.scale.rounds, space.scale.first_evaluation, space.scale.evaluate_every) == (20_000, 100, 1000)
-    study = study_of(space)
     pairs = set()
-    for first in space.first_trials():
-        study.enqueue_trial(dict(first.params))
-        config = suggest(space, study.ask())
+    for first, config in first_configs(space):
         assert (config.latent_dim, config.init_std, config.batch_size) == (32, 0.1, 64)
         assert config.generator_lr == config.discriminator_lr == 1e-4
         assert (config.beta1, config.weight_decay, config.loss) == (0.5, 1e-5, "non_saturating")
         pairs.add((first.params["dataset"], config.generator_depth, config.discriminator_depth, config.batch_norm))
     models = [(0, 0, "both"), (7, 7, "both"), (7, 7, "generator"), (0, 7, "both"), (7, 0, "both")]
     assert pairs == {(dataset, *model) for dataset in ("swiss_roll", "eight_gaussians") for model in models}
-    assert len(space.first_trials()) == 3 * len(pairs)
+    assert space.num_trials == len(pairs)

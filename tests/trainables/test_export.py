@@ -9,23 +9,24 @@ from safetensors.torch import load_file, save_file
 
 from trainables.data.cache import open_dataset
 from trainables.errors import InputError
-from trainables.export import HEADER_KEY, export, first_distance, load_export, read_header
-from trainables.methods import METHODS
+from trainables.export import HEADER_KEY, export, load_export, read_header
+from trainables.methods.base import method_class
 
 CPU = torch.device("cpu")
+BY_FID = ("fid_lenet", "minimize")
 
 
 @pytest.fixture
 def method(cache_dir):
-    config = METHODS["discriminator_only"].Config(width=1 / 64)
-    return METHODS["discriminator_only"](config, open_dataset("digits", cache_dir), CPU)
+    config = method_class("discriminator_only").Config(width=1 / 64)
+    return method_class("discriminator_only")(config, open_dataset("digits", cache_dir), CPU)
 
 
 @pytest.fixture
 def exported(method, tmp_path):
     path = tmp_path / "new" / "weights.safetensors"
     config = method.config.model_dump(mode="json")
-    export("discriminator_only", config, "digits", method, path, 7, {"fid_lenet": 3.5, "auroc": 0.75})
+    export("discriminator_only", config, "digits", method, path, 7, {"fid_lenet": 3.5, "auroc": 0.75}, *BY_FID)
     return path
 
 
@@ -43,7 +44,7 @@ def test_any_reader_of_safetensors_finds_named_weights_and_a_header(exported, me
     assert torch.equal(weights["discriminator.conv1.weight"], expected["conv1.weight"])
     with safe_open(exported, framework="pt") as file:
         header = json.loads(file.metadata()[HEADER_KEY])
-    assert header["format"] == 1
+    assert header["format"] == 2
     assert header["round"] == 7
     assert header["dataset"] == "digits"
     assert header["metrics"] == {"fid_lenet": 3.5, "auroc": 0.75}
@@ -56,14 +57,21 @@ def test_only_the_whole_file_is_left(exported):
 
 def test_metrics_that_are_not_finite_go_through_the_header(method, tmp_path):
     path = tmp_path / "weights.safetensors"
-    export("discriminator_only", {}, "digits", method, path, 1, {"fid_lenet": float("inf")})
+    export("discriminator_only", {}, "digits", method, path, 1, {"fid_lenet": float("inf")}, *BY_FID)
     assert read_header(path).metrics == {"fid_lenet": float("inf")}
 
 
-def test_the_first_frechet_or_energy_distance_ranks():
-    assert first_distance({"is_lenet": 1.0, "fid_lenet": 2.0, "fid_inception": 3.0}) == 2.0
-    assert first_distance({"modes": 8.0, "energy": 0.1}) == 0.1
-    assert first_distance({"auroc": 1.0}) == float("inf")
+@pytest.mark.parametrize(("objective", "direction", "loss"), [("fid", "minimize", 2.0), ("auroc", "maximize", -0.9)])
+def test_the_objective_ranks_files_in_its_direction(method, tmp_path, objective, direction, loss):
+    path = tmp_path / "weights.safetensors"
+    export("discriminator_only", {}, "digits", method, path, 1, {"fid": 2.0, "auroc": 0.9}, objective, direction)
+    assert read_header(path).loss == loss
+
+
+def test_a_file_without_a_value_of_its_objective_ranks_last(method, tmp_path):
+    path = tmp_path / "weights.safetensors"
+    export("discriminator_only", {}, "digits", method, path, 1, {"fid": float("nan")}, "fid", "minimize")
+    assert read_header(path).loss == float("inf")
 
 
 def test_a_missing_file_is_an_input_error(tmp_path, cache_dir):
@@ -99,7 +107,7 @@ def test_a_foreign_file_is_an_input_error(tmp_path, cache_dir):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"format": 2}, "another version"),
+        ({"format": 1}, "another version"),
         ({"method": "discriminator_onyl"}, "did you mean 'discriminator_only'"),
         ({"dataset": "digit"}, "did you mean 'digits'"),
         ({"config": {"no_such_setting": 1}}, "another version"),

@@ -12,7 +12,7 @@ from PIL import Image
 from trainables.data.cache import open_dataset, prepare
 from trainables.data.tensors import to_uint8
 from trainables.export import export, load_export
-from trainables.methods import METHODS
+from trainables.methods.base import method_class
 from trainables.sample import find_export, main
 
 CPU = torch.device("cpu")
@@ -24,11 +24,13 @@ def storage(tmp_path_factory):
     folder = tmp_path_factory.mktemp("storage")
     digits = prepare("digits", folder / "cache")
     for number, distance in enumerate((30.0, 10.0, 20.0)):
-        config = METHODS["discriminator_only"].Config(width=1 / 64, batch_size=16, max_updates=2, seed=number)
-        method = METHODS["discriminator_only"](config, digits, CPU)
+        config = method_class("discriminator_only").Config(width=1 / 64, batch_size=16, max_updates=2, seed=number)
+        method = method_class("discriminator_only")(config, digits, CPU)
         path = folder / f"studies/night/trials/000{number}/best.safetensors"
         settings = config.model_dump(mode="json")
-        export("discriminator_only", settings, "digits", method, path, 1, {"fid_lenet": distance})
+        export(
+            "discriminator_only", settings, "digits", method, path, 1, {"fid_lenet": distance}, "fid_lenet", "minimize"
+        )
     (folder / "studies/night/trials/0003").mkdir()
     (folder / "studies/empty/trials").mkdir(parents=True)
     return folder
@@ -56,10 +58,12 @@ def test_an_array_is_what_the_method_samples(run, storage, tmp_path, capsys):
 
 def test_points_are_an_array_of_floats_and_never_a_grid(tmp_path, capsys):
     spiral = prepare("spiral", tmp_path / "cache")
-    config = METHODS["discriminator_only_points"].Config(updates=2)
-    method = METHODS["discriminator_only_points"](config, spiral, CPU)
+    config = method_class("discriminator_only_points").Config(updates=2)
+    method = method_class("discriminator_only_points")(config, spiral, CPU)
     path = tmp_path / "best.safetensors"
-    export("discriminator_only_points", config.model_dump(mode="json"), "spiral", method, path, 0, {})
+    export(
+        "discriminator_only_points", config.model_dump(mode="json"), "spiral", method, path, 0, {}, "energy", "minimize"
+    )
     common = ["--from", str(path), "--storage-dir", str(tmp_path), "--num", "9"]
     assert main([*common, "--out", str(tmp_path / "points.npy")]) == 0
     points = np.load(tmp_path / "points.npy")

@@ -8,9 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
+from trainables.evaluator import Evaluator
 from trainables.export import load_export, read_header
-from trainables.measures.fidelity import Evaluator, image_metric_names
-from trainables.methods import NonFiniteLossError
+from trainables.measures.settings import FidelitySettings
+from trainables.methods.base import NonFiniteLossError
 from trainables.preparation import prepare_protocol
 from trainables.training import Repetitions, Training, TrialSpec, make_training
 
@@ -20,8 +21,8 @@ DURATIONS = ("seconds_", "evaluation_share", "images_per_second", "memory_mb", "
 
 
 @pytest.fixture(scope="module")
-def preparation(cache_dir):
-    return prepare_protocol("digits", ("photo_patches", "scrambled"), 64, cache_dir)
+def preparation(cache_dir, of_images):
+    return prepare_protocol(of_images("digits", ("photo_patches", "scrambled")), cache_dir)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def evaluator(preparation, cache_dir):
 
 @pytest.fixture
 def make_spec(preparation, cache_dir, tmp_path):
-    def make(name="trial", rounds=6, seeds=1, **config):
+    def make(name="trial", rounds=6, seeds=1, objective="fid_lenet_best", **config):
         return TrialSpec(
             number=0,
             method="discriminator_only",
@@ -40,6 +41,7 @@ def make_spec(preparation, cache_dir, tmp_path):
             evaluate_every=2,
             seeds=seeds,
             protocol=preparation.protocol,
+            objective=objective,
             cache_dir=str(cache_dir),
             folder=str(tmp_path / name),
         )
@@ -55,7 +57,10 @@ def run(training):
 
 
 def without_durations(results):
-    return [{k: v for k, v in result.items() if not k.startswith(DURATIONS)} for result in results]
+    def kept(report):
+        return {k: v for k, v in report.items() if not k.startswith(DURATIONS) and k != "per_seed"}
+
+    return [[kept(result), *map(kept, result.get("per_seed", ()))] for result in results]
 
 
 def test_a_spec_goes_through_json(make_spec):
@@ -81,25 +86,25 @@ def test_it_reports_every_metric_that_a_study_tracks(make_spec, evaluator):
 
 def test_the_documented_names_are_what_is_measured(evaluator):
     class Scoring:
-        def samples_to_evaluate(self, n, generator):
-            return torch.rand(n, 1, 8, 8, generator=generator) * 2 - 1
+        def sample(self, n, rng):
+            return torch.rand(n, 1, 8, 8, generator=rng) * 2 - 1
 
         def score(self, x):
             return x.mean(dim=(1, 2, 3))
 
-    metrics = evaluator(Scoring(), torch.Generator().manual_seed(0)).metrics
+    metrics = evaluator(Scoring(), 0).metrics
     ends = {name for name in metrics if name.endswith(("_low", "_high"))}
-    assert set(metrics) - ends == set(image_metric_names("lenet", evaluator.protocol.ood_sets))
+    assert set(metrics) - ends == set(evaluator.protocol.metrics())
     assert metrics["auroc_scrambled_low"] <= metrics["auroc_scrambled"] <= metrics["auroc_scrambled_high"]
     assert len(ends) == 2 * 2 * 4
 
 
 def test_baselines_that_need_no_model_stand_beside_the_score(preparation):
-    anchors = preparation.anchors
+    references = preparation.references
     for baseline in ("intensity", "nearest", "softmax"):
-        assert {f"auroc_{name}_{baseline}" for name in ("photo_patches", "scrambled")} < anchors.keys()
-    assert anchors["auroc_photo_patches_nearest"] > 0.99
-    assert anchors["auroc_scrambled_intensity"] == pytest.approx(0.5, abs=0.02)  # the pixels are the same
+        assert {f"auroc_{name}_{baseline}" for name in ("photo_patches", "scrambled")} < references.keys()
+    assert references["auroc_photo_patches_nearest"] > 0.99
+    assert references["auroc_scrambled_intensity"] == pytest.approx(0.5, abs=0.02)  # the pixels are the same
 
 
 def test_the_share_of_the_evaluation_in_the_time_is_reported(make_spec, evaluator):
@@ -111,14 +116,14 @@ def test_the_share_of_the_evaluation_in_the_time_is_reported(make_spec, evaluato
 
 def test_the_ceiling_is_what_real_images_get(preparation):
     """The training images themselves, and for what compares with them the test images."""
-    anchors = preparation.anchors
-    assert 8 < anchors["is_lenet_train_images"] <= 10
-    assert anchors["entropy_lenet_train_images"] > 2.2
-    assert "fid_lenet_train_images" not in anchors
-    assert anchors["kid_lenet_noise"] > 10 * abs(anchors["kid_lenet_test_images"])
-    assert min(anchors["precision_lenet_test_images"], anchors["recall_lenet_test_images"]) > 0.7
-    assert anchors["copying_test_images"] == pytest.approx(0.5, abs=0.1)
-    assert anchors["copying_noise"] < 0.1
+    references = preparation.references
+    assert 8 < references["is_lenet_train_images"] <= 10
+    assert references["entropy_lenet_train_images"] > 2.2
+    assert "fid_lenet_train_images" not in references
+    assert references["kid_lenet_noise"] > 10 * abs(references["kid_lenet_test_images"])
+    assert min(references["precision_lenet_test_images"], references["recall_lenet_test_images"]) > 0.7
+    assert references["copying_test_images"] == pytest.approx(0.5, abs=0.1)
+    assert references["copying_noise"] < 0.1
 
 
 def test_best_values_are_the_best_of_those_reported(make_spec, evaluator):
@@ -127,6 +132,27 @@ def test_best_values_are_the_best_of_those_reported(make_spec, evaluator):
         seen = results[: at + 1]
         assert results[at]["fid_lenet_best"] == min(r["fid_lenet"] for r in seen)
         assert results[at]["auroc_best"] == max(r["auroc"] for r in seen)
+
+
+@pytest.mark.parametrize(("objective", "pick"), [("fid_lenet", min), ("auroc", max), ("is_lenet", max)])
+def test_the_objective_decides_whose_weights_are_kept(make_spec, evaluator, tmp_path, objective, pick):
+    spec = make_spec(rounds=10, objective=f"{objective}_best", discriminator_lr=1e-2)
+    results = run(Training(spec, evaluator, CPU))
+    kept = pick(results, key=lambda result: result[objective])
+    header = read_header(tmp_path / "trial" / "best.safetensors")
+    assert header.round == kept["round"]
+    assert (header.objective, header.metrics[objective]) == (objective, kept[objective])
+    for metric in ("fid_lenet", "auroc", "is_lenet", "copying"):
+        assert results[-1][f"{metric}_at_best"] == kept[metric]
+
+
+def test_without_best_in_the_objective_the_latest_weights_are_kept(make_spec, evaluator, tmp_path):
+    training = Training(make_spec(rounds=6, objective="auroc"), evaluator, CPU)
+    while not training.is_done:
+        result = training.advance()
+        header = read_header(tmp_path / "trial" / "best.safetensors")
+        assert (header.round, header.metrics["auroc"]) == (result["round"], result["auroc"])
+        assert result["fid_lenet_at_best"] == result["fid_lenet"]
 
 
 @pytest.mark.parametrize("stop_after", [1, 2])
@@ -220,7 +246,8 @@ def test_seeds_are_averaged_and_their_costs_summed(make_spec, evaluator):
     expected = separately(make_spec, evaluator, (4, 4 + 1_000_003, 4 + 2_000_006))
     assert [result["round"] for result in results] == [2, 4, 6]
     for result, alone in zip(results, expected, strict=True):
-        for name in ("fid_lenet", "fid_lenet_best", "auroc", "is_lenet_best"):
+        assert [one["fid_lenet"] for one in result["per_seed"]] == [other["fid_lenet"] for other in alone]
+        for name in ("fid_lenet", "fid_lenet_best", "auroc", "is_lenet_best", "auroc_at_best"):
             values = [other[name] for other in alone]
             assert len(set(values)) == 3
             assert result[name] == pytest.approx(statistics.mean(values), rel=1e-12)
@@ -266,12 +293,12 @@ def test_seeds_go_on_as_if_nothing_had_happened_wherever_they_were_stopped(make_
     whole = run(make_training(make_spec("whole", rounds=4, seeds=2), evaluator, CPU))
     done = 0
 
-    def stopping(method, generator):
+    def stopping(method, seed):
         nonlocal done
         done += 1
         if done > evaluations:
             raise Killed
-        return evaluator(method, generator)
+        return evaluator(method, seed)
 
     stopping.dataset = evaluator.dataset
     interrupted = make_training(make_spec("parts", rounds=4, seeds=2), stopping, CPU)
@@ -307,18 +334,27 @@ def test_divergence_is_an_error(make_spec, evaluator):
         Training(make_spec(lambda_ce=1e38), evaluator, CPU).advance()
 
 
-def test_noise_and_test_images_are_the_ends_of_the_scale(preparation):
-    assert preparation.anchors["fid_lenet_noise"] > 3 * preparation.anchors["fid_lenet_test_images"] > 0
-    assert preparation.classifier_accuracy > 0.95
+def test_noise_and_test_images_are_reference_values(preparation):
+    assert preparation.references["fid_lenet_noise"] > 3 * preparation.references["fid_lenet_test_images"] > 0
+    assert preparation.references["classifier_test_accuracy"] > 0.95
 
 
-def test_sets_that_would_be_downloaded_are_left_out(cache_dir):
-    preparation = prepare_protocol("digits", ("scrambled", "kmnist"), 64, cache_dir)
-    assert preparation.protocol.ood_sets == ("scrambled",)
-    assert preparation.left_out == ("kmnist",)
+def test_sets_that_would_be_downloaded_are_left_out(cache_dir, of_images):
+    preparation = prepare_protocol(of_images("digits", ("scrambled", "kmnist")), cache_dir)
+    assert preparation.protocol.measures[2].ood_sets == ("scrambled",)
+    assert "left out of AUROC, not on this machine: kmnist" in preparation.notes
 
 
 def test_another_protocol_has_another_hash(preparation):
     protocol = preparation.protocol
     assert protocol.sha256 == protocol.model_copy().sha256
-    assert protocol.sha256 != protocol.model_copy(update={"num_samples": 65}).sha256
+    first, *others = protocol.measures
+    changed = (first.model_copy(update={"num_samples": 65}), *others)
+    assert protocol.sha256 != protocol.model_copy(update={"measures": changed}).sha256
+
+
+def test_how_to_prepare_is_not_part_of_a_protocol(of_images):
+    """Where weights lie, and what may be downloaded, changes no number."""
+    protocol = of_images("digits")
+    elsewhere = FidelitySettings(num_samples=64, inception_weights="/elsewhere.pth", inception_sha256="ab")
+    assert protocol.model_copy(update={"measures": (elsewhere, *protocol.measures[1:])}).sha256 == protocol.sha256

@@ -9,15 +9,15 @@ from pathlib import Path
 import torch
 from filelock import FileLock
 
-from trainables.measures.fidelity import Evaluator
+from trainables.evaluator import Evaluator
 from trainables.preparation import prepare_protocol
 from trainables.training import TrialSpec
 from trainables.trial import Trial
 
 
-def test_it_waits_for_a_process_that_still_trains_it(cache_dir, tmp_path):
+def test_it_waits_for_a_process_that_still_trains_it(cache_dir, tmp_path, of_images):
     """A worker of a driver that was killed writes on until it notices."""
-    protocol = prepare_protocol("digits", ("scrambled",), 64, cache_dir).protocol
+    protocol = prepare_protocol(of_images("digits", ("scrambled",)), cache_dir).protocol
     trial = object.__new__(Trial)  # without the actor that `setup` asks for its CPUs
     trial.spec = TrialSpec(
         number=0,
@@ -26,6 +26,7 @@ def test_it_waits_for_a_process_that_still_trains_it(cache_dir, tmp_path):
         rounds=1,
         evaluate_every=1,
         protocol=protocol,
+        objective="fid_lenet_best",
         cache_dir=str(cache_dir),
         folder=str(tmp_path / "trial"),
     )

@@ -14,18 +14,18 @@ class EpochSampler:
     One permutation is an epoch. Every batch is full: one that meets the end of an epoch goes on with the next
     permutation, where it may draw an index again. `batch_size` may exceed `length`.
 
-    A permutation is drawn from `generator`, on the CPU, when its first index is needed. The generator belongs
+    A permutation is drawn from `rng`, on the CPU, when its first index is needed. The generator belongs
     to the caller, who may draw other things from it, and who saves its state beside the sampler's.
 
     Raises `ValueError` if `length` or `batch_size` is not positive.
     """
 
-    def __init__(self, length: int, batch_size: int, generator: Generator) -> None:
+    def __init__(self, length: int, batch_size: int, rng: Generator) -> None:
         if length < 1 or batch_size < 1:
             raise ValueError(f"length {length} and batch size {batch_size} must be positive")
         self.length = length
         self.batch_size = batch_size
-        self.generator = generator
+        self.rng = rng
         self._permutation = torch.empty(0, dtype=torch.int64)
         self._position = 0
 
@@ -35,7 +35,7 @@ class EpochSampler:
         missing = self.batch_size
         while missing > 0:
             if self._position == len(self._permutation):
-                self._permutation = torch.randperm(self.length, generator=self.generator)
+                self._permutation = torch.randperm(self.length, generator=self.rng)
                 self._position = 0
             part = self._permutation[self._position : self._position + missing]
             self._position += len(part)
@@ -58,5 +58,5 @@ class EpochSampler:
         permutation = state["permutation"]
         if len(permutation) not in (0, self.length):
             raise ValueError(f"the state is of {len(permutation)} examples, not of {self.length}")
-        self._permutation = permutation
+        self._permutation = permutation.cpu()
         self._position = state["position"]

@@ -14,11 +14,11 @@ class Split:
     Where there are labels, they are `(N,)`, int64, in `[0, num_classes)`.
     """
 
-    images: np.ndarray
+    examples: np.ndarray
     labels: np.ndarray | None = None
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.examples)
 
 
 @dataclass(frozen=True)
@@ -33,4 +33,4 @@ class Dataset:
     @property
     def shape(self) -> tuple[int, ...]:
         """`(C, H, W)` of one image, `(d,)` of one point."""
-        return self.train.images.shape[1:]
+        return self.train.examples.shape[1:]

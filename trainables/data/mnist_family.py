@@ -79,4 +79,4 @@ def has_emnist(downloads: Path) -> bool:
 def _upright_letters(split: Split) -> Split:
     """EMNIST stores its images transposed and counts its letters from 1."""
     assert split.labels is not None
-    return Split(split.images.swapaxes(-1, -2), split.labels - 1)
+    return Split(split.examples.swapaxes(-1, -2), split.labels - 1)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-def scramble_strips(images: Tensor, max_strip: float, generator: torch.Generator) -> Tensor:
+def scramble_strips(images: Tensor, max_strip: float, rng: torch.Generator) -> Tensor:
     """Permute vertical strips of each image `(B, C, H, W)` along the horizontal axis.
 
     Each image draws a strip width, uniform from 1 pixel to `max_strip` times `W` (at least 1 pixel, at most
@@ -15,9 +15,9 @@ def scramble_strips(images: Tensor, max_strip: float, generator: torch.Generator
     """
     n, width = len(images), images.shape[-1]
     widest = min(max(1, int(max_strip * width)), width - 1)
-    strip = torch.randint(1, widest + 1, (n, 1), generator=generator)
+    strip = torch.randint(1, widest + 1, (n, 1), generator=rng)
     columns = torch.arange(width).expand(n, width)
-    keys = torch.rand(n, width, generator=generator)
+    keys = torch.rand(n, width, generator=rng)
     # A column sorts by the key of its strip; the sort is stable, so a strip keeps its own columns in order.
     order = keys.gather(1, columns // strip).argsort(dim=1, stable=True)
     unchanged = (order == columns).all(dim=1, keepdim=True)

@@ -1,4 +1,4 @@
-"""Out-of-distribution sets of a data set: their images, how well a score detects them, and what simple scores do."""
+"""How well a method's score tells test images from those of other data sets (out-of-distribution detection)."""
 
 from __future__ import annotations
 
@@ -9,49 +9,69 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainables.data.cache import open_dataset
+from trainables.data.cache import is_at_hand, open_dataset, prepare
 from trainables.data.conform import conform
 from trainables.data.dataset import Dataset
 from trainables.data.scramble import scramble_strips
+from trainables.data.sources import parent_of
 from trainables.data.subset import choose
 from trainables.data.tensors import to_tensor
+from trainables.errors import InputError
+from trainables.extractors.by_name import load_extractor, prepare_extractor
+from trainables.measures.base import Measure, Measured, Prepared
+from trainables.measures.image_figures import save_score_histograms
+from trainables.measures.settings import SCRAMBLED, DetectionSettings
+from trainables.measures.subject import Subject
+from trainables.methods.abilities import Scores
 from trainables.metrics.collapse import distances_to_training
 from trainables.metrics.ood import detection
-from trainables.protocol import Protocol
 
-SCRAMBLED = "scrambled"
-"""The out-of-distribution set that is made of the data set's own test images."""
+Score = Callable[[Tensor], Tensor]
+"""Images `(n, C, H, W)` in [-1, 1] to scores `(n,)`, higher = more in-distribution."""
 
-DETECTION_METRICS = ("auroc", "aupr_in", "aupr_out", "fpr95")
-"""What is measured per set; `auroc` also in the mean over the sets."""
-
-Score = Callable[[Tensor], Tensor | None]
-"""Images `(n, C, H, W)` in [-1, 1] to scores `(n,)`, higher = more in-distribution; None without such a score."""
+SetScores = tuple[np.ndarray, dict[str, np.ndarray]]
+"""The scores of the test images, and those of each out-of-distribution set."""
 
 
-class OodSuite:
-    """The test images of a data set, the positive class, and those of the protocol's out-of-distribution sets."""
+class Detection(Measure):
+    """Scores the test images, which are the positive class, and the images of the out-of-distribution sets."""
 
-    def __init__(self, protocol: Protocol, dataset: Dataset, cache_dir: Path, device: torch.device) -> None:
-        self.protocol = protocol
-        self.device = device
+    Settings = DetectionSettings
+    needs = Scores
+
+    @classmethod
+    def prepare(cls, settings: DetectionSettings, dataset: str, cache_dir: Path) -> Prepared:
+        others = [name for name in settings.ood_sets if name != parent_of(dataset)]
+        found = [n for n in others if n == SCRAMBLED or settings.download or is_at_hand(n, cache_dir)]
+        for name in found:
+            if name != SCRAMBLED:
+                prepare(name, cache_dir)
+        left_out = [name for name in others if name not in found]
+        notes = [f"left out of AUROC, not on this machine: {', '.join(left_out)}"] if left_out else []
+        complete = {"ood_sets": tuple(found), "classifier_sha256": _classifier_sha256(dataset, cache_dir)}
+        return Prepared(DetectionSettings(**settings.model_dump() | complete), tuple(notes))
+
+    def __init__(self, settings: DetectionSettings, dataset: Dataset, cache_dir: Path, device: torch.device) -> None:
+        self.settings = settings
         self.dataset = dataset
+        self.device = device
+        self.cache_dir = cache_dir
         self.known = self._test_images(dataset)
-        self.sets = {name: self._images(name, cache_dir) for name in protocol.ood_sets}
+        self.sets = {name: self._images(name) for name in settings.ood_sets}
 
-    def scores(self, score: Score) -> tuple[np.ndarray, dict[str, np.ndarray]] | None:
-        """The scores of the test images, and of each set; None where nothing is scored."""
-        known = score(self.known)
-        if known is None:
-            return None
-        by_set = {name: score(images) for name, images in self.sets.items()}
-        return known.cpu().numpy(), {name: of.cpu().numpy() for name, of in by_set.items() if of is not None}
+    def __call__(self, subject: Subject) -> Measured:
+        scores = self.scores(subject.method.score)
+        return Measured(self.metrics(*scores), scores)
+
+    def scores(self, score: Score) -> SetScores:
+        """The scores of the test images, and of each set."""
+        return score(self.known).cpu().numpy(), {n: score(images).cpu().numpy() for n, images in self.sets.items()}
 
     def metrics(self, known: np.ndarray, by_set: Mapping[str, np.ndarray]) -> dict[str, float]:
-        """`DETECTION_METRICS` per set, each with the ends of its 95% interval, and the mean `auroc`."""
+        """The detection metrics of each set, with the ends of their 95% intervals, and the mean `auroc`."""
         found: dict[str, float] = {}
         for name, scores in by_set.items():
-            for metric, interval in detection(known, scores, self.protocol.resamples, seed=self.protocol.seed).items():
+            for metric, interval in detection(known, scores, self.settings.resamples, seed=self.settings.seed).items():
                 found[f"{metric}_{name}"] = interval.value
                 found[f"{metric}_{name}_low"] = interval.low
                 found[f"{metric}_{name}_high"] = interval.high
@@ -59,34 +79,47 @@ class OodSuite:
             found["auroc"] = float(np.mean([found[f"auroc_{name}"] for name in by_set]))
         return found
 
-    def baselines(self, probabilities: Callable[[Tensor], np.ndarray]) -> dict[str, float]:
-        """AUROC per set of scores that need no model: a model that is not above them has learned nothing about it.
+    def references(self) -> dict[str, float]:
+        """AUROC of scores that need no generative model: a method that is not above them has learned nothing about it.
 
-        "intensity" is how near the mean of the pixels is to that of the training images, "nearest" how near the
-        nearest training image is (Euclidean), and "softmax" the highest of an extractor's class `probabilities`.
+        "intensity" is how near the mean of the pixels is to the training images' mean, "nearest" how near the
+        nearest training image is (Euclidean), "softmax" the largest class probability of the data set's classifier.
         """
         # Of bytes, so that not all of the training set is held as floats.
-        mean = float(self.dataset.train.images.mean()) / 127.5 - 1.0
+        mean = float(self.dataset.train.examples.mean()) / 127.5 - 1.0
         simple: dict[str, Score] = {
             "intensity": lambda images: -(images.mean(dim=(1, 2, 3)) - mean).abs(),
-            "nearest": lambda images: -torch.from_numpy(distances_to_training(images, self.dataset.train.images)),
-            "softmax": lambda images: torch.from_numpy(probabilities(images).max(axis=1)),
+            "nearest": lambda images: -torch.from_numpy(distances_to_training(images, self.dataset.train.examples)),
         }
-        found = {baseline: self.scores(score) for baseline, score in simple.items()}
+        if self.settings.classifier_sha256:
+            name, sha256 = self.dataset.name, self.settings.classifier_sha256
+            classifier = load_extractor("lenet", sha256, name, self.cache_dir, self.device)
+            simple["softmax"] = lambda images: torch.from_numpy(classifier(images)[1].max(axis=1))
         return {
-            f"{name}_{baseline}": value
-            for baseline, scores in found.items()
-            if scores is not None
-            for name, value in self.metrics(*scores).items()
-            if name.startswith("auroc")
+            f"{metric}_{baseline}": value
+            for baseline, score in simple.items()
+            for metric, value in self.metrics(*self.scores(score)).items()
+            if metric.startswith("auroc")
         }
+
+    def draw(self, measured: Measured, folder: Path) -> None:
+        """Write `scores.png`."""
+        known, by_set = measured.seen
+        save_score_histograms(known, by_set, folder / "scores.png")
 
     def _test_images(self, dataset: Dataset) -> Tensor:
-        chosen = choose(dataset.test.images, self.protocol.num_scored, self.protocol.seed)
+        chosen = choose(dataset.test.examples, self.settings.num_scored, self.settings.seed)
         return to_tensor(conform(chosen, self.dataset.shape), self.device)
 
-    def _images(self, name: str, cache_dir: Path) -> Tensor:
+    def _images(self, name: str) -> Tensor:
         if name == SCRAMBLED:
-            generator = torch.Generator().manual_seed(self.protocol.seed)
-            return scramble_strips(self.known, 0.5, generator)
-        return self._test_images(open_dataset(name, cache_dir))
+            return scramble_strips(self.known, 0.5, torch.Generator().manual_seed(self.settings.seed))
+        return self._test_images(open_dataset(name, self.cache_dir))
+
+
+def _classifier_sha256(dataset: str, cache_dir: Path) -> str:
+    """The checksum of the data set's classifier, empty where it cannot have one."""
+    try:
+        return prepare_extractor("lenet", dataset, cache_dir)[0].sha256
+    except InputError:
+        return ""

@@ -11,22 +11,12 @@ from torch import Tensor
 
 from trainables.data.dataset import Dataset
 from trainables.data.tensors import to_tensor, to_uint8
-from trainables.measures.fidelity import Evaluation
 from trainables.metrics.neighbours import nearest_neighbours
 
 ENLARGED_TO = 32
 """Images with fewer pixels a side are enlarged, pixel by pixel, to about this many."""
 GAP = 2
 """Pixels between the images of a grid, and around it."""
-
-
-def draw(evaluation: Evaluation, dataset: Dataset, folder: Path) -> None:
-    """Write `samples.png`, `nearest.png` and, where the method scores images, `scores.png` into `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    save_sample_grid(evaluation.samples[:64], folder / "samples.png")
-    save_nearest(evaluation.samples[:16], dataset, folder / "nearest.png")
-    if evaluation.in_scores is not None:
-        save_score_histograms(evaluation.in_scores, evaluation.ood_scores, folder / "scores.png")
 
 
 def save_sample_grid(images: Tensor, path: Path, columns: int = 8) -> None:
@@ -45,7 +35,7 @@ def save_sample_grid(images: Tensor, path: Path, columns: int = 8) -> None:
 
 def save_nearest(samples: Tensor, dataset: Dataset, path: Path) -> None:
     """Samples in the first row, the nearest training image (Euclidean) of each below (thesis of 2022, figure 4.18)."""
-    train = to_tensor(dataset.train.images, samples.device)
+    train = to_tensor(dataset.train.examples, samples.device)
     _, indices = nearest_neighbours(samples, train)
     nearest = train[torch.as_tensor(indices[:, 0], device=train.device)]
     save_sample_grid(torch.cat([samples, nearest]), path, columns=len(samples))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,6 @@ import numpy as np
 from PIL import Image
 
 from trainables.checkpoints import write_atomically
-from trainables.measures.points import PointEvaluation, PointEvaluator
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,16 +25,32 @@ MILLISECONDS = 400
 DATA, GENERATED, NOISE = "tab:green", "tab:red", "tab:blue"
 
 
-def draw_frame(evaluation: PointEvaluation, evaluator: PointEvaluator, round_number: int, folder: Path) -> None:
+@dataclass(frozen=True)
+class Scene:
+    """What a picture shows, float32 arrays.
+
+    D's `probabilities` `(g,)` on the `grid` `(g, d)`, whose last axis is fastest; test points and training-sized
+    `data` `(n, d)`; `samples` `(m, d)`; `moved` points, before and after, `(2, k, d)`.
+    """
+
+    grid: np.ndarray
+    test: np.ndarray
+    data: np.ndarray
+    samples: np.ndarray
+    probabilities: np.ndarray | None
+    moved: np.ndarray | None
+
+
+def draw_frame(scene: Scene, round_number: int, folder: Path) -> None:
     """Write `round-<number>.png`: the generated points beside the data, and D's probability with its boundary."""
-    from matplotlib.figure import Figure  # imported late, as in figures.py
+    from matplotlib.figure import Figure  # imported late, as in image_figures.py
 
     figure = Figure(figsize=(INCHES, INCHES), layout="constrained")
     axes = figure.subplots()
-    if evaluator.d == 1:
-        _draw_line(axes, evaluation, evaluator)
+    if scene.test.shape[1] == 1:
+        _draw_line(axes, scene)
     else:
-        _draw_plane(axes, evaluation, evaluator)
+        _draw_plane(axes, scene)
     axes.set_title(f"round {round_number}", fontsize=8)
     axes.tick_params(labelsize=6)
     picture = io.BytesIO()
@@ -58,11 +74,11 @@ def draw_training(frames: Path, folder: Path) -> None:
     first.save(folder / "training.gif", save_all=True, append_images=others, duration=MILLISECONDS, loop=0)
 
 
-def _draw_plane(axes: Axes, evaluation: PointEvaluation, evaluator: PointEvaluator) -> None:
+def _draw_plane(axes: Axes, scene: Scene) -> None:
     """As in figures 4.1 to 4.6 of the thesis of 2022 and 5.1 of that of 2017: red is real to D, blue is not."""
-    xs, ys = (np.unique(evaluator.grid[:, axis]) for axis in range(2))
-    if evaluation.probabilities is not None:
-        heights = evaluation.probabilities.reshape(len(xs), len(ys)).T
+    xs, ys = (np.unique(scene.grid[:, axis]) for axis in range(2))
+    if scene.probabilities is not None:
+        heights = scene.probabilities.reshape(len(xs), len(ys)).T
         axes.imshow(
             heights,
             extent=(xs[0], xs[-1], ys[0], ys[-1]),
@@ -75,12 +91,11 @@ def _draw_plane(axes: Axes, evaluation: PointEvaluation, evaluator: PointEvaluat
         )
         if heights.min() < 0.5 < heights.max():
             axes.contour(xs, ys, heights, levels=[0.5], colors="black", linewidths=0.6)
-    data = evaluator.test[: min(SHOWN, len(evaluator.dataset.train))]
-    _scatter(axes, data, 1, DATA)
-    if evaluation.moved is None:
-        _scatter(axes, evaluation.samples[:SHOWN], 1, GENERATED)
+    _scatter(axes, scene.data[:SHOWN], 1, DATA)
+    if scene.moved is None:
+        _scatter(axes, scene.samples[:SHOWN], 1, GENERATED)
     else:
-        before, after = evaluation.moved
+        before, after = scene.moved
         axes.plot(*np.stack([before, after]).transpose(2, 0, 1), color="gray", linewidth=0.3)
         _scatter(axes, before, 5, NOISE)
         _scatter(axes, after, 5, GENERATED)
@@ -91,17 +106,17 @@ def _scatter(axes: Axes, points: np.ndarray, size: float, colour: str) -> None:
     axes.scatter(points[:, 0], points[:, 1], s=size, c=colour, linewidths=0)
 
 
-def _draw_line(axes: Axes, evaluation: PointEvaluation, evaluator: PointEvaluator) -> None:
+def _draw_line(axes: Axes, scene: Scene) -> None:
     """As in figure 2 of the project of 2016: both densities and D's probability, which should be 1/2."""
-    grid = evaluator.grid[:, 0]
+    grid = scene.grid[:, 0]
     bins = np.linspace(grid[0], grid[-1], 80)
     width = bins[1] - bins[0]
     densities = axes.twinx()
-    for points, colour in ((evaluator.test, DATA), (evaluation.samples, GENERATED)):
+    for points, colour in ((scene.test, DATA), (scene.samples, GENERATED)):
         counts, _ = np.histogram(points[:, 0], bins)
         densities.plot(bins[:-1] + width / 2, counts / (len(points) * width), color=colour, linewidth=0.8)
     densities.set_yticks([])
-    if evaluation.probabilities is not None:
-        axes.plot(grid, evaluation.probabilities, color=NOISE, linewidth=0.8)
+    if scene.probabilities is not None:
+        axes.plot(grid, scene.probabilities, color=NOISE, linewidth=0.8)
     axes.axhline(0.5, color="gray", linewidth=0.4, linestyle="--")
     axes.set(ylim=(0, 1), xlim=(grid[0], grid[-1]))

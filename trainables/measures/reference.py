@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trainables.measures.settings import FeatureSettings
 from trainables.metrics.collapse import class_entropy
 from trainables.metrics.frechet import ReferenceStatistics, frechet_distance, reference_statistics
 from trainables.metrics.inception_score import inception_score
 from trainables.metrics.kid import kernel_distance
 from trainables.metrics.precision_recall import manifold_radii, precision_recall
-from trainables.protocol import FeatureProtocol
 
 
 @dataclass(frozen=True)
@@ -25,29 +25,31 @@ class Reference:
     radii: Tensor
 
     @classmethod
-    def of(cls, features: np.ndarray, protocol: FeatureProtocol, device: torch.device) -> Reference:
+    def of(cls, features: np.ndarray, neighbours: int, device: torch.device) -> Reference:
         """Derive everything from features `(n, d)`; raises `ValueError` where they are too few or not finite."""
         on_device = torch.from_numpy(features).float().to(device)
-        return cls(on_device, reference_statistics(features), manifold_radii(on_device, protocol.neighbours))
-
-
-FEATURE_METRICS = ("fid", "is", "kid", "precision", "recall", "entropy")
-"""What is measured on features and class probabilities; the extractor's name is added to each."""
+        return cls(on_device, reference_statistics(features), manifold_radii(on_device, neighbours))
 
 
 def feature_metrics(
-    protocol: FeatureProtocol, reference: Reference, features: np.ndarray, probabilities: np.ndarray
+    settings: FeatureSettings, reference: Reference, features: np.ndarray, probabilities: np.ndarray
 ) -> dict[str, float]:
-    """Every metric of generated features `(m, d)` and class probabilities `(m, K)`, by name.
+    """Every metric of generated features `(m, d)` and class probabilities `(m, K)`, by its full name.
 
-    Subsets for the kernel distance are smaller than the protocol's where there are fewer samples, which changes its
+    Subsets for the kernel distance are smaller than the settings' where there are fewer samples, which changes its
     deviation, not its mean. Raises `ValueError` for too few or other features.
     """
     generated = torch.from_numpy(features).to(reference.features.device)
-    subset_size = min(protocol.kid_subset_size, len(generated), len(reference.features))
-    kid, _ = kernel_distance(reference.features, generated, protocol.kid_subsets, subset_size, protocol.seed)
-    precision, recall = precision_recall(reference.features, generated, protocol.neighbours, reference.radii)
-    fid = frechet_distance(reference.statistics, features)
-    score, _ = inception_score(probabilities, protocol.inception_splits)
-    values = (fid, score, kid, precision, recall, class_entropy(probabilities))
-    return {f"{name}_{protocol.extractor}": value for name, value in zip(FEATURE_METRICS, values, strict=True)}
+    subset_size = min(settings.kid_subset_size, len(generated), len(reference.features))
+    kid, _ = kernel_distance(reference.features, generated, settings.kid_subsets, subset_size, settings.seed)
+    precision, recall = precision_recall(reference.features, generated, settings.neighbours, reference.radii)
+    score, _ = inception_score(probabilities, settings.inception_splits)
+    values = {
+        "fid": frechet_distance(reference.statistics, features),
+        "is": score,
+        "kid": kid,
+        "precision": precision,
+        "recall": recall,
+        "entropy": class_entropy(probabilities),
+    }
+    return {settings.families()[name]: value for name, value in values.items()}

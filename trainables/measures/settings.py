@@ -67,6 +67,7 @@ class FidelitySettings(FeatureSettings):
     num_samples: int = Field(ge=2, description="generated images, and as many real ones where there are enough")
     reference_split: Literal["train"] = "train"
     inception_weights: Path | None = Field(None, exclude=True, description="the file, if not in torch hub's cache")
+    inception_sha256: str | None = Field(None, exclude=True, description="of other weights than pytorch-fid's")
 
     def check(self, dataset: str) -> None:
         refuse_points(dataset)
@@ -97,6 +98,8 @@ class DetectionSettings(MeasureSettings):
     num_scored: int = Field(1000, ge=2, description="test images scored per set at most")
     resamples: int = Field(500, ge=1, description="of the bootstrap of the intervals")
     seed: int = Field(0, ge=0, description="picks the images, scrambles, resamples")
+    classifier_sha256: str = ""
+    """The data set's classifier, whose class probabilities are a reference; empty where it has none."""
     download: bool = Field(False, exclude=True, description="whether sets that are not here are fetched")
 
     def metrics(self, dataset: str) -> dict[str, Metric]:

@@ -1,20 +1,28 @@
-"""The contract of a method: what the trial, the evaluator and the tests expect of every system."""
+"""The contract of a method: what a trial and the tests expect of every system."""
 
 from __future__ import annotations
 
+import hashlib
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from trainables.data.dataset import Dataset
+from trainables.methods import METHODS
+from trainables.registry import resolve
 
 State = dict[str, Any]
+
+PLAIN = (bool, int, float, str)
+
+RNG = "rng"
+"""The state of the random generator, which belongs to the state of every method."""
 
 
 class MethodConfig(BaseModel):
@@ -27,27 +35,40 @@ class MethodConfig(BaseModel):
 
     seed: int = Field(default=0, ge=0, description="the source of everything random in the method")
 
+    @classmethod
+    def tiny(cls, **settings: Any) -> Self:
+        """A config whose rounds take milliseconds, for tests; `settings` override. The defaults, if not overridden."""
+        return cls(**settings)
+
 
 class NonFiniteLossError(RuntimeError):
     """Training has diverged: a loss is NaN or infinite. Running the trial again cannot help."""
 
 
 class Method(ABC):
-    """A generative model and the way it is trained, in rounds.
+    """A system and the way it is trained, in rounds. What it can do then are its abilities (`methods.abilities`).
 
-    A subclass is made from a config of its `Config`, a data set and a device; it does nothing expensive
-    before the first round. It draws random numbers from `self.generator` alone (and from the global
-    generator inside `seeded_networks`), so that its state is complete.
+    A subclass is made from a config of its `Config`, a data set and a device; it does nothing expensive before the
+    first round, and raises `InputError` for a data set that it is not for. Everything random comes from `rng`, on
+    the CPU, except initial weights, which are drawn inside `seeded_networks`.
     """
 
     Config: ClassVar[type[MethodConfig]]
+    state: ClassVar[tuple[str, ...]]
+    """The attributes that the next round depends on, besides `rng`.
+
+    They are networks, optimisers, other objects with `state_dict` and `load_state_dict`, tensors, or plain values:
+    numbers, strings, None, and lists and dictionaries of these. All but numbers, strings and None are there, if
+    empty, from the start: where a tensor is then, on the device or on the CPU, is where it is put again.
+    """
     progress_metrics: ClassVar[tuple[str, ...]] = ()
     """Metrics of a round that are summed, not averaged, over the rounds between two reports."""
 
     def __init__(self, config: MethodConfig, dataset: Dataset, device: torch.device) -> None:
+        self.config = config
         self.dataset = dataset
         self.device = device
-        self.generator = torch.Generator().manual_seed(config.seed)
+        self.rng = torch.Generator().manual_seed(sub_seed(config.seed, "training"))
 
     @abstractmethod
     def train_round(self) -> dict[str, float]:
@@ -57,41 +78,58 @@ class Method(ABC):
         """
 
     @abstractmethod
-    def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        """Make `n` new images `(n, C, H, W)` in [-1, 1] from the random numbers of `generator` (on the CPU).
-
-        Of a data set of points, `n` new points `(n, d)`.
-        """
-
-    def samples_to_evaluate(self, n: int, generator: torch.Generator) -> Tensor:
-        """The `n` images that metrics are computed on; new ones unless a document says otherwise."""
-        return self.sample(n, generator)
-
-    def score(self, x: Tensor) -> Tensor | None:
-        """Score images `(n, C, H, W)`: `(n,)`, higher = more in-distribution; None without such a score.
-
-        The scores of points are logits: `sigmoid(score)` is the probability that a point is real.
-        """
-        return None
-
-    def moved_points(self) -> tuple[Tensor, Tensor] | None:
-        """Points that the last round moved, before and after, for a picture; None where nothing is moved."""
-        return None
-
-    @abstractmethod
     def networks(self) -> dict[str, nn.Module]:
-        """The networks that `sample` needs, by name: with their weights and the config, a new object samples alike."""
+        """The networks that the abilities need, by name: a new object with this config and their weights does alike."""
 
-    @abstractmethod
     def state_dict(self) -> State:
-        """Everything that the next round depends on: networks, optimisers, pools, counters, random state.
+        """Everything that the next round depends on, as tensors and plain values: no copies, so save them before it."""
+        return {RNG: self.rng.get_state()} | {name: _state_of(getattr(self, name)) for name in self.state}
 
-        Tensors and plain types only.
-        """
-
-    @abstractmethod
     def load_state_dict(self, state: State) -> None:
-        """Go on from `state`: what follows equals, bit for bit on the CPU, what would have followed."""
+        """Go on from `state`: what follows equals, bit for bit on the CPU, what would have followed.
+
+        `state` may be on any device, and becomes a part of the method: load it once. Raises `ValueError` if it is
+        not the state of a method built alike.
+        """
+        if state.keys() != {RNG, *self.state}:
+            raise ValueError(f"the state has {sorted(state)}, and {type(self).__name__} {sorted([RNG, *self.state])}")
+        for name in self.state:
+            setattr(self, name, _restored(name, getattr(self, name), state[name]))
+        self.rng.set_state(state[RNG].cpu())
+
+
+def _state_of(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.detach()
+    return value.state_dict() if hasattr(value, "state_dict") else value
+
+
+def _restored(name: str, present: Any, saved: Any) -> Any:
+    """What the attribute `name`, now `present`, is to be."""
+    if hasattr(present, "load_state_dict") and saved is not None:
+        present.load_state_dict(saved)
+        return present
+    if isinstance(present, Tensor) and isinstance(saved, Tensor):
+        if not present.requires_grad:
+            return saved.to(present.device)
+        # An optimiser holds this very object.
+        present.data.copy_(saved)
+        return present
+    if type(present) is not type(saved) and not {type(present), type(saved)} <= {type(None), *PLAIN}:
+        kinds = f"of type {type(saved).__name__} and the method's of type {type(present).__name__}"
+        raise ValueError(f"the state's {name!r} is {kinds}")
+    return saved
+
+
+def method_class(name: str) -> type[Method]:
+    """The method of this name; raises `InputError`."""
+    return resolve("method", name, METHODS, Method)  # type: ignore[type-abstract]
+
+
+def sub_seed(seed: int, name: str) -> int:
+    """A seed below 2^32 that follows from `seed`, for what `name` says: streams of different names do not meet."""
+    # torch's generator on the CPU looks at the lower 32 bits alone.
+    return int.from_bytes(hashlib.sha256(f"{name} {seed}".encode()).digest()[:4])
 
 
 def require_finite(losses: dict[str, float], round_number: int) -> dict[str, float]:
@@ -104,7 +142,11 @@ def require_finite(losses: dict[str, float], round_number: int) -> dict[str, flo
 
 @contextmanager
 def seeded_networks(seed: int) -> Iterator[None]:
-    """Build networks inside: their initial weights follow from `seed`, the global generator is left alone."""
+    """Build networks inside, on the CPU: their initial weights follow from `seed`, a config's.
+
+    The global generator is left alone.
+    """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        # `torch.manual_seed` would seed the generators of all devices, which the fork does not restore.
+        torch.default_generator.manual_seed(sub_seed(seed, "networks"))
         yield

@@ -36,9 +36,9 @@ class FakePool:
             best = score(self.images).topk(self.size).indices
             self._fill(self.images[best], 0)
 
-    def draw(self, n: int, generator: torch.Generator) -> Tensor:
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
         """`n` images of the pool, uniformly and with replacement."""
-        indices = torch.randint(self._length, (n,), generator=generator)
+        indices = torch.randint(self._length, (n,), generator=rng)
         return self.images[indices.to(self._images.device)]
 
     def state_dict(self) -> Tensor:

@@ -6,9 +6,7 @@ ratio of steps) and the project of 2016 on the first GANs (perceptrons).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal, Self
 
 import torch
 from pydantic import Field, model_validator
@@ -19,13 +17,13 @@ from trainables.adversarial_losses import ADVERSARIAL_LOSSES, LossName, gradient
 from trainables.data.batches import EpochSampler
 from trainables.data.dataset import Dataset
 from trainables.data.tensors import to_tensor
-from trainables.methods.base import Method, MethodConfig, State, require_finite, seeded_networks
+from trainables.methods import batchwise
+from trainables.methods.base import Method, MethodConfig, require_finite, seeded_networks, sub_seed
+from trainables.methods.latents import Distribution, Latents
+from trainables.methods.updates import as_numbers, update
 from trainables.networks import DISCRIMINATORS, GENERATORS, DiscriminatorName, GeneratorName
+from trainables.networks.batch_norm import Statistics, normalising_by
 from trainables.networks.layers import initialise
-
-SCORING_BATCH = 1024
-EVALUATION_SEED = 3_886_088_192
-"""Added to a config's seed for the latents that every evaluation uses: far from the seeds of trials, below 2^32."""
 
 
 class GanConfig(MethodConfig):
@@ -40,7 +38,7 @@ class GanConfig(MethodConfig):
     batch_norm: Literal["both", "generator", "discriminator", "none"] = "both"
     init_std: float = Field(0.02, gt=0, description="of the initial weights; the thesis takes 0.1 for points")
     latent_dim: int = Field(100, ge=1)
-    latent: Literal["uniform", "normal"] = "uniform"
+    latent: Distribution = "uniform"
     latent_scale: float = Field(1.0, gt=0, description="half the range of a uniform latent, a normal one's deviation")
     loss: LossName = "non_saturating"
     lambda_gp: float = Field(10.0, ge=0, description="weight of the gradient penalty, with the Wasserstein loss alone")
@@ -52,9 +50,14 @@ class GanConfig(MethodConfig):
     d_steps: int = Field(1, ge=1, le=100, description="updates of the discriminator in a round")
     g_steps: int = Field(1, ge=1, le=100, description="updates of the generator in a round")
     ema_decay: float = Field(0.0, ge=0, lt=1, description="of an average of the generator that samples; 0: none")
-    sampling_statistics: Literal["running", "batch"] = Field(
+    sampling_statistics: Statistics = Field(
         "running", description="what BatchNorm in the generator normalises samples with"
     )
+
+    @classmethod
+    def tiny(cls, **settings: Any) -> Self:
+        small = {"generator_width": 1 / 16, "discriminator_width": 1 / 16, "batch_size": 16, "ema_decay": 0.5}
+        return cls(**{**small, "generator_depth": 1, "discriminator_depth": 1, **settings})
 
     @model_validator(mode="after")
     def _penalty_without_batch_norm(self) -> GanConfig:
@@ -81,12 +84,23 @@ class Gan(Method):
     """
 
     Config = GanConfig
+    config: GanConfig
+    state = (
+        "round",
+        "generator",
+        "discriminator",
+        "averaged",
+        "generator_optimizer",
+        "discriminator_optimizer",
+        "real_batches",
+        "evaluation_seed",
+    )
     progress_metrics = ("images_generated",)
 
     def __init__(self, config: GanConfig, dataset: Dataset, device: torch.device) -> None:
         super().__init__(config, dataset, device)
-        self.config = config
         self.loss = ADVERSARIAL_LOSSES[config.loss]
+        self.latents = Latents(config.latent, config.latent_dim, config.latent_scale)
         with seeded_networks(config.seed):
             generator = GENERATORS[config.generator](
                 shape=dataset.shape,
@@ -104,17 +118,17 @@ class Gan(Method):
             )
             initialise(discriminator, config.init_std)
         # Convolutions of this memory format cost a fifth less on a CPU, and no more on a GPU.
-        self.generator_network = generator.to(device).to(memory_format=torch.channels_last)
+        self.generator = generator.to(device).to(memory_format=torch.channels_last)
         self.discriminator = discriminator.to(device).to(memory_format=torch.channels_last)
-        self._generator_parameters = list(self.generator_network.parameters())
-        self.generator_optimizer = self._adam(self.generator_network, config.generator_lr)
+        self._generator_parameters = list(self.generator.parameters())
+        self.generator_optimizer = self._adam(self.generator, config.generator_lr)
         self.discriminator_optimizer = self._adam(self.discriminator, config.discriminator_lr)
         self.averaged: AveragedModel | None = None
         if config.ema_decay > 0:
             average = get_ema_multi_avg_fn(config.ema_decay)
-            self.averaged = AveragedModel(self.generator_network, multi_avg_fn=average, use_buffers=True)
-        self.real_batches = EpochSampler(len(dataset.train), config.batch_size, self.generator)
-        self.evaluation_seed = EVALUATION_SEED + config.seed
+            self.averaged = AveragedModel(self.generator, multi_avg_fn=average, use_buffers=True)
+        self.real_batches = EpochSampler(len(dataset.train), config.batch_size, self.rng)
+        self.evaluation_seed = sub_seed(config.seed, "evaluation")
         self.round = 0
 
     def _adam(self, network: nn.Module, lr: float) -> torch.optim.Adam:
@@ -122,8 +136,6 @@ class Gan(Method):
         return torch.optim.Adam(
             network.parameters(), lr=lr, betas=betas, weight_decay=self.config.weight_decay, fused=True
         )
-
-    # --- training ---------------------------------------------------------------------------------
 
     def train_round(self) -> dict[str, float]:
         """One iteration; the metrics are means over its updates of each network.
@@ -136,33 +148,30 @@ class Gan(Method):
         discriminator_metrics, generator_losses = [], []
         for step in range(config.d_steps):
             with torch.set_grad_enabled(step == config.d_steps - 1):
-                generated = self.generator_network(self._latents(self.generator))
+                generated = self.generator(self._latents(self.rng))
             discriminator_metrics.append(self._update_discriminator(generated.detach()))
         for step in range(config.g_steps):
             if step > 0:
-                generated = self.generator_network(self._latents(self.generator))
+                generated = self.generator(self._latents(self.rng))
             generator_losses.append(self._update_generator(generated))
-        names = ("loss_generator", *discriminator_metrics[0])
-        means = [torch.stack(generator_losses).mean()]
-        means += [torch.stack([m[name] for m in discriminator_metrics]).mean() for name in names[1:]]
-        metrics = dict(zip(names, torch.stack(means).tolist(), strict=True))
+        names = discriminator_metrics[0]
+        means = {name: torch.stack([m[name] for m in discriminator_metrics]).mean() for name in names}
+        metrics = as_numbers({"loss_generator": torch.stack(generator_losses).mean(), **means})
         metrics["images_generated"] = float(config.batch_size * (config.d_steps + config.g_steps - 1))
         return require_finite(metrics, self.round)
 
     def _update_discriminator(self, generated: Tensor) -> dict[str, Tensor]:
         config = self.config
-        real = to_tensor(self.dataset.train.images[self.real_batches.next().numpy()], self.device)
+        real = to_tensor(self.dataset.train.examples[self.real_batches.next().numpy()], self.device)
         real_outputs, fake_outputs = self.discriminator(real), self.discriminator(generated)
         loss = self.loss.discriminator(real_outputs, fake_outputs)
         metrics = {}
         if config.loss == "wasserstein" and config.lambda_gp > 0:
-            shares = torch.rand(config.batch_size, generator=self.generator).to(self.device)
+            shares = torch.rand(config.batch_size, generator=self.rng).to(self.device)
             penalty = gradient_penalty(self.discriminator, real, generated, shares)
             loss = loss + config.lambda_gp * penalty
             metrics["gradient_penalty"] = penalty.detach()
-        self.discriminator_optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.discriminator_optimizer.step()
+        update(self.discriminator_optimizer, loss)
         outputs = torch.stack([real_outputs.detach(), fake_outputs.detach()])
         output_real, output_generated = (outputs.sigmoid() if self.loss.on_logits else outputs).mean(1)
         return {
@@ -174,90 +183,37 @@ class Gan(Method):
 
     def _update_generator(self, generated: Tensor) -> Tensor:
         loss = self.loss.generator(self.discriminator(generated))
-        self.generator_optimizer.zero_grad(set_to_none=True)
         # The gradients of D's weights, a third of a whole backward pass, would be thrown away.
-        loss.backward(inputs=self._generator_parameters)
-        self.generator_optimizer.step()
+        update(self.generator_optimizer, loss, self._generator_parameters)
         if self.averaged is not None:
-            self.averaged.update_parameters(self.generator_network)
+            self.averaged.update_parameters(self.generator)
         return loss.detach()
 
-    # --- sampling and scoring ---------------------------------------------------------------------
-
-    def _latents(self, generator: torch.Generator) -> Tensor:
+    def _latents(self, rng: torch.Generator) -> Tensor:
         """A batch of latents `(batch_size, latent_dim)`."""
-        size = (self.config.batch_size, self.config.latent_dim)
-        if self.config.latent == "normal":
-            z = torch.randn(size, generator=generator)
-        else:
-            z = 2.0 * torch.rand(size, generator=generator) - 1.0
-        return (self.config.latent_scale * z).to(self.device)
+        return self.latents.draw(self.config.batch_size, rng).to(self.device)
 
     @torch.no_grad()
-    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+    def sample(self, n: int, rng: torch.Generator) -> Tensor:
         """`n` images in [-1, 1], or points, made in whole batches: the first do not depend on `n`."""
         network = self.networks()["generator"]
-        with _normalising_by(network, self.config.sampling_statistics):
-            batches = [network(self._latents(generator)) for _ in range(-(-n // self.config.batch_size))]
-        samples = torch.cat(batches)[:n].contiguous()
+        with normalising_by(network, self.config.sampling_statistics):
+            samples = batchwise.make(n, self.config.batch_size, lambda: network(self._latents(rng))).contiguous()
         return samples.clamp(-1.0, 1.0) if samples.dim() == 4 else samples
 
-    def samples_to_evaluate(self, n: int, generator: torch.Generator) -> Tensor:
+    def samples_to_evaluate(self, n: int, rng: torch.Generator) -> Tensor:
         """`n` samples of the same latents in every round, so that rounds can be compared (thesis, section 5.2).
 
-        The latents follow from the config's seed, `generator` is not used.
+        The latents follow from the config's seed, `rng` is not used.
         """
         return self.sample(n, torch.Generator().manual_seed(self.evaluation_seed))
 
-    @torch.inference_mode()
     def score(self, x: Tensor) -> Tensor:
         """D's output: `(n,)`, a logit for the losses of probabilities."""
-        with _normalising_by(self.discriminator, "running"):
-            return torch.cat([self.discriminator(batch.to(self.device)) for batch in x.split(SCORING_BATCH)])
-
-    # --- state ------------------------------------------------------------------------------------
+        with normalising_by(self.discriminator, "running"):
+            return batchwise.outputs(self.discriminator, x, self.device)
 
     def networks(self) -> dict[str, nn.Module]:
         """The averaged generator, where there is one, and the discriminator, which scores."""
-        generator = self.generator_network if self.averaged is None else self.averaged.module
+        generator = self.generator if self.averaged is None else self.averaged.module
         return {"generator": generator, "discriminator": self.discriminator}
-
-    def state_dict(self) -> State:
-        return {
-            "round": self.round,
-            "generator_network": self.generator_network.state_dict(),
-            "discriminator": self.discriminator.state_dict(),
-            "averaged": None if self.averaged is None else self.averaged.state_dict(),
-            "generator_optimizer": self.generator_optimizer.state_dict(),
-            "discriminator_optimizer": self.discriminator_optimizer.state_dict(),
-            "real_batches": self.real_batches.state_dict(),
-            "evaluation_seed": self.evaluation_seed,
-            "generator": self.generator.get_state(),
-        }
-
-    def load_state_dict(self, state: State) -> None:
-        self.round = state["round"]
-        self.generator_network.load_state_dict(state["generator_network"])
-        self.discriminator.load_state_dict(state["discriminator"])
-        if self.averaged is not None:
-            self.averaged.load_state_dict(state["averaged"])
-        self.generator_optimizer.load_state_dict(state["generator_optimizer"])
-        self.discriminator_optimizer.load_state_dict(state["discriminator_optimizer"])
-        self.real_batches.load_state_dict(state["real_batches"])
-        self.evaluation_seed = state["evaluation_seed"]
-        self.generator.set_state(state["generator"].cpu())
-
-
-@contextmanager
-def _normalising_by(network: nn.Module, statistics: Literal["running", "batch"]) -> Iterator[None]:
-    """Inside, BatchNorm uses these statistics and gathers none."""
-    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
-    network.train(statistics == "batch")
-    for norm in norms:
-        norm.track_running_stats = False
-    try:
-        yield
-    finally:
-        network.train()
-        for norm in norms:
-            norm.track_running_stats = True

@@ -36,8 +36,8 @@ def test_batches_are_full_and_int64(length, batch_size):
 
 
 def test_batches_are_the_generators_permutations_in_a_row():
-    generator = torch.Generator().manual_seed(3)
-    expected = torch.cat([torch.randperm(10, generator=generator) for _ in range(3)])
+    rng = torch.Generator().manual_seed(3)
+    expected = torch.cat([torch.randperm(10, generator=rng) for _ in range(3)])
     assert torch.equal(draw(sampler_with_seed(10, 6, seed=3), 5).flatten(), expected)
 
 
@@ -54,21 +54,21 @@ def test_global_random_state_is_left_alone():
 
 @pytest.mark.parametrize("batches_before", [0, 1, 3, 5, 10])
 def test_resumed_with_the_generators_state_the_same_batches_follow(batches_before):
-    generator = torch.Generator().manual_seed(0)
-    sampler = EpochSampler(10, 4, generator)
+    rng = torch.Generator().manual_seed(0)
+    sampler = EpochSampler(10, 4, rng)
     for _ in range(batches_before):
         sampler.next()
     file = io.BytesIO()
-    torch.save({"sampler": sampler.state_dict(), "generator": generator.get_state()}, file)
+    torch.save({"sampler": sampler.state_dict(), "rng": rng.get_state()}, file)
     expected = draw(sampler, 20)
 
     file.seek(0)
     saved = torch.load(file, weights_only=True)
-    other_generator = torch.Generator().manual_seed(99)
-    resumed = EpochSampler(10, 4, other_generator)
+    other_rng = torch.Generator().manual_seed(99)
+    resumed = EpochSampler(10, 4, other_rng)
     resumed.next()
     resumed.load_state_dict(saved["sampler"])
-    other_generator.set_state(saved["generator"])
+    other_rng.set_state(saved["rng"])
     assert torch.equal(draw(resumed, 20), expected)
 
 

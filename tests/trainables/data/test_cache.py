@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import resource
 import time
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -17,7 +15,7 @@ from trainables.data.dataset import Split
 from trainables.data.sources import SOURCES, Source
 from trainables.errors import InputError
 
-ARRAY_FILES = {"train_images.npy", "train_labels.npy", "test_images.npy", "test_labels.npy"}
+ARRAY_FILES = {"train_examples.npy", "train_labels.npy", "test_examples.npy", "test_labels.npy"}
 
 
 def tiny_splits(downloads=None):
@@ -42,7 +40,7 @@ def tiny(monkeypatch):
 
 def assert_is_tiny(dataset):
     for split, expected in zip((dataset.train, dataset.test), tiny_splits(), strict=True):
-        np.testing.assert_array_equal(split.images, expected.images)
+        np.testing.assert_array_equal(split.examples, expected.examples)
         np.testing.assert_array_equal(split.labels, expected.labels)
     assert (dataset.name, dataset.num_classes, dataset.shape) == ("tiny", 7, (3, 5, 4))
 
@@ -61,7 +59,7 @@ def test_a_prepared_data_set_is_what_the_source_gave(tmp_path):
 @pytest.mark.usefixtures("tiny")
 def test_arrays_are_read_only_memory_maps(tmp_path):
     dataset = prepare("tiny", tmp_path)
-    for array in (dataset.train.images, dataset.train.labels, dataset.test.images, dataset.test.labels):
+    for array in (dataset.train.examples, dataset.train.labels, dataset.test.examples, dataset.test.labels):
         assert isinstance(array, np.memmap)
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 0
@@ -74,7 +72,7 @@ def test_a_real_data_set_is_prepared(tmp_path):
 
 
 def test_unlabelled_data_stays_unlabelled(tmp_path, monkeypatch):
-    images = tiny_splits()[0].images
+    images = tiny_splits()[0].examples
     register(monkeypatch, lambda downloads: (Split(images), Split(images)), num_classes=None)
     dataset = prepare("tiny", tmp_path)
     assert (dataset.train.labels, dataset.test.labels, dataset.num_classes) == (None, None, None)
@@ -124,15 +122,16 @@ def remove(path):
 
 
 def of_an_older_format(path):
-    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 0}))
+    meta = json.loads(path.read_text())
+    path.write_text(json.dumps({**meta, "key": {**meta["key"], "format": 0}}))
 
 
 DAMAGES = [
-    ("train_images.npy", flip_a_bit),
+    ("train_examples.npy", flip_a_bit),
     ("test_labels.npy", flip_a_bit),
     ("train_labels.npy", truncate),
-    ("test_images.npy", empty),
-    ("train_images.npy", remove),
+    ("test_examples.npy", empty),
+    ("train_examples.npy", remove),
     ("meta.json", truncate),
     ("meta.json", remove),
     ("meta.json", of_an_older_format),
@@ -179,18 +178,7 @@ def test_a_folder_that_cannot_be_written_is_an_input_error(tmp_path):
         prepare("tiny", tmp_path / "file/cache")
 
 
-@contextmanager
-def full_disk():
-    """No file may grow beyond a kilobyte; inside, pytest's own output counts too."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
+def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch, full_disk):
     large = Split(np.zeros((100, 3, 32, 32), np.uint8))
     register(monkeypatch, lambda downloads: (large, large))
     with full_disk(), pytest.raises(InputError, match="make room there") as caught:
@@ -208,7 +196,7 @@ def test_more_classes_than_there_should_be_are_refused(tmp_path, monkeypatch):
 
 def test_files_without_images_are_refused(tmp_path, monkeypatch):
     train, _ = tiny_splits()
-    register(monkeypatch, lambda downloads: (train, Split(train.images[:0], train.labels[:0])))
+    register(monkeypatch, lambda downloads: (train, Split(train.examples[:0], train.labels[:0])))
     with pytest.raises(InputError, match="'tiny' has 15 images to train and 0 to test on"):
         prepare("tiny", tmp_path)
 
@@ -226,7 +214,7 @@ def test_a_sources_own_error_is_passed_on(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("tiny")
 def test_what_a_killed_process_left_is_no_obstacle(tmp_path):
     (tmp_path / "tiny.partial").mkdir()
-    (tmp_path / "tiny.partial/train_images.npy").write_bytes(b"half of")
+    (tmp_path / "tiny.partial/train_examples.npy").write_bytes(b"half of")
     assert_is_tiny(prepare("tiny", tmp_path))
     assert {path.name for path in (tmp_path / "tiny").iterdir()} == {*ARRAY_FILES, "meta.json"}
     assert not (tmp_path / "tiny.partial").exists()
@@ -246,7 +234,7 @@ def test_processes_that_prepare_at_once_all_succeed_and_load_once(damaged_before
     register(monkeypatch, load_slowly)
     if damaged_before:
         prepare("tiny", cache_dir)
-        flip_a_bit(cache_dir / "tiny/train_images.npy")
+        flip_a_bit(cache_dir / "tiny/train_examples.npy")
         (loads / str(os.getpid())).unlink()
     # Forked, because a fresh process would not know the source that is registered here.
     context = multiprocessing.get_context("fork")

@@ -51,12 +51,12 @@ def published(tmp_path, monkeypatch):
 
 def assert_are_the_published_splits(splits):
     train, test = splits
-    np.testing.assert_array_equal(train.images, PIXELS[:5].reshape(10, 3, 32, 32))
-    np.testing.assert_array_equal(test.images, PIXELS[5])
+    np.testing.assert_array_equal(train.examples, PIXELS[:5].reshape(10, 3, 32, 32))
+    np.testing.assert_array_equal(test.examples, PIXELS[5])
     assert train.labels.tolist() == [label for batch in LABELS[:5] for label in batch]
     assert test.labels.tolist() == LABELS[5]
     for split in splits:
-        assert (split.images.dtype, split.labels.dtype) == (np.uint8, np.int64)
+        assert (split.examples.dtype, split.labels.dtype) == (np.uint8, np.int64)
 
 
 @pytest.mark.filterwarnings("error")

@@ -51,10 +51,10 @@ def centre_at_64(path):
 def test_celeba_is_cropped_resized_labelled_and_split_as_published(tmp_path):
     folder = write_celeba(tmp_path / "celeba")
     train, test = SOURCES["celeba64"].load(tmp_path)
-    assert (train.images.shape, test.images.shape) == ((3, 3, 64, 64), (1, 3, 64, 64))
+    assert (train.examples.shape, test.examples.shape) == ((3, 3, 64, 64), (1, 3, 64, 64))
     assert (train.labels.tolist(), test.labels.tolist()) == ([1, 0, 0], [1])
     names = ["000001.jpg", "000002.jpg", "000005.jpg", "000004.jpg"]
-    for image, name in zip([*train.images, *test.images], names, strict=True):
+    for image, name in zip([*train.examples, *test.examples], names, strict=True):
         expected = centre_at_64(folder / "img_align_celeba" / name)
         # Pillow rounds after each of its two passes, in fixed point.
         np.testing.assert_allclose(image.transpose(1, 2, 0).astype(int), expected.astype(int), atol=1)
@@ -131,14 +131,14 @@ def write_yale(folder, people=("yaleB01", "yaleB02", "yaleB11"), lights=5):
 def test_yale_faces_are_resized_and_labelled_by_person(tmp_path):
     folder = write_yale(tmp_path / "CroppedYale")
     train, test = SOURCES["yale_faces"].load(tmp_path)
-    assert (train.images.shape, test.images.shape) == ((12, 1, 32, 32), (3, 1, 32, 32))
+    assert (train.examples.shape, test.examples.shape) == ((12, 1, 32, 32), (3, 1, 32, 32))
     assert sorted(test.labels) == [0, 1, 2]
     expected = []
     for label, person in enumerate(("yaleB01", "yaleB02", "yaleB11")):
         for path in (folder / person).glob("*E+00.pgm"):
             with Image.open(path) as image:
                 expected.append((label, np.asarray(image.resize((32, 32), Image.Resampling.BILINEAR)).astype(int)))
-    for label, image in zip([*train.labels, *test.labels], [*train.images, *test.images], strict=True):
+    for label, image in zip([*train.labels, *test.labels], [*train.examples, *test.examples], strict=True):
         distances = [abs(image[0] - pixels).max() for person, pixels in expected if person == label]
         assert min(distances) <= 1
 

@@ -51,10 +51,10 @@ def test_sub_folders_are_classes_in_alphabetical_order(suffix, tmp_path, scratch
     zebra = write_images(tmp_path / "zoo/zebra", 10, suffix=suffix)
     ape = write_images(tmp_path / "zoo/ape", 15, suffix=suffix, seed=1)
     train, test = load(tmp_path / "zoo", scratch)
-    assert train.images.shape == (20, 1, 6, 5)
-    assert (train.images.dtype, train.labels.dtype) == (np.uint8, np.int64)
+    assert train.examples.shape == (20, 1, 6, 5)
+    assert (train.examples.dtype, train.labels.dtype) == (np.uint8, np.int64)
     assert np.bincount(test.labels).tolist() == [3, 2]
-    found = rows(train.images[:, 0], train.labels) + rows(test.images[:, 0], test.labels)
+    found = rows(train.examples[:, 0], train.labels) + rows(test.examples[:, 0], test.labels)
     assert sorted(found) == rows([*ape, *zebra], [0] * 15 + [1] * 10)
 
 
@@ -62,8 +62,8 @@ def test_colours_are_kept(tmp_path, scratch):
     pixels = write_images(tmp_path / "all", 10, (4, 7, 3))
     train, test = load(tmp_path / "all", scratch)
     assert (train.labels, test.labels) == (None, None)
-    assert (train.images.shape, test.images.shape) == ((8, 3, 4, 7), (2, 3, 4, 7))
-    found = np.concatenate([train.images, test.images]).transpose(0, 2, 3, 1)
+    assert (train.examples.shape, test.examples.shape) == ((8, 3, 4, 7), (2, 3, 4, 7))
+    found = np.concatenate([train.examples, test.examples]).transpose(0, 2, 3, 1)
     assert rows(found, [0] * 10) == rows(pixels, [0] * 10)
 
 
@@ -71,14 +71,14 @@ def test_gray_images_among_coloured_ones_become_rgb(tmp_path, scratch):
     coloured = write_images(tmp_path / "all", 9, (3, 3, 3))
     gray = random_pixels(3, 3, seed=1)
     Image.fromarray(gray).save(tmp_path / "all/gray.png")
-    found = np.concatenate([split.images for split in load(tmp_path / "all", scratch)])
+    found = np.concatenate([split.examples for split in load(tmp_path / "all", scratch)])
     assert rows(found.transpose(0, 2, 3, 1), [0] * 10) == rows([*coloured, np.dstack([gray] * 3)], [0] * 10)
 
 
 def test_loading_twice_gives_the_same_splits(tmp_path, scratch):
     write_images(tmp_path / "all", 20)
     for first, second in zip(load(tmp_path / "all", scratch), load(tmp_path / "all", scratch), strict=True):
-        np.testing.assert_array_equal(first.images, second.images)
+        np.testing.assert_array_equal(first.examples, second.examples)
 
 
 def test_other_files_and_hidden_ones_are_left_out(tmp_path, scratch):

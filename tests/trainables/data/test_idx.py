@@ -52,12 +52,12 @@ def write_files(folder, images=IMAGES, labels=LABELS, prefixes=("train", "t10k")
 
 def assert_are_the_written_splits(splits):
     train, test = splits
-    np.testing.assert_array_equal(train.images, IMAGES[:8, None])
-    np.testing.assert_array_equal(test.images, IMAGES[8:, None])
+    np.testing.assert_array_equal(train.examples, IMAGES[:8, None])
+    np.testing.assert_array_equal(test.examples, IMAGES[8:, None])
     np.testing.assert_array_equal(train.labels, LABELS[:8])
     np.testing.assert_array_equal(test.labels, LABELS[8:])
     for split in splits:
-        assert (split.images.dtype, split.labels.dtype) == (np.uint8, np.int64)
+        assert (split.examples.dtype, split.labels.dtype) == (np.uint8, np.int64)
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
@@ -89,11 +89,11 @@ def test_an_environments_folder_without_the_files_is_an_error_even_if_others_hav
 def test_debians_fashion_mnist_is_complete_balanced_and_labelled(tmp_path, monkeypatch):
     monkeypatch.setattr(mnist_family, "FASHION_MNIST_FOLDERS", [DEBIAN_FOLDER])
     train, test = SOURCES["fashion_mnist"].load(tmp_path)
-    assert (train.images.shape, test.images.shape) == ((60000, 1, 28, 28), (10000, 1, 28, 28))
+    assert (train.examples.shape, test.examples.shape) == ((60000, 1, 28, 28), (10000, 1, 28, 28))
     assert np.bincount(train.labels).tolist() == [6000] * 10
     assert np.bincount(test.labels).tolist() == [1000] * 10
-    neighbours = KNeighborsClassifier(3).fit(train.images[:4000].reshape(4000, -1) / 255, train.labels[:4000])
-    assert neighbours.score(test.images[:500].reshape(500, -1) / 255, test.labels[:500]) > 0.75
+    neighbours = KNeighborsClassifier(3).fit(train.examples[:4000].reshape(4000, -1) / 255, train.labels[:4000])
+    assert neighbours.score(test.examples[:500].reshape(500, -1) / 255, test.labels[:500]) > 0.75
 
 
 EMNIST_PREFIXES = ("emnist-letters-train", "emnist-letters-test")
@@ -107,8 +107,8 @@ def test_emnist_letters_are_upright_and_count_from_zero(tmp_path):
     labels = np.array([12] * 7 + [1] + [26, 12, 12, 12], np.uint8)
     write_files(tmp_path / "EMNIST/raw", transposed, labels, EMNIST_PREFIXES)
     train, test = SOURCES["emnist"].load(tmp_path)
-    np.testing.assert_array_equal(train.images[0, 0], upright_l)
-    assert train.images.shape == (8, 1, 28, 28)
+    np.testing.assert_array_equal(train.examples[0, 0], upright_l)
+    assert train.examples.shape == (8, 1, 28, 28)
     assert train.labels.tolist() == [ord("l") - ord("a")] * 7 + [0]
     assert test.labels.tolist() == [25, 11, 11, 11]
 
@@ -174,7 +174,7 @@ def test_emnist_is_downloaded_as_an_archive_of_which_only_the_letters_are_kept(s
     monkeypatch.setattr(torchvision.datasets.EMNIST, "url", f"{address}gzip.zip")
     monkeypatch.setattr(torchvision.datasets.EMNIST, "md5", md5(folder / "gzip.zip"))
     train, test = SOURCES["emnist"].load(tmp_path)
-    np.testing.assert_array_equal(train.images[:, 0], IMAGES[:8].transpose(0, 2, 1))
+    np.testing.assert_array_equal(train.examples[:, 0], IMAGES[:8].transpose(0, 2, 1))
     np.testing.assert_array_equal(test.labels, LABELS[8:])
     kept = sorted(path.name for path in (tmp_path / "EMNIST/raw").iterdir())
     assert kept == sorted(idx._file_names(EMNIST_PREFIXES))

@@ -14,7 +14,7 @@ from trainables.errors import InputError
 def test_one_class_has_its_parents_images_of_that_class_in_its_parents_splits(tmp_path):
     chosen = prepare("digits:3", tmp_path)
     for split, of_parent in zip((chosen.train, chosen.test), SOURCES["digits"].load(tmp_path), strict=True):
-        np.testing.assert_array_equal(split.images, of_parent.images[of_parent.labels == 3])
+        np.testing.assert_array_equal(split.examples, of_parent.examples[of_parent.labels == 3])
         np.testing.assert_array_equal(split.labels, np.full(len(split), 3))
     assert len(chosen.train) + len(chosen.test) == 183  # of the threes that scikit-learn documents
 

@@ -29,7 +29,7 @@ def rows(images, labels):
 
 def all_rows(name):
     train, test = load(name)
-    return sorted(rows(train.images, train.labels) + rows(test.images, test.labels))
+    return sorted(rows(train.examples, train.labels) + rows(test.examples, test.labels))
 
 
 @pytest.mark.parametrize("name", BUNDLED)
@@ -42,8 +42,8 @@ def test_splits_have_the_documented_sizes(name):
 def test_images_and_labels_are_as_the_source_declares(name):
     source = SOURCES[name]
     for split in load(name):
-        assert split.images.dtype == np.uint8
-        assert split.images.shape[1:] == source.shape
+        assert split.examples.dtype == np.uint8
+        assert split.examples.shape[1:] == source.shape
         assert split.labels.dtype == np.int64
         assert split.labels.shape == (len(split),)
         assert set(split.labels) == set(range(source.num_classes))
@@ -58,7 +58,7 @@ def test_a_fifth_of_each_class_is_for_testing(name):
 @pytest.mark.parametrize("name", ["digits", "photo_patches"])
 def test_loading_twice_gives_the_same_bytes(name):
     for first, second in zip(load(name), SOURCES[name].load(NO_DOWNLOADS), strict=True):
-        np.testing.assert_array_equal(first.images, second.images)
+        np.testing.assert_array_equal(first.examples, second.examples)
         np.testing.assert_array_equal(first.labels, second.labels)
 
 
@@ -66,7 +66,7 @@ def test_loading_twice_gives_the_same_bytes(name):
 def test_the_split_is_the_one_that_past_results_were_measured_on(name, digest):
     """If this fails, raise the cache's format: numbers from before and after are not comparable."""
     _, test = load(name)
-    assert hashlib.sha256(test.images.tobytes()).hexdigest()[:16] == digest
+    assert hashlib.sha256(test.examples.tobytes()).hexdigest()[:16] == digest
 
 
 def test_digits_are_scikit_learns_stretched_to_255():
@@ -74,14 +74,14 @@ def test_digits_are_scikit_learns_stretched_to_255():
     stretched = (bunch.images * 255 / 16).round().astype(np.uint8)
     assert all_rows("digits") == rows(stretched, bunch.target)
     train, _ = load("digits")
-    assert (train.images.min(), train.images.max(), len(np.unique(train.images))) == (0, 255, 17)
+    assert (train.examples.min(), train.examples.max(), len(np.unique(train.examples))) == (0, 255, 17)
 
 
 def test_mnist5k_is_upright_white_on_black_and_in_full_range():
     train, _ = load("mnist5k")
-    assert (train.images.min(), train.images.max()) == (0, 255)
-    assert train.images.mean() < 128
-    mean_one = train.images[train.labels == 1, 0].mean(axis=0) > 64
+    assert (train.examples.min(), train.examples.max()) == (0, 255)
+    assert train.examples.mean() < 128
+    mean_one = train.examples[train.labels == 1, 0].mean(axis=0) > 64
     height, width = mean_one.any(axis=1).sum(), mean_one.any(axis=0).sum()
     assert height > 1.5 * width
 
@@ -89,8 +89,8 @@ def test_mnist5k_is_upright_white_on_black_and_in_full_range():
 @pytest.mark.parametrize(("name", "accuracy"), [("digits", 0.96), ("mnist5k", 0.92)])
 def test_labels_belong_to_their_images(name, accuracy):
     train, test = load(name)
-    neighbours = KNeighborsClassifier(3).fit(train.images.reshape(len(train), -1) / 255, train.labels)
-    assert neighbours.score(test.images.reshape(len(test), -1) / 255, test.labels) > accuracy
+    neighbours = KNeighborsClassifier(3).fit(train.examples.reshape(len(train), -1) / 255, train.labels)
+    assert neighbours.score(test.examples.reshape(len(test), -1) / 255, test.labels) > accuracy
 
 
 def test_photo_patches_are_each_cut_once_from_the_photograph_they_are_labelled_with():

@@ -5,10 +5,12 @@ import pytest
 import torch
 from PIL import Image
 
-from trainables.data.cache import prepare
-from trainables.evaluators import make_evaluator
+from trainables.data.cache import open_dataset, prepare
+from trainables.evaluator import Evaluator
 from trainables.export import load_export, read_header
-from trainables.measures.points import PointEvaluator, PointProtocol, point_metric_names
+from trainables.measures.points import Points
+from trainables.measures.settings import FidelitySettings, PointsSettings
+from trainables.measures.subject import Subject
 from trainables.preparation import prepare_protocol
 from trainables.protocol import Protocol
 from trainables.training import Training, TrialSpec, make_training
@@ -27,30 +29,38 @@ def cache(tmp_path_factory):
 
 
 class Fixed:
-    """Stands for a method whose samples and scores are known."""
+    """Stands for a method whose samples are known."""
 
-    def __init__(self, points, logit):
+    def __init__(self, points):
         self.points = torch.tensor(points, dtype=torch.float32)
-        self.logit = logit
 
-    def samples_to_evaluate(self, n, generator):
+    def sample(self, n, rng):
         return self.points[:n]
 
+
+class FixedWithScores(Fixed):
+    """Stands for a method whose scores are known, too."""
+
+    def __init__(self, points, logit):
+        super().__init__(points)
+        self.logit = logit
+
     def score(self, x):
-        return None if self.logit is None else torch.full((len(x),), self.logit)
-
-    def moved_points(self):
-        return None
+        return torch.full((len(x),), self.logit)
 
 
-def evaluator(name, cache, num_samples=500, num_compared=400):
-    protocol = PointProtocol(dataset=name, num_samples=num_samples, num_compared=num_compared)
-    return PointEvaluator(protocol, cache, CPU)
+def measure(name, cache, num_samples=500, num_compared=400):
+    settings = PointsSettings(num_samples=num_samples, num_compared=num_compared)
+    return Points(settings, open_dataset(name, cache), cache, CPU)
+
+
+def of(points, method):
+    return points(Subject(method, 0)).metrics
 
 
 def test_of_real_points_every_metric_is_good(cache):
-    gaussians = evaluator("eight_gaussians", cache)
-    metrics = gaussians(Fixed(gaussians.dataset.train.images, 0.1), None).metrics
+    gaussians = measure("eight_gaussians", cache)
+    metrics = of(gaussians, FixedWithScores(gaussians.dataset.train.examples, 0.1))
     assert metrics["modes"] == 8
     assert metrics["inside"] > 0.97
     assert metrics["energy"] < 0.15
@@ -58,7 +68,7 @@ def test_of_real_points_every_metric_is_good(cache):
 
 
 def test_collapse_is_seen(cache):
-    gaussians = evaluator("eight_gaussians", cache)
+    gaussians = measure("eight_gaussians", cache)
     metrics = gaussians(Fixed(np.tile([[2.0, 0.01]], (500, 1)), 3.0), None).metrics
     assert metrics["modes"] == 1
     assert metrics["inside"] == 1
@@ -68,9 +78,9 @@ def test_collapse_is_seen(cache):
 
 def test_distances_are_in_units_of_the_datas_deviation(cache):
     """The same shape, five times as wide or narrow, is as far away: shifted by one deviation, both are alike."""
-    narrow = evaluator(LINE, cache)
-    test = np.array(narrow.dataset.test.images)
-    metrics = narrow(Fixed(test + 0.2, None), None).metrics
+    narrow = measure(LINE, cache)
+    test = np.array(narrow.dataset.test.examples)
+    metrics = of(narrow, Fixed(test + 0.2))
     shift = np.random.default_rng(0).normal(size=(400, 2))
     x, y = shift[:, 0], shift[:, 1] + 1
     from scipy.stats import energy_distance
@@ -80,37 +90,38 @@ def test_distances_are_in_units_of_the_datas_deviation(cache):
 
 
 def test_the_grid_covers_the_data_and_more(cache):
-    spiral = evaluator("spiral", cache)
+    spiral = measure("spiral", cache)
     assert spiral.grid.shape == (3600, 2)
     assert (spiral.grid.min(axis=0) < spiral.test.min(axis=0)).all()
     assert (spiral.grid.max(axis=0) > spiral.test.max(axis=0)).all()
-    assert evaluator(LINE, cache).grid.shape == (400, 1)
+    assert measure(LINE, cache).grid.shape == (400, 1)
 
 
 @pytest.mark.parametrize("name", ["spiral", "eight_gaussians", LINE])
 def test_the_documented_names_are_what_is_measured(cache, name):
-    points = evaluator(name, cache)
-    metrics = points(Fixed(points.dataset.train.images, 0.0), None).metrics
-    assert set(metrics) == set(point_metric_names(name))
+    points = measure(name, cache)
+    metrics = of(points, FixedWithScores(points.dataset.train.examples, 0.0))
+    assert set(metrics) == set(points.settings.metrics(name))
 
 
-def test_noise_and_training_points_are_the_ends_of_the_scale(cache):
-    preparation = prepare_protocol("eight_gaussians", (), 500, cache)
-    assert preparation.classifier_accuracy is None
-    assert preparation.anchors["energy_noise"] > 2 * preparation.anchors["energy_train_points"]
+def test_noise_and_training_points_are_reference_values(cache):
+    protocol = Protocol(dataset="eight_gaussians", measures=(PointsSettings(num_samples=500),))
+    preparation = prepare_protocol(protocol, cache)
+    assert preparation.notes == ()
+    assert preparation.references["energy_noise"] > 2 * preparation.references["energy_train_points"]
 
 
-def test_the_protocol_says_which_evaluator_and_survives_json(cache, tmp_path):
-    protocol = PointProtocol(dataset="spiral", num_samples=50)
-    assert isinstance(make_evaluator(protocol, cache, CPU), PointEvaluator)
+def test_the_protocol_says_which_measures_and_survives_json(cache, tmp_path):
     trial = spec(cache, tmp_path)
+    assert [type(one) for one in Evaluator(trial.protocol, cache, CPU).measures] == [Points]
     assert TrialSpec.model_validate_json(trial.model_dump_json()) == trial
-    images = trial.model_copy(update={"protocol": Protocol(dataset="digits", extractor_sha256="0", num_samples=2)})
-    assert isinstance(TrialSpec.model_validate_json(images.model_dump_json()).protocol, Protocol)
-    assert protocol.sha256 != protocol.model_copy(update={"num_compared": 10}).sha256
+    protocol = Protocol(dataset="digits", measures=(FidelitySettings(num_samples=9),))
+    images = TrialSpec.model_validate_json(trial.model_copy(update={"protocol": protocol}).model_dump_json())
+    assert images.protocol == protocol
+    assert isinstance(images.protocol.measures[0], FidelitySettings)
 
 
-def spec(cache, folder, seeds=1):
+def spec(cache, folder, seeds=1, objective="energy_best"):
     return TrialSpec(
         number=0,
         method="discriminator_only_points",
@@ -119,7 +130,8 @@ def spec(cache, folder, seeds=1):
         evaluate_every=3,
         first_evaluation=1,
         seeds=seeds,
-        protocol=PointProtocol(dataset="spiral", num_samples=50, num_compared=40),
+        protocol=Protocol(dataset="spiral", measures=(PointsSettings(num_samples=50, num_compared=40),)),
+        objective=objective,
         cache_dir=str(cache),
         folder=str(folder / "trial"),
     )
@@ -135,7 +147,7 @@ def run(training):
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_a_training_on_points_evaluates_first_then_regularly_and_leaves_pictures(cache, tmp_path, seeds):
     trial = spec(cache, tmp_path, seeds)
-    points = make_evaluator(trial.protocol, cache, CPU)
+    points = Evaluator(trial.protocol, cache, CPU)
     reports = run(make_training(trial, points, CPU))
     assert [report["round"] for report in reports] == [1, 3, 6, 7]
     assert reports[-1]["points_generated"] == seeds * 7 * 20
@@ -147,7 +159,7 @@ def test_a_training_on_points_evaluates_first_then_regularly_and_leaves_pictures
 
 
 def test_a_restored_training_reports_the_same_and_the_best_is_exported(cache, tmp_path):
-    points = make_evaluator(spec(cache, tmp_path).protocol, cache, CPU)
+    points = Evaluator(spec(cache, tmp_path).protocol, cache, CPU)
     whole = run(Training(spec(cache, tmp_path / "whole"), points, CPU))
     parts = [dict(Training(spec(cache, tmp_path / "parts"), points, CPU).advance())]
     parts += run(Training(spec(cache, tmp_path / "parts"), points, CPU))
@@ -161,7 +173,7 @@ def test_a_restored_training_reports_the_same_and_the_best_is_exported(cache, tm
 
 
 def test_a_loss_swings_by_its_deviation_over_the_rounds(cache, tmp_path):
-    points = make_evaluator(spec(cache, tmp_path).protocol, cache, CPU)
+    points = Evaluator(spec(cache, tmp_path).protocol, cache, CPU)
     training = Training(spec(cache, tmp_path), points, CPU)
     training.advance()
     again = Training(spec(cache, tmp_path), points, CPU)  # restored after the first round

@@ -9,12 +9,12 @@ import torch
 
 from trainables.measures.reference import Reference, feature_metrics
 from trainables.measures.reference_cache import ReferenceKey, cached_reference
-from trainables.protocol import Protocol
+from trainables.measures.settings import FidelitySettings
 
 CPU = torch.device("cpu")
-PROTOCOL = Protocol(dataset="digits", extractor_sha256="ab" * 32, num_samples=50)
+SETTINGS = FidelitySettings(extractor_sha256="ab" * 32, num_samples=50)
 IMAGES = np.zeros((50, 1, 8, 8), dtype=np.uint8)
-KEY = ReferenceKey.of(PROTOCOL, IMAGES)
+KEY = ReferenceKey.of(SETTINGS, "digits", IMAGES)
 
 
 class Maker:
@@ -24,7 +24,7 @@ class Maker:
     def __call__(self):
         self.calls += 1
         features = np.random.default_rng(0).normal(size=(50, 12)).astype(np.float32).astype(np.float64)
-        return Reference.of(features, PROTOCOL, CPU)
+        return Reference.of(features, SETTINGS.neighbours, CPU)
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_what_is_read_back_measures_the_same(tmp_path, make):
     features, probabilities = rng.normal(size=(40, 12)), rng.dirichlet(np.ones(3), size=40)
     first, second = (cached_reference(KEY, tmp_path, make, CPU) for _ in range(2))
     assert make.calls == 1
-    measured = [feature_metrics(PROTOCOL, reference, features, probabilities) for reference in (first, second)]
+    measured = [feature_metrics(SETTINGS, reference, features, probabilities) for reference in (first, second)]
     assert measured[0] == measured[1]
 
 
@@ -45,8 +45,10 @@ def test_what_is_read_back_measures_the_same(tmp_path, make):
     "changed", [{"dataset": "mnist5k"}, {"extractor_sha256": "cd" * 32}, {"neighbours": 4}, {"seed": 1}]
 )
 def test_every_protocol_has_its_own(tmp_path, make, changed):
+    changed = dict(changed)
     cached_reference(KEY, tmp_path, make, CPU)
-    other = ReferenceKey.of(PROTOCOL.model_copy(update=changed), IMAGES)
+    dataset = changed.pop("dataset", "digits")
+    other = ReferenceKey.of(SETTINGS.model_copy(update=changed), dataset, IMAGES)
     cached_reference(other, tmp_path, make, CPU)
     cached_reference(KEY, tmp_path, make, CPU)
     assert make.calls == 2
@@ -55,7 +57,7 @@ def test_every_protocol_has_its_own(tmp_path, make, changed):
 def test_that_of_other_images_is_made_again_with_a_notice(tmp_path, make):
     cached_reference(KEY, tmp_path, make, CPU)
     with pytest.warns(UserWarning, match="of other images: making the reference again"):
-        cached_reference(ReferenceKey.of(PROTOCOL, IMAGES + 1), tmp_path, make, CPU)
+        cached_reference(ReferenceKey.of(SETTINGS, "digits", IMAGES + 1), tmp_path, make, CPU)
     assert make.calls == 2
 
 

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from trainables import losses
 from trainables.data.cache import open_dataset
+from trainables.data.dataset import Split
 from trainables.data.scramble import scramble_strips
 from trainables.data.tensors import to_tensor
+from trainables.errors import InputError
 from trainables.methods.base import NonFiniteLossError
 from trainables.methods.discriminator_only import DiscriminatorOnly, DiscriminatorOnlyConfig
 
@@ -32,10 +36,16 @@ def test_the_defaults_are_the_published_settings():
     assert (config.pool_size, config.pool_slack, config.fake_batches) == (3.0, 0.0, 3)
 
 
+def test_points_are_refused(tiny_dataset):
+    points = replace(tiny_dataset, train=Split(np.zeros((9, 2), np.float32)))
+    with pytest.raises(InputError, match="for images, and 'tiny' has points: use discriminator_only_points"):
+        make(points)
+
+
 def test_noise_has_the_mean_and_variance_of_the_data_set_per_pixel(tiny_dataset):
     method = make(tiny_dataset)
     noise = method.noise(20_000, torch.Generator().manual_seed(0)).numpy()
-    pixels = tiny_dataset.train.images / 127.5 - 1
+    pixels = tiny_dataset.train.examples / 127.5 - 1
     assert np.allclose(noise.mean(0), pixels.mean(0), atol=0.03)
     assert np.allclose(noise.std(0), pixels.std(0), atol=0.03)
 
@@ -44,7 +54,7 @@ def test_the_generation_objective_is_the_weighted_sum_of_its_terms(tiny_dataset)
     method = make(tiny_dataset, lambda_stat=3.0, lambda_tv=0.5)
     x = torch.randn(6, 1, 8, 8)
     loss, scores = method.generation_objective(x)
-    pixels = to_tensor(tiny_dataset.train.images).double()
+    pixels = to_tensor(tiny_dataset.train.examples).double()
     hinge = (1 - scores.double()).clamp(min=0).mean()
     statistics = ((pixels.mean(0) - x.double().mean(0)) ** 2).sum() + (
         (pixels.var(0, correction=0) - x.double().var(0, correction=0)) ** 2
@@ -86,7 +96,7 @@ def test_the_penalty_lowers_the_gradient_norm_on_real_images(tiny_dataset):
         method = make(tiny_dataset, lambda_gnorm=weight, discriminator_lr=1e-3, width=1 / 16)
         for _ in range(40):
             method.train_round()
-        real = to_tensor(tiny_dataset.train.images).requires_grad_()
+        real = to_tensor(tiny_dataset.train.examples).requires_grad_()
         return losses.gradient_norm(method.discriminator(real)[0], real).item()
 
     assert norm_after(50.0) < 0.5 * norm_after(0.0)
@@ -113,7 +123,7 @@ def test_initial_training_tells_real_digits_from_scrambled_ones(cache_dir):
     digits = open_dataset("digits", cache_dir)
     method = make(digits, width=1 / 8, batch_size=64, initial_epochs=10, discriminator_lr=1e-3)
     reported = method.train_round()["initial_accuracy"]
-    test = to_tensor(digits.test.images)
+    test = to_tensor(digits.test.examples)
     scrambled = scramble_strips(test, 0.5, torch.Generator().manual_seed(0))
     correct = (method.score(test) > 0).sum() + (method.score(scrambled) < 0).sum()
     assert reported > 0.95

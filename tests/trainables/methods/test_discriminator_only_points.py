@@ -37,12 +37,18 @@ def test_a_round_moves_75_points_to_higher_probability_inside_the_square(spiral)
     method.train_round()
     method.optimizer.param_groups[0]["lr"] = 0.0
     method.train_round()
-    before, after = method.moved_points()
+    before, after = method.moved()
     assert before.shape == after.shape == (75, 2)
     assert before.abs().max() <= 1
     assert after.abs().max() <= 1
     assert method.score(after).mean() > method.score(before).mean() + 0.1
     assert torch.equal(method.pool.images[75:], after)
+
+
+def test_samples_are_inside_the_square(spiral):
+    method = make(spiral, updates=100)
+    method.train_round()
+    assert method.sample(200, torch.Generator().manual_seed(0)).abs().max() <= 1
 
 
 def test_the_loss_and_the_gradient_norm_are_the_formulas(spiral):
@@ -56,13 +62,13 @@ def test_the_loss_and_the_gradient_norm_are_the_formulas(spiral):
         return 1 / (1 + np.exp(-(h @ weights[4].T + weights[5])[:, 0]))
 
     metrics = method.train_round()
-    real = spiral.train.images.astype(np.float64)  # a batch is the whole set
+    real = spiral.train.examples.astype(np.float64)  # a batch is the whole set
     step = 1e-5
     gradient = [(probability(real + step * axis) - probability(real - step * axis)) / (2 * step) for axis in np.eye(2)]
     norm = np.hypot(*gradient).mean()
     assert metrics["gradient_norm"] == pytest.approx(norm, rel=1e-3)
     assert metrics["loss_discriminator"] == pytest.approx(metrics["loss_classifier"] + 2 * norm, rel=1e-4)
-    fakes = method.moved_points()[1].double().numpy()
+    fakes = method.moved()[1].double().numpy()
     part = -np.log(probability(real)).mean()
     # The pool is drawn from with replacement: its part is compared within its spread.
     assert metrics["loss_classifier"] - part == pytest.approx(-np.log(1 - probability(fakes)).mean(), abs=0.02)

@@ -13,7 +13,7 @@ from trainables.metrics.distances import distances_to_nearest
 @pytest.fixture
 def digits(cache_dir):
     dataset = open_dataset("digits", cache_dir)
-    return to_tensor(dataset.train.images), to_tensor(dataset.test.images)
+    return to_tensor(dataset.train.examples), to_tensor(dataset.test.examples)
 
 
 def distances(images, train):

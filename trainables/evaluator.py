@@ -1,0 +1,60 @@
+"""Runs the measures of a protocol on a method and merges what they say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from trainables.data.cache import open_dataset
+from trainables.measures.base import Measure, Measured
+from trainables.measures.subject import Subject
+from trainables.methods.base import Method
+from trainables.protocol import Protocol, measure_class
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One evaluation: all metrics, and what each measure draws its pictures of."""
+
+    metrics: dict[str, float]
+    by_measure: tuple[tuple[Measure, Measured], ...]
+
+    def draw(self, folder: Path) -> None:
+        """Draw this evaluation into `folder`, over the pictures of an earlier one."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for measure, measured in self.by_measure:
+            measure.draw(measured, folder)
+
+    def draw_frame(self, round_number: int, folder: Path) -> None:
+        """Draw this evaluation into `folder`, beside those of other rounds."""
+        for measure, measured in self.by_measure:
+            measure.draw_frame(measured, round_number, folder)
+
+    def draw_training(self, frames: Path, folder: Path) -> None:
+        """Draw all frames of a training together."""
+        for measure, _ in self.by_measure:
+            measure.draw_training(frames, folder)
+
+
+class Evaluator:
+    """The measures of a protocol, opened on its data set; made once per process, used for many trials."""
+
+    def __init__(self, protocol: Protocol, cache_dir: Path, device: torch.device) -> None:
+        self.protocol = protocol
+        self.dataset = open_dataset(protocol.dataset, cache_dir)
+        self.measures = [
+            measure_class(settings.measure)(settings, self.dataset, cache_dir, device) for settings in protocol.measures
+        ]
+
+    def __call__(self, method: Method, seed: int) -> Evaluation:
+        """Evaluate `method`, drawing the random numbers that samples need from `seed`."""
+        subject = Subject(method, seed)
+        by_measure = tuple((measure, measure(subject)) for measure in self.measures)
+        metrics = {name: value for _, measured in by_measure for name, value in measured.metrics.items()}
+        return Evaluation(metrics, by_measure)
+
+    def references(self) -> dict[str, float]:
+        """The reference values of all measures, by name."""
+        return {name: value for measure in self.measures for name, value in measure.references().items()}

@@ -1,0 +1,26 @@
+"""What generators make samples of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Distribution = Literal["uniform", "normal"]
+
+
+@dataclass(frozen=True)
+class Latents:
+    """`dim` independent numbers, uniform in [-scale, scale] or normal with the deviation `scale`."""
+
+    distribution: Distribution
+    dim: int
+    scale: float = 1.0
+
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
+        """`n` latents `(n, dim)` from the random numbers of `rng`, on its device, the CPU."""
+        if self.distribution == "normal":
+            return self.scale * torch.randn(n, self.dim, generator=rng)
+        return self.scale * (2.0 * torch.rand(n, self.dim, generator=rng) - 1.0)
