@@ -39,7 +39,7 @@ def test_one_class_is_measured_with_its_parents_classifier(tmp_path, of_images):
     assert detection.ood_sets == ("scrambled",)
     evaluator = Evaluator(preparation.protocol, tmp_path, torch.device("cpu"))
     assert set(evaluator.dataset.train.labels) == {3}
-    assert [path.name for path in (tmp_path / "classifiers").glob("*.safetensors")] == ["digits.safetensors"]
+    assert [path.parent.name for path in (tmp_path / "classifiers").glob("*/*.safetensors")] == ["digits"]
 
 
 def test_a_folder_by_class_is_prepared_from_end_to_end(tmp_path, of_images):
