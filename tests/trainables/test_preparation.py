@@ -67,7 +67,7 @@ def test_what_cannot_be_classified_is_refused_in_one_sentence(classes, size, sen
     with pytest.raises(InputError, match=f"data set 'folder:{tmp_path / 'zoo'}' .*{sentence}") as caught:
         prepare_protocol(of_images(f"folder:{tmp_path / 'zoo'}", (), 4), tmp_path / "cache")
     assert "\n" not in str(caught.value)
-    assert not (tmp_path / "cache/classifiers").exists() or not list((tmp_path / "cache/classifiers").glob("*.saf*"))
+    assert not (tmp_path / "cache/classifiers").exists() or not list((tmp_path / "cache/classifiers").glob("*/*.saf*"))
 
 
 def test_inception_measures_images_that_have_no_labels(tmp_path, inception_weights, of_images):
