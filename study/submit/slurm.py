@@ -156,8 +156,11 @@ def _check_text(submission: Submission[SlurmOptions]) -> None:
         value = getattr(options, name)
         if value is not None and (not str(value) or not str(value).isprintable()):
             raise InputError(f"--{name} {str(value)!r} cannot be handed to Slurm.")
-    forbidden = "%,:" if options.container else "%"
-    for flag, folder in zip(("--storage-dir", "--space"), map(str, _mounts(submission)), strict=False):
+    of_mounts = ",:" if options.container else ""
+    paths = [("--storage-dir", str(submission.storage), f"%{of_mounts}")]
+    if submission.space_file and options.container:
+        paths.append(("--space", str(submission.space_file.parent), of_mounts))
+    for flag, folder, forbidden in paths:
         if not folder.isprintable() or any(sign in folder for sign in forbidden):
             raise InputError(
                 f"{flag} {folder!r} cannot be handed to Slurm: "
