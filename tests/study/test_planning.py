@@ -163,7 +163,7 @@ def test_further_objectives_are_read_where_the_first_is_best(plan):
 
 @pytest.mark.parametrize("objectives", [("fid_at_best",), ("auroc", "fid_at"), ("fid_best", "fid_lenet")])
 def test_objectives_that_make_no_sense(plan, objectives):
-    with pytest.raises(InputError, match="unknown objective|named twice"):
+    with pytest.raises(InputError, match=r"unknown objective|named twice"):
         plan(objectives=objectives)
 
 
