@@ -128,7 +128,7 @@ def spec(cache, folder, seeds=1, objective="energy_best"):
         config=CONFIG,
         rounds=7,
         evaluate_every=3,
-        first_evaluation=1,
+        evaluate_at=(1,),
         seeds=seeds,
         protocol=Protocol(dataset="spiral", measures=(PointsSettings(num_samples=50, num_compared=40),)),
         objective=objective,
