@@ -7,9 +7,9 @@ higher minus the one said to be lower, by its 95% interval:
 - A claim may name what its values are paired by. Then the differences of pairs are judged, by Student's t-test. Values
   of a group that would be in the same pair are averaged; what has no partner does not count.
 - A claim compared by ratio is judged on logarithms.
-- A seed that failed is worse than every other, by an amount that nobody knows. So where there is one, only the order of
-  the values counts: the exact rank test of Wilcoxon (of the two groups, or signed ranks of the pairs). It takes at least
-  four values against four, or six pairs, and says on which side of 0 the difference is. Where the metric has no
+- A seed that failed is worse than every other, by an amount that nobody knows. So where there is one, only the order
+  of the values counts: the exact rank test of Wilcoxon (of the two groups, or signed ranks of the pairs). It takes at
+  least four values against four, or six pairs, and says on which side of 0 the difference is. Where the metric has no
   direction in which it is better, a failed seed does not count.
 
 A claim is supported where the whole interval is above 0, contradicted where it is below, and undecided otherwise, as
@@ -20,7 +20,7 @@ Every claim is judged for itself: of twenty about equal groups one is expected t
 
 Values that are all equal do not show that the next one would be equal, too: many metrics have an end that several
 seeds can reach. So such a group is taken to vary as much as the other one. Where neither varies, or where the other is
-a number, nothing says how wide the interval is, and the claim is undecided, as it is where all pairs differ by the same.
+a number, nothing says how wide the interval is, and the claim is undecided, as it is where all pairs differ equally.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ ROUNDING = 1e-9
 Verdict = Literal["supported", "contradicted", "undecided"]
 
 Trials = Sequence[tuple[Params, Sequence[Mapping[str, float] | None]]]
-"""The Optuna parameters of each trial that ended, and the last metrics of each of its seeds, None of one that failed."""
+"""The Optuna parameters of each trial that ended, and the last metrics of each of its seeds; None of a failed one."""
 
 Values = tuple[float, ...]
 

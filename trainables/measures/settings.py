@@ -65,7 +65,7 @@ class FidelitySettings(FeatureSettings):
     """How like real images generated ones are, by their features."""
 
     num_samples: Annotated[int, Field(ge=2)] | Literal["epoch"] = Field(
-        description='generated images, and as many real ones where there are enough; "epoch": the training set\'s number'
+        description='generated images, and as many real ones where there are enough; "epoch": as many as to train on'
     )
     reference_split: Literal["train"] = "train"
     inception_weights: Path | None = Field(None, exclude=True, description="the file, if not in torch hub's cache")
