@@ -35,6 +35,11 @@ def rounds_of(budget: Budget, length: int, batch_size: int) -> int:
     return budget.number * math.ceil(length / batch_size) if isinstance(budget, Epochs) else budget
 
 
+def spoken(budget: Budget) -> str:
+    """A budget as a person reads it: "40 epochs"."""
+    return str(budget) if isinstance(budget, Epochs) else f"{budget} rounds"
+
+
 @dataclass(frozen=True)
 class Scale:
     """How large a study is: what is fixed, what one trial and the whole study may spend, how it is measured."""

@@ -69,7 +69,7 @@ def test_of_real_points_every_metric_is_good(cache):
 
 def test_collapse_is_seen(cache):
     gaussians = measure("eight_gaussians", cache)
-    metrics = gaussians(Fixed(np.tile([[2.0, 0.01]], (500, 1)), 3.0), None).metrics
+    metrics = of(gaussians, FixedWithScores(np.tile([[2.0, 0.01]], (500, 1)), 3.0))
     assert metrics["modes"] == 1
     assert metrics["inside"] == 1
     assert metrics["energy"] > 0.5
