@@ -89,6 +89,17 @@ def test_distances_are_in_units_of_the_datas_deviation(cache):
     assert "boundary" not in metrics
 
 
+def test_the_absolute_energy_is_in_the_units_of_the_line(cache):
+    from scipy.stats import energy_distance
+
+    narrow = measure(LINE, cache)
+    points = narrow.test + np.float32(0.1)
+    metrics = of(narrow, Fixed(points))
+    expected = energy_distance(points[:400, 0], narrow.test[:400, 0])
+    assert metrics["energy_absolute"] == pytest.approx(expected, rel=1e-4)
+    assert metrics["energy"] == pytest.approx(expected / np.sqrt(narrow.test.std()), rel=1e-4)
+
+
 def test_the_grid_covers_the_data_and_more(cache):
     spiral = measure("spiral", cache)
     assert spiral.grid.shape == (3600, 2)
@@ -128,7 +139,7 @@ def spec(cache, folder, seeds=1, objective="energy_best"):
         config=CONFIG,
         rounds=7,
         evaluate_every=3,
-        first_evaluation=1,
+        evaluate_at=(1, 5, 100),
         seeds=seeds,
         protocol=Protocol(dataset="spiral", measures=(PointsSettings(num_samples=50, num_compared=40),)),
         objective=objective,
@@ -149,13 +160,13 @@ def test_a_training_on_points_evaluates_first_then_regularly_and_leaves_pictures
     trial = spec(cache, tmp_path, seeds)
     points = Evaluator(trial.protocol, cache, CPU)
     reports = run(make_training(trial, points, CPU))
-    assert [report["round"] for report in reports] == [1, 3, 6, 7]
+    assert [report["round"] for report in reports] == [1, 3, 5, 6, 7]
     assert reports[-1]["points_generated"] == seeds * 7 * 20
     assert all(report["energy_best"] <= report["energy"] for report in reports)
     with Image.open(tmp_path / "trial" / "pictures" / "training.gif") as animation:
-        assert animation.n_frames == 4
+        assert animation.n_frames == 5
     with Image.open(tmp_path / "trial" / "pictures" / "training.png") as sheet:
-        assert sheet.size == (4 * 240, 240)
+        assert sheet.size == (5 * 240, 240)
 
 
 def test_a_restored_training_reports_the_same_and_the_best_is_exported(cache, tmp_path):
