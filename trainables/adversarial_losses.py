@@ -28,6 +28,12 @@ class AdversarialLoss:
     generator: Callable[[Tensor], Tensor]
     on_logits: bool
     """Whether `sigmoid(s)` is a probability; else the outputs speak for themselves."""
+    logits: Callable[[Tensor], Tensor] | None
+    """The logits of the probability that data are real, of outputs; None where the outputs do not say it.
+
+    The optimal output of the hinge loss is the sign of `p - q`, for densities `p` of real and `q` of generated data,
+    and that of the Wasserstein loss is defined up to a constant: neither gives `p / (p + q)`.
+    """
 
 
 def cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
@@ -52,6 +58,19 @@ def least_squares_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     the place of the cross-entropy, on the output itself, not on its sigmoid.
     """
     return (real - 1.0).square().mean() + fake.square().mean()
+
+
+def least_squares_logits(outputs: Tensor) -> Tensor:
+    """The logits of outputs as probabilities, which are cut off where they leave `[1e-6, 1 - 1e-6]`.
+
+    For densities `p` of real and `q` of generated data, the output that minimises the least squares is `p / (p + q)`.
+    """
+    return outputs.clamp(1e-6, 1 - 1e-6).logit()
+
+
+def unchanged(outputs: Tensor) -> Tensor:
+    """The logits of outputs that are logits."""
+    return outputs
 
 
 def least_squares_generator(fake: Tensor) -> Tensor:
@@ -87,9 +106,9 @@ def gradient_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor, fa
 
 
 ADVERSARIAL_LOSSES: dict[LossName, AdversarialLoss] = {
-    "saturating": AdversarialLoss(cross_entropy, saturating, on_logits=True),
-    "non_saturating": AdversarialLoss(cross_entropy, non_saturating, on_logits=True),
-    "l2": AdversarialLoss(least_squares_discriminator, least_squares_generator, on_logits=False),
-    "hinge": AdversarialLoss(hinge_discriminator, minus_mean, on_logits=False),
-    "wasserstein": AdversarialLoss(wasserstein_discriminator, minus_mean, on_logits=False),
+    "saturating": AdversarialLoss(cross_entropy, saturating, True, unchanged),
+    "non_saturating": AdversarialLoss(cross_entropy, non_saturating, True, unchanged),
+    "l2": AdversarialLoss(least_squares_discriminator, least_squares_generator, False, least_squares_logits),
+    "hinge": AdversarialLoss(hinge_discriminator, minus_mean, False, None),
+    "wasserstein": AdversarialLoss(wasserstein_discriminator, minus_mean, False, None),
 }

@@ -27,6 +27,15 @@ class ChoosesSamples(Samples, Protocol):
 
 
 @runtime_checkable
+class Follows(Protocol):
+    """Makes the same samples again as training changes them, so that one can see how far each travels."""
+
+    def follow(self, n: int) -> Tensor:
+        """The `n` samples of latents that are the same at every call, as `sample` returns them."""
+        ...
+
+
+@runtime_checkable
 class Scores(Protocol):
     """Tells in-distribution from out-of-distribution examples."""
 

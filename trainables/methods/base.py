@@ -81,6 +81,16 @@ class Method(ABC):
     def networks(self) -> dict[str, nn.Module]:
         """The networks that the abilities need, by name: a new object with this config and their weights does alike."""
 
+    def finish(self) -> None:
+        """Give up what further rounds alone would need: what optimisers hold, and whatever a subclass adds.
+
+        Call it after the last evaluation, and the last checkpoint is small. The method can do what it could, its state
+        can be loaded as any other, and no round follows.
+        """
+        for name in self.state:
+            if isinstance(optimizer := getattr(self, name), torch.optim.Optimizer):
+                optimizer.state.clear()
+
     def state_dict(self) -> State:
         """Everything that the next round depends on, as tensors and plain values: no copies, so save them before it."""
         return {RNG: self.rng.get_state()} | {name: _state_of(getattr(self, name)) for name in self.state}

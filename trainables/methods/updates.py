@@ -36,20 +36,16 @@ def train_to_tell_apart(
     scores: Callable[[], tuple[Tensor, Tensor]],
     loss: Callable[[Tensor, Tensor], Tensor],
     optimizer: torch.optim.Optimizer,
-    epochs: int,
-    updates_per_epoch: int,
-) -> dict[str, float]:
+    updates: int,
+) -> None:
     """Train a discriminator before its first round, on real data and on fakes that nobody has generated.
 
-    Each call of `scores` scores the next batch of both; real ones shall score above 0 and fake ones below. The
-    `initial_accuracy` is that of the last epoch, each batch scored before the update on it; without epochs there is
-    none.
+    Each call of `scores` scores the next batch of both; real ones shall score above 0 and fake ones below.
     """
-    accuracies: list[Tensor] = []
-    for _ in range(epochs):
-        accuracies = []
-        for _ in range(updates_per_epoch):
-            real, fake = scores()
-            update(optimizer, loss(real, fake))
-            accuracies.append(torch.cat([real > 0, fake < 0]).float().mean())
-    return {"initial_accuracy": torch.stack(accuracies).mean().item()} if accuracies else {}
+    for _ in range(updates):
+        update(optimizer, loss(*scores()))
+
+
+def accuracy(real_scores: Tensor, fake_scores: Tensor) -> float:
+    """Share of the examples that are told apart: real ones score above 0 and fake ones below."""
+    return torch.cat([real_scores > 0, fake_scores < 0]).float().mean().item()

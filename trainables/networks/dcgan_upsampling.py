@@ -6,6 +6,11 @@ peculiarities are kept. In the discriminator, BatchNorm comes after the non-line
 convolution has 0.8 for its epsilon, which is added to a variance. `width` multiplies the maps.
 
 The discriminator gives logits; in the collection a sigmoid is part of it.
+
+The collection enlarges digits to 32x32 first. Reading: the data stay what they are, so that all methods are compared on
+the same images, and the network of 32x32 takes them with a black border, which is cropped from what the generator
+makes (`bordered_generator` and `bordered_discriminator`). `UpsamplingGenerator` and `DropoutDiscriminator` themselves
+have fewer weights for 1x28x28, since the first layer makes 7x7 maps instead of 8x8.
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from trainables.errors import InputError
 from trainables.networks.dcgan import refuse_blocks
 from trainables.networks.layers import ChannelDropout, scaled
 from trainables.networks.residual import smallest_maps
@@ -28,6 +34,9 @@ SMALLEST_SIDE = 2
 generated data, which are normalised apart, the same mean score, whatever the weights are."""
 EPSILON = 0.8
 DROPOUT = 0.25
+SIDE = 32
+"""Pixels a side of the published network's images."""
+BLACK = -1.0
 
 
 class UpsamplingGenerator(nn.Module):
@@ -83,3 +92,33 @@ class DropoutDiscriminator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)
+
+
+def bordered_generator(
+    shape: Sequence[int], latent_dim: int, depth: int, width: float, batch_norm: bool
+) -> nn.Sequential:
+    """The generator of 32x32, whose images are cropped to `shape`; raises `InputError` as `border` does."""
+    left, right, top, bottom = border(shape)
+    crop = nn.ConstantPad2d((-left, -right, -top, -bottom), BLACK)
+    return nn.Sequential(UpsamplingGenerator((shape[0], SIDE, SIDE), latent_dim, depth, width, batch_norm), crop)
+
+
+def bordered_discriminator(shape: Sequence[int], depth: int, width: float, batch_norm: bool) -> nn.Sequential:
+    """The discriminator of 32x32, which sees images with a black border; raises `InputError` as `border` does."""
+    pad = nn.ConstantPad2d(border(shape), BLACK)
+    return nn.Sequential(pad, DropoutDiscriminator((shape[0], SIDE, SIDE), depth, width, batch_norm))
+
+
+def border(shape: Sequence[int]) -> tuple[int, int, int, int]:
+    """How many pixels images lack to 32x32 on the left, on the right, above and below.
+
+    Raises `InputError` for larger images, and where `shape` is not that of an image.
+    """
+    if len(shape) != 3 or max(shape[1:]) > SIDE:
+        size = "x".join(map(str, shape[1:] if len(shape) == 3 else shape))
+        raise InputError(
+            f"the network is for images of at most {SIDE}x{SIDE}, and the data set's examples are {size}: "
+            "choose another network or data set."
+        )
+    height, width_px = (SIDE - side for side in shape[1:])
+    return width_px // 2, width_px - width_px // 2, height // 2, height - height // 2
