@@ -10,7 +10,7 @@ import tyro
 from PIL import Image
 
 from search_spaces.toy_line import ToyLine
-from study.config import AUTO, FORMAT, StudyConfig, said_in, to_arguments
+from study.config import AUTO, FORMAT, StudyConfig, to_arguments
 from study.launch import main
 from study.optuna_storage import create_study, open_storage
 from study.plan import describe

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from mlflow import MlflowClient
 
-from study.sentences import without_credentials
 from study.events import PARENT
 from study.runs import Runs
+from study.sentences import without_credentials
 from trainables.errors import InputError
 
 

@@ -6,11 +6,9 @@ The last two compare pixels (Euclidean, images or vectors of one length), where 
 from __future__ import annotations
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from trainables.data.tensors import to_tensor
-from trainables.metrics.distances import CHUNK, distances_to_nearest, squared_distances
+from trainables.metrics.distances import distances_to_nearest
 from trainables.metrics.ood import auroc
 
 NEAR = 0.25
@@ -41,20 +39,6 @@ def copying(sample_distances: np.ndarray, test_distances: np.ndarray) -> float:
 
     Towards 1 the samples are copies of what was trained on, towards 0 they are unlike it. The statistic of Mann and
     Whitney on distances to the nearest training image (Meehan et al. 2020, arXiv:2004.05675, section 3).
-    Both are `(n,)`, from `distances_to_training`; those of the test images stay the same for many calls.
+    Both are such distances, `(n,)` and `(m,)`.
     """
     return auroc(test_distances, sample_distances)
-
-
-@torch.inference_mode()
-def distances_to_training(images: Tensor, training_images: np.ndarray) -> np.ndarray:
-    """Distance `(n,)`, float64, of each image `(n, C, H, W)` in [-1, 1] to the nearest training image.
-
-    Training images are uint8, `(m, C, H, W)`; they are read a chunk at a time, so they may be memory-mapped.
-    """
-    vectors = images.flatten(1)
-    nearest = torch.full((len(images),), torch.inf, dtype=torch.float64, device=images.device)
-    for start in range(0, len(training_images), CHUNK):
-        chunk = to_tensor(training_images[start : start + CHUNK], images.device).flatten(1)
-        nearest = torch.minimum(nearest, squared_distances(vectors, chunk).amin(dim=1))
-    return nearest.sqrt().cpu().numpy()
