@@ -1,4 +1,4 @@
-"""From a name to a class: a key of a table, an installed entry point, or `module:Class`."""
+"""From a name to a class or an object: a key of a table, an installed entry point, or `module:Name`."""
 
 from __future__ import annotations
 
@@ -23,10 +23,27 @@ def resolve(kind: str, name: str, table: Mapping[str, str], base: type[T]) -> ty
     group of that kind. Modules are imported when they are asked for. Raises `InputError` in one sentence.
     """
     target = name if ":" in name else lookup(kind, name, {**installed(kind), **table})
-    module_name, _, class_name = target.partition(":")
-    found = lookup(f"class of {module_name}", class_name, vars(_imported(kind, module_name)))
+    found = _named(kind, "class", target)
     if not (isinstance(found, type) and issubclass(found, base)):
         raise InputError(f"{kind} {name!r} is not usable: {target} is not a subclass of {base.__name__}.")
+    return found
+
+
+def resolve_object(kind: str, target: str, base: type[T]) -> T:
+    """The object of type `base` that `target`, `module:NAME`, names, or that the function of this name returns.
+
+    Raises `InputError` in one sentence.
+    """
+    found = _named(kind, "object", target)
+    if callable(found) and not isinstance(found, base):
+        try:
+            found = found()
+        except InputError:
+            raise
+        except Exception as error:  # whatever the code of somebody else raises
+            raise InputError(f"{kind} {target!r} is not usable: calling it raised {_reason(error)}.") from error
+    if not isinstance(found, base):
+        raise InputError(f"{kind} {target!r} is not usable: it is not a {base.__name__}.")
     return found
 
 
@@ -41,9 +58,18 @@ def look_in(folder: str | None) -> None:
         sys.path.append(folder)
 
 
+def _named(kind: str, what: str, target: str) -> object:
+    module_name, _, name = target.partition(":")
+    public = {name: value for name, value in vars(_imported(kind, module_name)).items() if not name.startswith("_")}
+    return lookup(f"{what} of {module_name}", name, public)
+
+
 def _imported(kind: str, module_name: str) -> object:
     try:
         return importlib.import_module(module_name)
     except Exception as error:  # whatever the code of somebody else raises
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise InputError(f"the module {module_name!r} of the {kind} cannot be imported ({reason}).") from error
+        raise InputError(f"the module {module_name!r} of the {kind} cannot be imported ({_reason(error)}).") from error
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]

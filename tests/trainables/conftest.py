@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-import hashlib
+import resource
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -8,6 +9,8 @@ from pytorch_fid import inception as blocks
 from torch import nn
 from torchvision.models import inception_v3
 
+from trainables.extractors.inception import prepare_inception
+from trainables.files import sha256_of
 from trainables.measures.settings import DetectionSettings, FidelitySettings, PixelsSettings
 from trainables.protocol import Protocol
 
@@ -32,7 +35,31 @@ def inception_weights(tmp_path_factory):
                 nn.init.kaiming_normal_(module.weight)
     path = tmp_path_factory.mktemp("weights") / "random.pth"
     torch.save(network.state_dict(), path)
-    return path, hashlib.sha256(path.read_bytes()).hexdigest()
+    return path, sha256_of(path)
+
+
+@pytest.fixture(scope="session")
+def inception_cache(inception_weights, tmp_path_factory):
+    """A cache in which these weights have been prepared; treat it as read-only."""
+    folder = tmp_path_factory.mktemp("inception")
+    prepare_inception(folder, *inception_weights)
+    return folder
+
+
+@pytest.fixture
+def full_disk():
+    """A context in which no file may grow beyond a kilobyte; pytest's own output counts too."""
+
+    @contextmanager
+    def full():
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1024, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return full
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from trainables.data.conform import conform
 from trainables.data.dataset import Split
 from trainables.data.download import DownloadError, download
 from trainables.data.image_files import read_images
@@ -105,6 +104,8 @@ def _rows(path: Path) -> Iterator[list[str]]:
 
 
 def _crop_and_resize(image: np.ndarray) -> np.ndarray:
+    from trainables.data.conform import conform  # imports torch
+
     height, width = image.shape[2:]
     if (height, width) != ALIGNED:
         raise InputError(

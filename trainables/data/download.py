@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-# Seconds of silence after which a server counts as unreachable. torchvision sets no limit of its own, so that
-# behind a firewall that drops packets a download would hang for minutes.
 NETWORK_TIMEOUT = 10.0
+"""Seconds of silence after which a server counts as unreachable. torchvision sets no limit of its own, so that
+behind a firewall that drops packets a download would hang for minutes."""
 
 
 class DownloadError(Exception):
@@ -44,10 +44,10 @@ def download(dataset: str, subfolder: str, names: Sequence[str], folder: Path, *
 
 
 @contextmanager
-def network_timeout(seconds: float = NETWORK_TIMEOUT) -> Iterator[None]:
-    """Inside, a server that is silent for so many seconds counts as unreachable."""
+def network_timeout() -> Iterator[None]:
+    """Inside, a server that is silent for `NETWORK_TIMEOUT` seconds counts as unreachable."""
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
+    socket.setdefaulttimeout(NETWORK_TIMEOUT)
     try:
         yield
     finally:

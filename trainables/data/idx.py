@@ -5,12 +5,14 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from trainables.data.dataset import Split
 from trainables.data.download import DownloadError, download
 from trainables.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Prefixes = tuple[str, str]
 MNIST_PREFIXES: Prefixes = ("train", "t10k")

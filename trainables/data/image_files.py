@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from trainables.data.dataset import Split
 from trainables.data.splitting import split_indices
 from trainables.errors import InputError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 GRAY_MODES = ("1", "L", "LA")
 RGB_MODES = ("P", "RGB", "RGBA", "CMYK", "YCbCr")
@@ -114,12 +117,14 @@ def _read(paths: Sequence[Path], mode: str, scratch: Path, adapt: Adapt) -> np.n
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(path: Path) -> Iterator[Image]:
+    import PIL.Image
+
     try:
-        with Image.open(path) as image:
+        with PIL.Image.open(path) as image:
             yield image
     # What Pillow makes of arbitrary bytes.
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError, PIL.Image.DecompressionBombError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or "damaged, or not an image"
         raise InputError(f"{path} cannot be read ({reason}): replace or remove it.") from error
 

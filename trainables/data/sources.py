@@ -1,15 +1,18 @@
 """Where the data sets come from: a name -> its training and test split.
 
-A new data set is one function, in the file of its kind, and one line in `SOURCES`. Two forms of names have a
-parameter (`PARAMETERISED`), so a name is looked up with `source_of`. Only `cache.prepare` loads from here, so the
-libraries that ship or fetch data are imported by the function that needs them, and never by a trial.
+A new data set is one function, in the file of its kind, and one line in `SOURCES`. Some forms of names have a
+parameter (`PARAMETERISED`), and other packages add names, so a name is looked up with `source_of`. Only
+`cache.prepare` loads from here, so the libraries that ship, fetch, read or resize data are imported by the function
+that needs them, and never by a trial.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -33,6 +36,12 @@ from trainables.data.mnist_family import (
 from trainables.data.points import POINT_SETS, PointSet
 from trainables.data.yale import has_yale_faces, yale_faces, yale_fingerprint
 from trainables.errors import InputError, lookup
+from trainables.files import sha256_of
+from trainables.registry import installed, resolve_object
+
+
+def _nothing(downloads: Path) -> str | None:
+    return None
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,7 @@ class Source:
     shape: tuple[int, ...]
     num_classes: int | None
     at_hand: Callable[[Path], bool] = lambda downloads: True
-    fingerprint: Callable[[Path], str | None] = lambda downloads: None
+    fingerprint: Callable[[Path], str | None] = _nothing
 
 
 def _points(point_set: PointSet) -> Source:
@@ -85,31 +94,25 @@ FOLDER = "folder"
 
 PARAMETERISED = {
     f"{FOLDER}:PATH": "your own images: a sub-folder per class, or images directly in it",
+    "MODULE:NAME": "a data set of your own: a Source in a module that Python finds, such as my_package.faces:FACES",
     "NAME:CLASS": "one class of a set above, such as mnist5k:3",
 }
 """The forms of names that are not in `SOURCES`, for a person."""
 
+KIND = "dataset"
+"""Other packages register sources as entry points of the group of this kind."""
+
 
 def source_of(name: str) -> Source:
-    """The source of data set `name`: one of `SOURCES`, a folder of images, or a class of one of `SOURCES`.
+    """The source of data set `name`, or of one class of it.
 
-    No folder is looked at. Raises `InputError` for an unknown name, and a class that the set does not have.
+    That is one of `SOURCES`, an entry point of another package, a folder of images, or an object in a module:
+    whichever comes first. No folder is looked at. Raises `InputError` for an unknown name, and a class that the set
+    does not have.
     """
-    kind, colon, parameter = name.partition(":")
-    if kind == FOLDER:
-        if not parameter:
-            raise InputError(f"name the folder of images, as in {FOLDER}:PATH.")
-        folder = _absolute(parameter)
-        return Source(
-            partial(load_folder, folder),
-            f"the images in {folder}",
-            (),
-            None,
-            lambda downloads: folder.is_dir(),
-            lambda downloads: folder_fingerprint(folder),
-        )
-    source = lookup("data set", kind, SOURCES)
-    return _one_class(kind, source, parameter) if colon else source
+    whole, chosen = _split(name)
+    source = _whole(whole)
+    return source if chosen is None else _one_class(whole, source, chosen)
 
 
 def full_name(name: str) -> str:
@@ -123,18 +126,78 @@ def parent_of(name: str) -> str:
 
     A classifier of a single class would tell nothing apart, so that the parent's stands in for it.
     """
-    kind, _, _ = name.partition(":")
-    return kind if kind in SOURCES else name
+    return _split(name)[0]
 
 
 def file_name(name: str) -> str:
     """What files and folders that belong to data set `name` are called: another name for every data set."""
-    kind, _, parameter = name.partition(":")
-    if kind != FOLDER:
+    whole, chosen = _split(name)
+    kind, _, parameter = whole.partition(":")
+    if kind in SOURCES:
         return name.replace(":", "-")
-    folder = _absolute(parameter)
-    digest = hashlib.sha256(str(folder).encode()).hexdigest()
-    return f"{FOLDER}-{re.sub(r'[^A-Za-z0-9._-]', '_', folder.name)[:40]}-{digest[:12]}"
+    is_folder = kind == FOLDER and bool(parameter)
+    label = f"{FOLDER}-{_label(_absolute(parameter).name)}" if is_folder else _label(whole)
+    digest = hashlib.sha256((str(_absolute(parameter)) if is_folder else whole).encode()).hexdigest()
+    return "-".join((label, digest[:12], *([] if chosen is None else [_label(chosen)])))
+
+
+def _label(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]", "_", text)[:40]
+
+
+def _split(name: str) -> tuple[str, str | None]:
+    """A data set, and the class that is chosen of it, if one is."""
+    kind, colon, parameter = name.partition(":")
+    if not colon or kind == FOLDER:
+        return name, None
+    if kind in SOURCES or kind in installed(KIND):
+        return kind, parameter
+    if _is_module(kind):
+        object_name, colon, parameter = parameter.partition(":")
+        return f"{kind}:{object_name}", parameter if colon else None
+    return kind, parameter
+
+
+def _is_module(name: str) -> bool:
+    """Whether Python may find a module of this name; one in a package is not looked for, which would import that."""
+    return all(part.isidentifier() for part in name.split(".")) and (
+        "." in name or name in sys.modules or importlib.util.find_spec(name) is not None
+    )
+
+
+def _whole(name: str) -> Source:
+    """The source of a whole data set."""
+    kind, colon, parameter = name.partition(":")
+    if kind == FOLDER:
+        return _folder(parameter)
+    if colon:
+        return _from_outside(name)
+    if name in SOURCES:
+        return SOURCES[name]
+    return _from_outside(lookup("data set", name, installed(KIND) | dict.fromkeys(SOURCES, "")))
+
+
+def _folder(path: str) -> Source:
+    if not path:
+        raise InputError(f"name the folder of images, as in {FOLDER}:PATH.")
+    folder = _absolute(path)
+    return Source(
+        partial(load_folder, folder),
+        f"the images in {folder}",
+        (),
+        None,
+        lambda downloads: folder.is_dir(),
+        lambda downloads: folder_fingerprint(folder),
+    )
+
+
+def _from_outside(target: str) -> Source:
+    """The source `module:NAME`. Unless it has a fingerprint of its own, that of its module tells of changes."""
+    source = resolve_object("data set", target, Source)
+    file = sys.modules[target.partition(":")[0]].__file__
+    if source.fingerprint is not _nothing or file is None:
+        return source
+    return replace(source, fingerprint=lambda downloads: sha256_of(Path(file)))
 
 
 def _absolute(path: str) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from trainables.data.conform import conform
 from trainables.data.dataset import Split
 from trainables.data.image_files import fingerprint, load_files
 from trainables.errors import InputError
@@ -21,6 +20,8 @@ def yale_faces(downloads: Path) -> tuple[Split, Split]:
     downloads, but those of ambient light, which are not cropped. They are not to be had automatically.
     Raises `InputError` where there are none.
     """
+    from trainables.data.conform import conform  # imports torch
+
     folder = _folder(downloads)
     paths = _faces(folder)
     if not paths:

@@ -32,14 +32,18 @@ class Extractor(Protocol):
         """Of images `(n, C, H, W)` in [-1, 1]; raises `ValueError` for others."""
 
 
+BATCH_ON_GPU = 500
+"""Enough to keep a GPU busy; more would only take memory from the trials that share it."""
+
+
 def in_batches(extract: Callable[[Tensor], Extracted], images: Tensor, device: torch.device, on_cpu: int) -> Extracted:
-    """`extract` the images in batches: of `on_cpu`, where larger ones gain nothing; on a GPU the largest that fit.
+    """`extract` the images in batches: of `on_cpu` on the CPU, of `BATCH_ON_GPU`, or what fits, on a GPU.
 
     Raises `ValueError` for NaN, no image at all, and values outside [-1, 1].
     """
     if not len(images) or not bool((images.abs() <= 1.0).all()):  # which NaN is not, either
         raise ValueError("features are of at least one image, and of values in [-1, 1].")
-    size = on_cpu if device.type == "cpu" else len(images)
+    size = min(len(images), on_cpu if device.type == "cpu" else BATCH_ON_GPU)
     parts, start = [], 0
     while start < len(images):
         try:

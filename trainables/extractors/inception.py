@@ -5,24 +5,24 @@ The driver looks for the weights and puts them into `<cache_dir>/inception`; tri
 
 from __future__ import annotations
 
-import hashlib
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from filelock import FileLock
 from torch import Tensor
 
+from trainables.cache import find, keep
 from trainables.data.download import network_timeout
 from trainables.errors import InputError
 from trainables.extractors.base import Extracted, in_batches
+from trainables.files import sha256_of
 from trainables.networks.inception import FidInception
 
 WEIGHTS_NAME = "pt_inception-2015-12-05-6726825d.pth"
 WEIGHTS_URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{WEIGHTS_NAME}"
 WEIGHTS_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
+WEIGHTS_FILE = "weights.pth"
 
 BATCH_ON_CPU = 50
 """pytorch-fid's own; larger ones are no faster there."""
@@ -67,28 +67,21 @@ def prepare_inception(cache_dir: Path, weights: Path | None = None, sha256: str 
     Raises `InputError` where they cannot be had, or are others.
     """
     expected = (sha256 or WEIGHTS_SHA256).lower()
-    kept = _path(expected, cache_dir)
-    if weights is None and kept.exists() and _sha256(kept) == expected:
-        return load_inception(expected, cache_dir, torch.device("cpu"))
-    source = weights or _in_torch_hub(expected)
-    if not source.is_file():
-        raise InputError(f"there is no file {source}: name Inception's weights with --inception-weights.")
-    found = _sha256(source)
-    if found != expected:
-        raise InputError(
-            f"{source} has the checksum {found}, not {expected}: replace it by {WEIGHTS_URL}, or give "
-            "--inception-weights and, if other weights are meant, their --inception-sha256."
-        )
-    _read(source)
+    folder = _folder(expected, cache_dir)
+    if weights is not None:
+        _check(weights, expected)
+
+    def copy(partial: Path) -> None:
+        source = weights or _in_torch_hub(expected)
+        _check(source, expected)
+        _read(source)
+        shutil.copyfile(source, partial / WEIGHTS_FILE)
+
     try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(kept.with_suffix(".lock")):
-            partial = kept.with_suffix(".partial")
-            shutil.copyfile(source, partial)
-            os.replace(partial, kept)
+        keep(folder, {"sha256": expected}, copy, f"{folder} is damaged: copying Inception's weights there again.")
     except OSError as error:
         raise InputError(
-            f"cannot keep Inception's weights in {kept} ({error}): make room there or choose another cache folder."
+            f"cannot keep Inception's weights in {folder} ({error}): make room there or choose another cache folder."
         ) from error
     return load_inception(expected, cache_dir, torch.device("cpu"))
 
@@ -98,13 +91,25 @@ def load_inception(sha256: str, cache_dir: Path, device: torch.device) -> Incept
 
     Raises `InputError` where it is absent or damaged.
     """
-    path = _path(sha256, cache_dir)
-    if not path.exists() or _sha256(path) != sha256:
+    folder = _folder(sha256, cache_dir)
+    found = find(folder)
+    if found is None or found.sha256.get(WEIGHTS_FILE) != sha256:
         raise InputError(
-            f"Inception's weights are absent or damaged in {path}: prepare them on the driver, as "
+            f"Inception's weights are absent or damaged in {folder}: prepare them on the driver, as "
             "`python -m study.launch` does, in a cache folder that every node sees."
         )
-    return InceptionExtractor(_read(path).to(device), sha256, device)
+    return InceptionExtractor(_read(folder / WEIGHTS_FILE).to(device), sha256, device)
+
+
+def _check(path: Path, expected: str) -> None:
+    if not path.is_file():
+        raise InputError(f"there is no file {path}: name Inception's weights with --inception-weights.")
+    found = sha256_of(path)
+    if found != expected:
+        raise InputError(
+            f"{path} has the checksum {found}, not {expected}: replace it by {WEIGHTS_URL}, or give "
+            "--inception-weights and, if other weights are meant, their --inception-sha256."
+        )
 
 
 def _read(path: Path) -> FidInception:
@@ -135,10 +140,5 @@ def _in_torch_hub(expected: str) -> Path:
     return path
 
 
-def _path(sha256: str, cache_dir: Path) -> Path:
-    return cache_dir / "inception" / f"{sha256[:16]}.pth"
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _folder(sha256: str, cache_dir: Path) -> Path:
+    return cache_dir / "inception" / sha256[:16]

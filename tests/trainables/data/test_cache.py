@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import resource
 import time
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -17,7 +15,7 @@ from trainables.data.dataset import Split
 from trainables.data.sources import SOURCES, Source
 from trainables.errors import InputError
 
-ARRAY_FILES = {"train_images.npy", "train_labels.npy", "test_images.npy", "test_labels.npy"}
+ARRAY_FILES = {"train_examples.npy", "train_labels.npy", "test_examples.npy", "test_labels.npy"}
 
 
 def tiny_splits(downloads=None):
@@ -124,15 +122,16 @@ def remove(path):
 
 
 def of_an_older_format(path):
-    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 0}))
+    meta = json.loads(path.read_text())
+    path.write_text(json.dumps({**meta, "key": {**meta["key"], "format": 0}}))
 
 
 DAMAGES = [
-    ("train_images.npy", flip_a_bit),
+    ("train_examples.npy", flip_a_bit),
     ("test_labels.npy", flip_a_bit),
     ("train_labels.npy", truncate),
-    ("test_images.npy", empty),
-    ("train_images.npy", remove),
+    ("test_examples.npy", empty),
+    ("train_examples.npy", remove),
     ("meta.json", truncate),
     ("meta.json", remove),
     ("meta.json", of_an_older_format),
@@ -179,18 +178,7 @@ def test_a_folder_that_cannot_be_written_is_an_input_error(tmp_path):
         prepare("tiny", tmp_path / "file/cache")
 
 
-@contextmanager
-def full_disk():
-    """No file may grow beyond a kilobyte; inside, pytest's own output counts too."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
+def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch, full_disk):
     large = Split(np.zeros((100, 3, 32, 32), np.uint8))
     register(monkeypatch, lambda downloads: (large, large))
     with full_disk(), pytest.raises(InputError, match="make room there") as caught:
@@ -226,7 +214,7 @@ def test_a_sources_own_error_is_passed_on(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("tiny")
 def test_what_a_killed_process_left_is_no_obstacle(tmp_path):
     (tmp_path / "tiny.partial").mkdir()
-    (tmp_path / "tiny.partial/train_images.npy").write_bytes(b"half of")
+    (tmp_path / "tiny.partial/train_examples.npy").write_bytes(b"half of")
     assert_is_tiny(prepare("tiny", tmp_path))
     assert {path.name for path in (tmp_path / "tiny").iterdir()} == {*ARRAY_FILES, "meta.json"}
     assert not (tmp_path / "tiny.partial").exists()
@@ -246,7 +234,7 @@ def test_processes_that_prepare_at_once_all_succeed_and_load_once(damaged_before
     register(monkeypatch, load_slowly)
     if damaged_before:
         prepare("tiny", cache_dir)
-        flip_a_bit(cache_dir / "tiny/train_images.npy")
+        flip_a_bit(cache_dir / "tiny/train_examples.npy")
         (loads / str(os.getpid())).unlink()
     # Forked, because a fresh process would not know the source that is registered here.
     context = multiprocessing.get_context("fork")

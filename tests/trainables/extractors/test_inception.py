@@ -1,40 +1,37 @@
 from __future__ import annotations
 
-import hashlib
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from pytorch_fid import inception as pytorch_fid_inception
+from pytorch_fid.fid_score import calculate_activation_statistics
 from torch.nn import functional as F
 
 from trainables.data.tensors import to_tensor
 from trainables.errors import InputError
 from trainables.extractors.base import in_batches
 from trainables.extractors.inception import WEIGHTS_NAME, load_inception, prepare_inception
-from trainables.metrics.frechet import frechet_distance, reference_statistics
+from trainables.files import sha256_of
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
-def extractor(inception_weights, tmp_path_factory):
-    return prepare_inception(tmp_path_factory.mktemp("inception"), *inception_weights)
+def extractor(inception_cache, inception_weights):
+    return load_inception(inception_weights[1], inception_cache, CPU)
 
 
 def some_images(n, channels=3, size=32, seed=0, bright=256):
     return np.random.default_rng(seed).integers(0, bright, (n, channels, size, size), dtype=np.uint8)
 
 
-@pytest.fixture
-def oracle(inception_weights, monkeypatch):
+@pytest.fixture(scope="module")
+def oracle(inception_weights):
     state = torch.load(inception_weights[0], weights_only=True)
-    monkeypatch.setattr(pytorch_fid_inception, "load_state_dict_from_url", lambda *args, **kwargs: state)
-    return pytorch_fid_inception.InceptionV3([3]).eval(), state
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pytorch_fid_inception, "load_state_dict_from_url", lambda *args, **kwargs: state)
+        return pytorch_fid_inception.InceptionV3([3]).eval(), state
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -58,23 +55,15 @@ def test_floats_count_as_the_8_bits_that_a_file_would_have(extractor):
     np.testing.assert_array_equal(extractor(shifted)[0], extractor(images)[0])
 
 
-@pytest.mark.slow
-def test_the_distance_is_that_of_pytorch_fids_command_on_the_same_files(extractor, inception_weights, tmp_path):
-    folders, features = [tmp_path / "real", tmp_path / "fake"], []
-    for seed, (folder, bright) in enumerate(zip(folders, (256, 180), strict=True)):
-        folder.mkdir()
-        images = some_images(16, seed=seed, bright=bright)
-        for i, image in enumerate(images):
-            Image.fromarray(image.transpose(1, 2, 0)).save(folder / f"{i:02d}.png")
-        features.append(extractor(to_tensor(images))[0])
-    checkpoints = tmp_path / "hub/checkpoints"
-    checkpoints.mkdir(parents=True)
-    (checkpoints / WEIGHTS_NAME).symlink_to(inception_weights[0])
-    command = [sys.executable, "-m", "pytorch_fid", *map(str, folders), "--device", "cpu", "--num-workers", "0"]
-    environment = os.environ | {"TORCH_HOME": str(tmp_path)}
-    output = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
-    expected = float(output.split("FID:")[1])
-    assert frechet_distance(reference_statistics(features[0]), features[1]) == pytest.approx(expected, rel=1e-3)
+def test_means_and_covariances_are_those_of_pytorch_fid_on_the_same_files(extractor, oracle, tmp_path):
+    images = some_images(8)
+    files = [tmp_path / f"{i:02d}.png" for i in range(len(images))]
+    for file, image in zip(files, images, strict=True):
+        Image.fromarray(image.transpose(1, 2, 0)).save(file)
+    mean, covariance = calculate_activation_statistics(files, oracle[0], device="cpu", num_workers=0)
+    features, _ = extractor(to_tensor(images))
+    np.testing.assert_allclose(features.mean(axis=0), mean, rtol=1e-4, atol=1e-5 * mean.max())
+    np.testing.assert_allclose(np.cov(features, rowvar=False), covariance, atol=1e-4 * covariance.max())
 
 
 def test_another_checksum_is_refused_unless_it_is_given(inception_weights, tmp_path):
@@ -84,11 +73,21 @@ def test_another_checksum_is_refused_unless_it_is_given(inception_weights, tmp_p
     assert prepare_inception(tmp_path, path, sha256.upper()).sha256 == sha256
 
 
-def test_what_is_in_the_cache_needs_no_file(inception_weights, tmp_path):
-    prepare_inception(tmp_path, *inception_weights)
+def test_what_is_in_the_cache_needs_no_file(inception_weights, inception_cache):
     sha256 = inception_weights[1]
-    assert prepare_inception(tmp_path, None, sha256).sha256 == sha256
-    assert load_inception(sha256, tmp_path, CPU).sha256 == sha256
+    assert prepare_inception(inception_cache, None, sha256).sha256 == sha256
+
+
+def test_damaged_weights_are_refused_by_trials_and_replaced_by_the_driver(inception_weights, tmp_path):
+    _, sha256 = inception_weights
+    prepare_inception(tmp_path, *inception_weights)
+    kept = tmp_path / "inception" / sha256[:16] / "weights.pth"
+    with kept.open("r+b") as file:
+        file.truncate(1000)
+    with pytest.raises(InputError, match="damaged"):
+        load_inception(sha256, tmp_path, CPU)
+    with pytest.warns(UserWarning, match="is damaged: copying Inception's weights there again"):
+        assert prepare_inception(tmp_path, *inception_weights).sha256 == sha256
 
 
 def test_the_weights_in_torch_hubs_cache_are_found_and_checked(inception_weights, tmp_path, monkeypatch):
@@ -122,7 +121,7 @@ def test_files_that_hold_no_such_weights_are_refused(tmp_path):
         path = tmp_path / name
         path.write_text("hello") if content is None else torch.save(content, path)
         with pytest.raises(InputError, match="holds no weights of pytorch-fid's Inception"):
-            prepare_inception(tmp_path / "cache", path, hashlib.sha256(path.read_bytes()).hexdigest())
+            prepare_inception(tmp_path / "cache", path, sha256_of(path))
 
 
 def test_a_trial_says_what_is_missing(tmp_path):
@@ -160,3 +159,14 @@ def test_batches_shrink_until_they_fit():
     np.testing.assert_array_equal(features, images.flatten(1))
     in_batches(extract, images, CPU, on_cpu=7)
     assert set(sizes[4:]) == {7, 2}
+
+
+def test_batches_on_a_gpu_are_no_larger_than_they_need_be():
+    sizes = []
+
+    def extract(batch):
+        sizes.append(len(batch))
+        return batch.numpy(), batch.numpy()
+
+    in_batches(extract, torch.zeros(1200, 1), torch.device("cuda"), on_cpu=7)
+    assert sizes == [500, 500, 200]

@@ -7,15 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import safetensors
+import safetensors.torch
 import torch
 from sklearn.datasets import load_digits
+from torch.nn.utils import parameters_to_vector
 
+from trainables.cache import find
+from trainables.data.cache import prepare
 from trainables.data.dataset import Dataset, Split
+from trainables.data.sources import file_name
 from trainables.data.tensors import to_tensor
 from trainables.errors import InputError
 from trainables.extractors import lenet_training as classifier_training
-from trainables.extractors.lenet import ClassifierExtractor, load_classifier, prepare_classifier
+from trainables.extractors.lenet import SHIPPED, ClassifierExtractor, load_classifier, prepare_classifier
 from trainables.networks.lenet import LeNet
 
 
@@ -28,6 +32,7 @@ def make_digits() -> Dataset:
     return Dataset("digits", Split(images[train], labels[train]), Split(images[test], labels[test]), 10)
 
 
+ROOT = Path(__file__).parents[3]
 DIGITS = make_digits()
 FEW = Dataset(
     "few",
@@ -56,7 +61,7 @@ def extractor(trained_cache: Path) -> ClassifierExtractor:
 
 
 def path_in(cache_dir: Path, name: str = "few") -> Path:
-    return cache_dir / "classifiers" / f"{name}.safetensors"
+    return cache_dir / "classifiers" / file_name(name) / "lenet.safetensors"
 
 
 def test_reaches_the_accuracy_of_the_report_on_digits(extractor: ClassifierExtractor) -> None:
@@ -98,9 +103,7 @@ def test_another_process_loads_the_same_weights(extractor: ClassifierExtractor, 
         "import sys; from pathlib import Path; from trainables.extractors.lenet import load_classifier;"
         "print(load_classifier('digits', Path(sys.argv[1]), 'cpu').sha256)"
     )
-    output = subprocess.check_output(
-        [sys.executable, "-c", program, str(trained_cache)], cwd=Path(__file__).parents[3], text=True
-    )
+    output = subprocess.check_output([sys.executable, "-c", program, str(trained_cache)], cwd=ROOT, text=True)
     assert output.strip() == extractor.sha256
 
 
@@ -110,6 +113,40 @@ def test_the_seed_decides_the_weights(tmp_path: Path) -> None:
         prepare_classifier(FEW, tmp_path / folder, seed) for folder, seed in (("a", 0), ("b", 0), ("c", 1))
     )
     assert first.sha256 == again.sha256 != other.sha256
+
+
+@pytest.mark.usefixtures("one_epoch")
+def test_the_number_of_threads_changes_nothing_and_is_put_back() -> None:
+    before = torch.get_num_threads()
+    weights = []
+    try:
+        for threads in (1, 2, 4):
+            torch.set_num_threads(threads)
+            network, _ = classifier_training.train_classifier(DIGITS, seed=0)
+            assert torch.get_num_threads() == threads
+            weights.append(parameters_to_vector(network.parameters()))
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(weights[0], weights[1])
+    assert torch.equal(weights[0], weights[2])
+
+
+@pytest.mark.parametrize("name", ["digits", "mnist5k"])
+def test_what_is_shipped_needs_no_training(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(classifier_training, "_train")
+    dataset = prepare(name, tmp_path)
+    extractor = prepare_classifier(dataset, tmp_path)
+    _, probabilities = extractor(to_tensor(dataset.test.examples))
+    accuracy = np.mean(probabilities.argmax(axis=1) == dataset.test.labels)
+    assert accuracy == pytest.approx(extractor.test_accuracy, abs=0.002)
+    assert accuracy > 0.97
+
+
+@pytest.mark.usefixtures("one_epoch")
+def test_what_is_shipped_for_other_data_is_not_used(tmp_path: Path) -> None:
+    other_images_of_the_name = replace(FEW, name="digits")
+    shipped = find(SHIPPED / "digits")
+    assert prepare_classifier(other_images_of_the_name, tmp_path).sha256 != shipped.sha256["lenet.safetensors"]
 
 
 @pytest.mark.usefixtures("one_epoch")
@@ -170,8 +207,12 @@ def drop_the_header(path: Path) -> None:
     path.write_bytes(safetensors.torch.save(weights))
 
 
+def drop_the_checksum(path: Path) -> None:
+    path.with_name("meta.json").unlink()
+
+
 @pytest.mark.usefixtures("one_epoch")
-@pytest.mark.parametrize("damage", [truncate, flip_a_bit, empty, drop_the_header])
+@pytest.mark.parametrize("damage", [truncate, flip_a_bit, empty, drop_the_header, drop_the_checksum])
 def test_a_damaged_file_is_refused_by_trials_and_replaced_by_the_driver(tmp_path: Path, damage) -> None:
     first = prepare_classifier(FEW, tmp_path)
     damage(path_in(tmp_path))
@@ -195,7 +236,7 @@ def test_a_classifier_of_other_images_of_the_same_name_is_replaced(tmp_path: Pat
 @pytest.mark.usefixtures("one_epoch")
 def test_a_classifier_of_an_older_recipe_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prepare_classifier(FEW, tmp_path)
-    monkeypatch.setattr("trainables.extractors.lenet.RECIPE", 2)
+    monkeypatch.setattr("trainables.extractors.lenet.RECIPE", 3)
     with pytest.raises(InputError, match="another version"):
         load_classifier("few", tmp_path, "cpu")
     with pytest.warns(UserWarning, match="out of date"):
@@ -203,20 +244,15 @@ def test_a_classifier_of_an_older_recipe_is_replaced(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.usefixtures("one_epoch")
-def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path, full_disk) -> None:
     first = prepare_classifier(FEW, tmp_path)
-
-    def no_space_left(source: Path, target: Path) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("os.replace", no_space_left)
-    with pytest.warns(UserWarning, match="again"), pytest.raises(InputError, match="No space left"):
+    with pytest.warns(UserWarning, match="again"), full_disk(), pytest.raises(InputError, match="make room there"):
         prepare_classifier(FEW, tmp_path, seed=1)
     assert load_classifier("few", tmp_path, "cpu").sha256 == first.sha256
 
 
 def test_an_absent_classifier_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"few\.safetensors is absent: prepare it on the driver"):
+    with pytest.raises(InputError, match=r"classifiers/few-\w+ is absent: prepare it on the driver"):
         load_classifier("few", tmp_path, "cpu")
 
 
