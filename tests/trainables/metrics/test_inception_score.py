@@ -17,6 +17,21 @@ def test_agrees_with_torch_fidelity(splits: int) -> None:
     assert std == pytest.approx(expected[KEY_METRIC_ISC_STD], rel=1e-9)
 
 
+def test_ten_splits_are_the_mean_and_the_deviation_of_ten_scores_of_a_loop() -> None:
+    """As the thesis of 2017 has it: 5,000 images are ten times 500."""
+    probabilities = np.random.default_rng(0).dirichlet(np.full(10, 0.05), size=5000) + 1e-12
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    scores = []
+    for split in np.split(probabilities, 10):
+        marginal = split.mean(axis=0)
+        divergences = [sum(p * np.log(p / q) for p, q in zip(row, marginal, strict=True)) for row in split]
+        scores.append(np.exp(np.mean(divergences)))
+    mean, std = inception_score(probabilities, 10)
+    assert mean == pytest.approx(np.mean(scores), rel=1e-10)
+    assert std == pytest.approx(np.sqrt(np.mean(np.square(scores - np.mean(scores)))), rel=1e-8)
+    assert mean < inception_score(probabilities)[0]
+
+
 def test_of_undecided_predictions_is_one() -> None:
     assert inception_score(np.full((50, 10), 0.1)) == pytest.approx((1.0, 0.0))
 
