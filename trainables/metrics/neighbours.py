@@ -6,16 +6,15 @@ import torch
 from torch import Tensor
 
 CHUNK = 2048
-"""Queries, and images, that are compared at once."""
+"""Number of queries, and of images, that are compared at once."""
 
 
 def nearest_neighbours(queries: Tensor, images: Tensor, k: int = 1) -> tuple[Tensor, Tensor]:
     """Distances `(n, k)` and indices `(n, k)` of the `k` images nearest to each query, the nearest first.
 
-    Queries `(n, ...)` and images `(m, ...)` have one shape and one dtype; the distance is Euclidean over all
-    pixels, in units of their levels. Images move to the device of the queries, and integers become float32,
-    a chunk at a time: a memory-mapped data set is never held whole. Of images at the same distance, any
-    may come first.
+    Queries `(n, ...)` and images `(m, ...)` have one shape and one dtype. The distance is Euclidean over all
+    pixels. Images move to the device of the queries, and integers become float32, a chunk at a time, so a
+    memory-mapped data set is never in memory as a whole. Images at the same distance come in any order.
 
     Raises `ValueError` if shapes or dtypes differ, and unless `1 <= k <= m`.
     """

@@ -46,7 +46,7 @@ GENERATORS: dict[GeneratorName, Callable[..., nn.Module]] = {
 }
 """Each is called with `shape`, `latent_dim`, `depth`, `width` and `batch_norm`, and may raise `InputError`.
 
-The two readings of a residual network's blocks (`trainables.networks.residual`) have names of their own.
+Each reading of a residual network's blocks (`trainables.networks.residual`) has a name of its own.
 """
 
 DISCRIMINATORS: dict[DiscriminatorName, Callable[..., nn.Module]] = {

@@ -1,4 +1,4 @@
-"""Which statistics BatchNorm normalises with when a trained network is used."""
+"""The statistics that BatchNorm uses in a trained network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Statistics = Literal["running", "batch"]
 
 @contextmanager
 def normalising_by(network: nn.Module, statistics: Statistics) -> Iterator[None]:
-    """Inside, `network` is in evaluation mode, and its BatchNorm layers use these statistics and gather none."""
+    """Inside, `network` is in evaluation mode; its BatchNorm layers use these statistics and do not change them."""
     norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
     was_training = network.training
     network.eval()

@@ -1,11 +1,11 @@
-"""The DCGAN of 1,148,098 parameters (thesis of 2022, table 4.3: FID 10.85): upsampling instead of strides in G.
+"""The DCGAN of 1,148,098 parameters ([Yesilcimen 2022], table 4.3: FID 10.85): upsampling instead of strides in G.
 
-The thesis gives its name and its number of parameters. Reading: it is the network of the public collection PyTorch-GAN
+The document gives its name and number of parameters. Reading: it is the network of the public collection PyTorch-GAN
 (`implementations/dcgan`), which has exactly as many for images of 1x32x32 and 100 latent numbers. Two of its
-peculiarities are kept. In the discriminator, BatchNorm comes after the non-linearity. And BatchNorm behind a
-convolution has 0.8 for its epsilon, which is added to a variance. `width` multiplies the maps.
+peculiarities are kept: in the discriminator, BatchNorm comes after the non-linearity, and BatchNorm after a
+convolution has an epsilon of 0.8, which is added to the variance. `width` multiplies the maps.
 
-The discriminator gives logits; in the collection a sigmoid is part of it.
+The discriminator returns logits; in the collection it ends with a sigmoid.
 """
 
 from __future__ import annotations
