@@ -43,8 +43,8 @@ def train_classifier(dataset: Dataset, seed: int) -> tuple[LeNet, float]:
     """
     if dataset.num_classes is None or dataset.train.labels is None or dataset.test.labels is None:
         raise InputError(
-            f"data set {dataset.name!r} has no labels to train the classifier of the lenet metrics (a folder has labels "
-            "if each class is a sub-folder): choose another data set, or --features inception."
+            f"data set {dataset.name!r} has no labels to train the classifier of the lenet metrics (a folder has "
+            "labels if each class is a sub-folder): choose another data set, or --features inception."
         )
     if dataset.num_classes < 2:
         raise InputError(
