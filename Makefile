@@ -33,8 +33,8 @@ test: install  ## lint, types, import contracts, tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 soak: install  ## kill and resume a study 20 times; stop the tracking server under another one
-	$(BIN)/python tests/integration/soak.py
-	$(BIN)/python tests/integration/outage.py
+	$(BIN)/python -m tests.integration.soak
+	$(BIN)/python -m tests.integration.outage
 
 format: install  ## let ruff format the code
 	$(BIN)/ruff check --fix .

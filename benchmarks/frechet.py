@@ -6,7 +6,6 @@ takes the features, which then are less than their covariance.
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -15,6 +14,7 @@ from statistics import median
 import numpy as np
 from pytorch_fid.fid_score import calculate_frechet_distance
 
+from benchmarks._timing import timed
 from trainables.metrics.frechet import (
     ReferenceStatistics,
     frechet_distance,
@@ -46,9 +46,9 @@ def compare(what: str, ours: Callable[[], float], reference: ReferenceStatistics
     mean, covariance = generated.mean(axis=0), np.cov(generated, rowvar=False)
     theirs = partial(calculate_frechet_distance, reference.mean, reference.covariance, mean, covariance)
     timings = [timed(ours) for _ in range(TURNS)]
-    seconds = median(second for second, _ in timings)
-    peer_seconds, expected = timed(theirs)
-    difference = abs(timings[0][1] - expected) / expected
+    seconds = median(second for _, second in timings)
+    expected, peer_seconds = timed(theirs)
+    difference = abs(timings[0][0] - expected) / expected
     print(f"{DIMENSIONS:,} dimensions, {what}")
     print(f"  ours         {seconds:8.3f} s")
     print(f"  pytorch-fid  {peer_seconds:8.3f} s")
@@ -58,10 +58,3 @@ def compare(what: str, ours: Callable[[], float], reference: ReferenceStatistics
 def features(rng: np.random.Generator, mixing: np.ndarray, n: int, shift: float = 0.0) -> np.ndarray:
     """`n` correlated features, >= 0 as those after a ReLU are."""
     return (rng.normal(size=(n, DIMENSIONS)) @ mixing + shift).clip(min=0.0)
-
-
-def timed(call: Callable[[], float]) -> tuple[float, float]:
-    """Seconds of a call, and what it returns."""
-    started = time.perf_counter()
-    value = call()
-    return time.perf_counter() - started, value

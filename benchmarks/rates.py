@@ -1,11 +1,10 @@
 """How much one driver carries: results, suggestions and tracking events a second. docs/cluster.md turns it into sizes.
 
-PostgreSQL is measured where it is installed (tests/integration/postgresql.py says what that takes).
+PostgreSQL is measured where it is installed (tests/systems/postgresql.py says what that takes).
 """
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -27,10 +26,8 @@ from study.runner import run_study
 from study.searcher import ask
 from study.spool import Spool
 from study.tracking import PARENT, Runs, now_ms, trial_event
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "integration"))
-import outage
-import postgresql
+from tests.systems.mlflow_server import MlflowServer
+from tests.systems.postgresql import PostgresServer, why_not
 
 TRIALS, CONCURRENT, RESULTS = 8, 2, 200
 METRICS = 30
@@ -114,7 +111,7 @@ def events(folder: Path, uri: str, name: str) -> None:
 @contextmanager
 def tracking_server(folder: Path, database: str | None = None) -> Iterator[str]:
     """A tracking server; yields its address."""
-    server = outage.Server(folder, database)
+    server = MlflowServer(folder, database)
     server.start()
     try:
         yield server.uri
@@ -132,11 +129,12 @@ def main() -> None:
         events(folder, f"sqlite:///{folder / 'mlflow.db'}", "SQLite file")
         with tracking_server(folder / "server") as uri:
             events(folder, uri, "server on SQLite")
-        if reason := postgresql.reason_to_skip():
+        if reason := why_not():
             print(f"PostgreSQL was left out: {reason}")
             return
-        database = postgresql.Server("rates")
+        database = PostgresServer("rates")
         try:
+            database.start()
             suggestions(database.create, "PostgreSQL")
             events(folder, with_driver(database.create("mlflow")), "PostgreSQL")
             with tracking_server(folder / "server-postgresql", with_driver(database.create("tracking"))) as uri:

@@ -1,149 +1,195 @@
-"""What the command line says. What it does not say is None, and gets its default in `study.plan`."""
+"""What the command line says of a study. Each default stands here, as the default of its field.
+
+None stands where the default is the space's or the scale's, or depends on other options: `study.planning` resolves it.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 
+from study.outside import split_name
 from trainables.errors import InputError
-from trainables.extractors.by_name import ExtractorName
+from trainables.measures.settings import ExtractorName
 
-FORMAT = 2
+FORMAT = 3
 """Raise when a study of an older version can no longer be resumed."""
 
 AUTO = "auto"
 """`--resume auto`: for batch systems, which say the same command line until the study is done."""
 
-
 Placement = Literal["spread", "pack"]
+
+FLAGS = {"list_all": "list", "assignments": "set", "from_file": "config"}
+"""Flags that are not called as their fields."""
+
+
+CHANGEABLE = {"changeable": True}
+"""Metadata of a field that may differ when a study goes on: how many trials, and where they run."""
 
 
 @dataclass(frozen=True)
 class StudyConfig:
-    """Run a distributed hyperparameter study of a generative image model."""
+    """Run a distributed hyperparameter study of a generative model."""
 
     space: str | None = None
-    """The search space, as `--list` shows them."""
-    scale: str | None = None
-    """smoke (seconds), laptop (minutes on two cores; the default) or paper (the document's settings, GPUs)."""
+    """The search space: a name that `--list` shows, module:Class of an installed package, or FILE.py:Class."""
+    scale: str = "laptop"
+    """smoke (seconds), laptop (minutes on two cores) or paper (the document's settings, GPUs)."""
     dataset: str | None = None
     """Train on this data set instead of the scale's own: a name that `--list` shows, NAME:CLASS or folder:PATH."""
     name: str | None = None
     """The study's name; by default the space, the scale and the time."""
-    trials: int | None = None
+    trials: int | None = field(default=None, metadata=CHANGEABLE)
     """How many trials in all, instead of the scale's own number."""
+    rounds: int | None = None
+    """The budget of a trial in the method's rounds, instead of the scale's own; evaluations become as frequent as
+    such a budget needs."""
     seeds: int | None = None
-    """Train each configuration this many times and report the mean and the standard deviation (default 1)."""
+    """Train each configuration this many times and report the mean and the standard deviation, instead of the scale's
+    own number."""
+    assignments: Annotated[tuple[str, ...] | None, tyro.conf.arg(name=FLAGS["assignments"])] = None
+    """KEY=VALUE ...: change settings of the method that the space does not search."""
     objectives: tuple[str, ...] | None = None
-    """Metrics to optimise instead of the space's own; with several, the Pareto front is searched."""
+    """Metrics to optimise instead of the space's own; with several, the Pareto front is searched. The first decides
+    which weights of a trial are kept; the others are read where the first is best."""
     features: ExtractorName | None = None
     """Measure images by the features of Inception, or of a classifier trained on the data set (lenet); by default what
     the scale has: Inception where a document's settings are repeated."""
-    inception_weights: Path | None = None
+    inception_weights: Path | None = field(default=None, metadata=CHANGEABLE)
     """The file of Inception's weights, if it is not in torch hub's cache and cannot be downloaded."""
     inception_sha256: str | None = None
     """The checksum of Inception's weights where others than pytorch-fid's are meant; the protocol will carry it."""
     ood_sets: tuple[str, ...] | None = None
     """Tell test images from these data sets ("scrambled": from themselves, scrambled) instead of the scale's own."""
-    sampler: str | None = None
-    """tpe (default), gp, cmaes, random, qmc, grid, nsga2 or nsga3."""
+    sampler: str = "tpe"
+    """tpe, gp, cmaes, random, qmc, grid, nsga2 or nsga3."""
     scheduler: str | None = None
     """Early stopping: asha, hyperband, median, pbt (population based training) or none; by default asha where one
     objective is searched, none where several are, or where every trial counts."""
-    seed: int | None = None
-    """Seeds the sampler; trial n trains with seed + n unless the space chooses its seed (default 0)."""
-    max_concurrent: int | None = None
+    seed: int = 0
+    """Seeds the sampler and the trainings: trial n trains with seed + n, and all trials of a grid with the same."""
+    max_concurrent: int | None = field(default=None, metadata=CHANGEABLE)
     """How many trials at once; by default as many as the cluster's CPUs and GPUs allow."""
-    cpus_per_trial: float | None = None
-    """CPUs of one trial, and its number of threads (default 1)."""
-    gpus_per_trial: float | None = None
+    cpus_per_trial: float = field(default=1.0, metadata=CHANGEABLE)
+    """CPUs of one trial, and its number of threads."""
+    gpus_per_trial: float | None = field(default=None, metadata=CHANGEABLE)
     """GPUs of one trial, instead of the scale's own number; fractions share a GPU."""
-    storage_dir: Path = Path("outputs")
+    storage_dir: Path = field(default=Path("outputs"), metadata=CHANGEABLE)
     """The one folder that everything is written to."""
-    optuna_storage: str | None = None
+    optuna_storage: str | None = field(default=None, metadata=CHANGEABLE)
     """URL of a database for Optuna; by default a journal file in the study's folder."""
-    tracking_uri: str | None = None
+    tracking_uri: str | None = field(default=None, metadata=CHANGEABLE)
     """MLflow's tracking server; by default a SQLite file in the storage folder."""
-    address: str | None = None
+    address: str | None = field(default=None, metadata=CHANGEABLE)
     """Join the Ray cluster at this address instead of starting one here."""
-    placement: Placement = "spread"
+    placement: Placement = field(default="spread", metadata=CHANGEABLE)
     """Where trials go on a cluster: spread over the nodes, or packed on as few of them as hold --max-concurrent."""
-    check: bool = False
+    check: bool = field(default=False, metadata=CHANGEABLE)
     """With --address: check every node of the cluster, a line each, and start nothing."""
-    resume: str | None = None
+    from_file: Annotated[Path | None, tyro.conf.arg(name=FLAGS["from_file"])] = field(default=None, metadata=CHANGEABLE)
+    """Start a new study with the options in this study.json, the file of another study; other options override it."""
+    resume: str | None = field(default=None, metadata=CHANGEABLE)
     """Go on with the study of this name; with a higher --trials, extend it. "auto": go on with study --name if it is
     there, start it otherwise."""
     confirm: str | None = None
     """Rerun the best configurations of the finished study of this name, as a study of its own."""
-    top: int | None = None
-    """With --confirm: how many configurations (default 3)."""
-    dry_run: bool = False
+    top: int = 3
+    """With --confirm: how many configurations."""
+    dry_run: bool = field(default=False, metadata=CHANGEABLE)
     """Show the study and the first five suggested configurations, start nothing."""
-    list_all: Annotated[bool, tyro.conf.arg(name="list")] = False
+    list_all: Annotated[bool, tyro.conf.arg(name=FLAGS["list_all"])] = field(default=False, metadata=CHANGEABLE)
     """Show the spaces, their scales, and the data sets."""
 
 
-# What may differ when a study goes on: how many trials, and where they run.
-CHANGEABLE = (
-    "trials",
-    "max_concurrent",
-    "cpus_per_trial",
-    "gpus_per_trial",
-    "inception_weights",
-    "storage_dir",
-    "optuna_storage",
-    "tracking_uri",
-    "address",
-    "placement",
-    "check",
-    "resume",
-    "dry_run",
-    "list_all",
-)
+def flag_of(name: str) -> str:
+    """How the command line calls a field."""
+    return "--" + FLAGS.get(name, name).replace("_", "-")
+
+
+def said_in(arguments: Sequence[str]) -> set[str]:
+    """The fields that a command line names, with their default value or another."""
+    flags = {argument.partition("=")[0].replace("_", "-") for argument in arguments}
+    return {each.name for each in fields(StudyConfig) if flag_of(each.name) in flags}
+
+
+def differing(config: StudyConfig) -> set[str]:
+    """The fields that do not have their default."""
+    return {each.name for each in fields(config) if getattr(config, each.name) != each.default}
 
 
 def to_json(config: StudyConfig, name: str) -> dict[str, Any]:
     """What a study keeps of its command line; nothing that may hold a password."""
-    kept = {f.name: getattr(config, f.name) for f in fields(config) if f.name not in CHANGEABLE}
+    kept = {each.name: getattr(config, each.name) for each in fields(config) if not each.metadata.get("changeable")}
     return {"format": FORMAT, **kept, "name": name, "trials": config.trials}
 
 
 def to_arguments(config: StudyConfig) -> list[str]:
     """The command line that says `config`; what has its default is left out."""
     arguments = []
-    for field in fields(config):
-        value = getattr(config, field.name)
-        if value == field.default:
+    for each in fields(config):
+        value = getattr(config, each.name)
+        if value == each.default:
             continue
-        flag = f"--{'list' if field.name == 'list_all' else field.name.replace('_', '-')}"
         values = () if value is True else value if isinstance(value, tuple) else (value,)
-        arguments += [flag, *map(str, values)]
+        arguments += [flag_of(each.name), *map(str, values)]
     return arguments
 
 
-def resumed(config: StudyConfig, study_json: Path) -> StudyConfig:
+def resumed(config: StudyConfig, said: Collection[str], study_json: Path) -> StudyConfig:
     """The config of the study that `study_json` was written for, with what `config` may change.
 
-    Raises `InputError` where the study is of another version, or `config` asks for what cannot change.
+    `said` are the fields that were asked for. Raises `InputError` where the study is of another version, or for a
+    field that cannot change.
     """
-    stored = json.loads(study_json.read_text())["config"]
-    if stored.pop("format", None) != FORMAT:
-        raise InputError(f"study {config.resume!r} was made by another version of this program: start a new one.")
-    stored["objectives"] = tuple(stored["objectives"])
-    if stored.get("ood_sets") is not None:
-        stored["ood_sets"] = tuple(stored["ood_sets"])
+    stored = _read(study_json, f"study {config.resume!r}")
     for key, value in stored.items():
         asked = getattr(config, key)
-        if key not in CHANGEABLE and asked is not None and asked != value:
-            flag = f"--{key.replace('_', '-')}"
+        if key != "trials" and key in said and not _same(key, asked, value):
+            flag = flag_of(key)
             raise InputError(
-                f"study {config.resume!r} was started with {flag} {value}, it cannot go on with {flag} {asked}: "
-                "leave it out, or start a new study."
+                f"study {config.resume!r} was started with {_shown(flag, value)}, it cannot go on with "
+                f"{_shown(flag, asked)}: leave it out, or start a new study."
             )
     if config.trials is not None:
         stored["trials"] = config.trials
     return replace(config, **stored)
+
+
+def started_from(config: StudyConfig, said: Collection[str]) -> StudyConfig:
+    """The config of a new study: what the file of another study says, overridden by what is `said`."""
+    assert config.from_file is not None
+    if not config.from_file.is_file():
+        raise InputError(f"there is no file {config.from_file}: name the study.json of a study with --config.")
+    try:
+        stored = _read(config.from_file, str(config.from_file))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{config.from_file} is not the study.json of a study: check --config.") from error
+    kept = {key: value for key, value in stored.items() if key not in said and key != "name"}
+    return replace(config, **kept)
+
+
+def _read(study_json: Path, what: str) -> dict[str, Any]:
+    """The fields that a study keeps; raises `InputError` about `what` if another version of this program wrote them."""
+    stored = json.loads(study_json.read_text())["config"]
+    if stored.pop("format", None) != FORMAT:
+        raise InputError(f"{what} was made by another version of this program: start a new one.")
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in stored.items()}
+
+
+def _same(key: str, asked: Any, value: Any) -> bool:
+    """Whether two values of a field mean the same; a file from outside may have been moved, the study has a copy."""
+    if key == "space" and asked and value and split_name(asked) and split_name(value):
+        return Path(asked).name == Path(value).name
+    return asked == value
+
+
+def _shown(flag: str, value: Any) -> str:
+    if value is None:
+        return f"no {flag}"
+    return f"{flag} {' '.join(map(str, value)) if isinstance(value, tuple) else value}"

@@ -2,43 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
-from optuna.trial import BaseTrial, FrozenTrial
+import optuna
+from optuna.trial import BaseTrial, FixedTrial, FrozenTrial
 
-from search_spaces import FirstTrial, SearchSpace
+from search_spaces.space import FirstTrial, SearchSpace, Suggestion
+from study.optuna_storage import open_storage, ranked
+from study.plan import StudyPlan
+from study.trial_specs import method_config
+from trainables.errors import InputError
 
 NEW_SEEDS = 500_000_000
 """Added to a configuration's seed: beyond the seeds that a search uses."""
 
+PARAMETER = "confirmed_trial"
+"""The parameter of a confirmation: the number of a trial in the study that is confirmed."""
 
-class Confirmation(SearchSpace):
-    """`trials` of a study of `space`; `configure` gives the settings of one of them, by its number."""
 
-    exhaustive = True
+def confirm_best(original: StudyPlan, top: int) -> SearchSpace:
+    """The space of the best `top` trials of a study; raises `InputError` where there are none."""
+    try:
+        study = optuna.load_study(study_name=original.name, storage=open_storage(original.optuna_storage))
+    except (KeyError, OSError) as error:
+        raise InputError(
+            f"the trials of study {original.name!r} are not in {original.folder.path}: "
+            "name the --optuna-storage that it was started with."
+        ) from error
+    best = ranked(study)[:top]
+    if not best:
+        raise InputError(f"study {original.name!r} has no finished trial to confirm.")
+    return _confirmation(original, study.trials, [trial.number for trial in best])
 
-    def __init__(
-        self,
-        space: SearchSpace,
-        study: str,
-        trials: Sequence[FrozenTrial],
-        configure: Callable[[int], dict[str, Any]],
-    ) -> None:
-        self.name, self.method, self.objectives = space.name, space.method, space.objectives  # type: ignore[misc]
-        self.scale_name, self.scale, self.datasets = space.scale_name, space.scale, space.datasets  # type: ignore[misc]
-        self._study = study
-        self._trials = trials
-        self._configure = configure
 
-    def suggest(self, trial: BaseTrial) -> dict[str, Any]:
-        """The config of a trial of the confirmed study, with a new seed."""
-        config = self._configure(trial.suggest_int("confirmed_trial", 0, 10**9))
-        return config | {"seed": config["seed"] + NEW_SEEDS}
+def _confirmation(original: StudyPlan, trials: Sequence[FrozenTrial], best: Sequence[int]) -> SearchSpace:
+    space = original.space
 
-    def first_trials(self) -> list[FirstTrial]:
-        """The trials, the best first."""
-        return [
-            FirstTrial(f"trial {trial.number} of {self._study}", {"confirmed_trial": trial.number})
-            for trial in self._trials
-        ]
+    class Confirmation(SearchSpace):
+        name = space.name
+        description = f"the best trials of {original.name}, with new seeds"
+        method = space.method
+        datasets = space.datasets
+        exhaustive = True
+
+        def suggest(self, trial: BaseTrial) -> Suggestion:
+            # Any trial may be asked for: when a confirmation is resumed, others may have become the best.
+            number = trial.suggest_int(PARAMETER, 0, 10**9)
+            found = space.suggest(FixedTrial(trials[number].params, number))
+            config = method_config(original, number, found)
+            return Suggestion({**config, "seed": config["seed"] + NEW_SEEDS}, found.dataset)
+
+        def first_trials(self) -> list[FirstTrial]:
+            return [FirstTrial(f"trial {number} of {original.name}", {PARAMETER: number}) for number in best]
+
+    return Confirmation(space.scale_name, replace(space.scale, fixed=original.fixed))

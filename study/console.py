@@ -13,40 +13,24 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-import rich.box
-from optuna.trial import FixedTrial, FrozenTrial, TrialState
+from optuna.trial import TrialState
 from ray.tune import Callback
 from ray.tune.experiment import Trial as RayTrial
 from rich.console import Console as RichConsole
-from rich.table import Table
-from trainables.metrics.names import direction
 
-from search_spaces import Claim
+from search_spaces.claim import Claim
 from study.claims import judge
 from study.interruption import Interruption
-from study.optuna_storage import ranked
+from study.optuna_storage import FIRST_TRIAL, METRICS, ranked
 from study.plan import StudyPlan
-from study.searcher import FIRST_TRIAL, METRICS
+from study.tables import claims_table, references_of, results_table, shown_metrics
 from study.trials import FAILURE, PROCESS_LOST, NotInSnapshot, is_finite, number_of
 from trainables.preparation import Preparations
+from trainables.protocol import base_name
+from trainables.training import PER_SEED
 
 BEST_SHOWN = 5
-CLAIMS_TITLE = "the document's claims, by the last metrics of each trial (the rule: study/claims.py)"
 STATES = {"complete": "finished", "pruned": "stopped early", "fail": "failed", "running": "to go on with"}
-SHOWN_METRICS = (
-    "is_lenet_best",
-    "is_inception_best",
-    "auroc_best",
-    "modes",
-    "inside",
-    "distance",
-    "boundary",
-    "inner_updates",
-    "seconds_training",
-)
-"""Beside the objectives, those of them that a trial of the study has."""
-SHOWN_ANCHORS = ("fid_", "is_", "energy_")
-"""The ends of the scale of these metrics are printed; all are on the parent run."""
 
 
 class Console:
@@ -71,18 +55,14 @@ class Console:
     def print_preparation(self, plan: StudyPlan, preparations: Preparations) -> None:
         """What the numbers of this study will mean."""
         for dataset, preparation in preparations.items():
-            if preparation.classifier_accuracy is not None:
-                self.print(f"classifier of {dataset}: test accuracy {preparation.classifier_accuracy:.4f}")
-            for name, value in preparation.anchors.items():
-                if not name.startswith(SHOWN_ANCHORS):
-                    continue
-                self.print(f"{name}: {value:.2f}" if len(preparations) == 1 else f"{dataset}: {name}: {value:.2f}")
-            if preparation.left_out:
-                self.print(f"left out of AUROC, not on this machine: {', '.join(preparation.left_out)}")
-        self.print(f"study {plan.name}: {plan.num_trials} trials of {plan.space.scale.rounds} rounds, in {plan.folder}")
+            for note in preparation.notes:
+                self.print(note)
+            for name, value in references_of(preparation, shown_metrics(preparation.protocol)).items():
+                self.print(f"{name}: {value:.4g}" if len(preparations) == 1 else f"{dataset}: {name}: {value:.4g}")
+        self.print(f"study {plan.name}: {plan.trials} trials of {plan.rounds} rounds, in {plan.folder.path}")
 
     def print_results(self, plan: StudyPlan, preparations: Preparations, study: optuna.Study) -> None:
-        """The best trials beside the first trials, and how the best compares with pure noise."""
+        """The best trials beside the first trials, and the best beside the reference values."""
         trials = study.get_trials(deepcopy=False)
         finished = ranked(study)
         several = len(plan.objectives) > 1
@@ -90,37 +70,29 @@ class Console:
         title = "Pareto front" if several else "best"
         first = [t for t in trials if FIRST_TRIAL in t.user_attrs and t.state != TrialState.WAITING]
         shown = {trial.number: trial for trial in [*best, *first]}
-        self._console.print(_table(plan, f"study {plan.name}: {title}, then the first trials", list(shown.values())))
+        self._console.print(
+            results_table(plan, f"study {plan.name}: {title}, then the first trials", [*shown.values()])
+        )
         counts = Counter(trial.state.name.lower() for trial in trials if trial.state != TrialState.WAITING)
         self.print(", ".join(f"{number} {STATES[state]}" for state, number in sorted(counts.items())))
-        name = plan.objectives[0]
-        if finished and not several and name.startswith("fid_"):
+        objective = plan.objectives[0]
+        if finished and not several and len(preparations) == 1:
             value = finished[0].values[0]
-            for anchor, at in preparations[plan.datasets[0]].anchors.items():
-                if anchor.startswith(name.removesuffix("_best")):
-                    self.print(f"best {name} / {anchor}: {value:.2f} / {at:.2f} = {value / at:.3f}")
+            (preparation,) = preparations.values()
+            for name, at in references_of(preparation, {base_name(objective)}).items():
+                if at > 0:
+                    self.print(f"best {objective} / {name}: {value:.4g} / {at:.4g} = {value / at:.3f}")
 
     def print_claims(self, claims: Sequence[Claim], study: optuna.Study) -> None:
-        """What the finished trials say about the document's claims."""
+        """What the finished trials say about the document's claims. Each seed of a trial is a value."""
         if not claims:
             return
         finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        trials = [(trial.params, trial.user_attrs.get(METRICS, {})) for trial in finished]
+        trials = [
+            (trial.params, trial.user_attrs.get(PER_SEED) or [trial.user_attrs.get(METRICS, {})]) for trial in finished
+        ]
         outcomes = [judge(claim, trials) for claim in claims]
-        table = Table(title=CLAIMS_TITLE, box=rich.box.SIMPLE, title_justify="left")
-        for name in ("claim", "metric", "said to be lower", "said to be higher", "difference, 95%", "verdict"):
-            table.add_column(name, overflow="fold")
-        for outcome in outcomes:
-            low, high = outcome.interval
-            table.add_row(
-                outcome.claim.text,
-                outcome.claim.metric,
-                _mean(outcome.lower),
-                _mean(outcome.higher),
-                f"{outcome.difference:.3g} ({low:.3g} to {high:.3g})",
-                outcome.verdict,
-            )
-        self._console.print(table)
+        self._console.print(claims_table(outcomes))
         counts = Counter(outcome.verdict for outcome in outcomes)
         self.print("claims: " + ", ".join(f"{counts[v]} {v}" for v in ("supported", "contradicted", "undecided")))
 
@@ -128,7 +100,7 @@ class Console:
         """The exact commands to look at the study and to go on."""
         python = Path(sys.executable)
         launch = f"  {_shown(python)} -m study.launch"
-        storage = [] if plan.config.storage_dir == Path("outputs") else ["--storage-dir", str(plan.config.storage_dir)]
+        storage = [] if plan.storage == Path("outputs").resolve() else ["--storage-dir", str(plan.storage)]
         if interruption.received:
             self.print(f"\nStopped by {interruption.received.name}. Go on with:")
             self.print(f"{launch} {shlex.join(['--resume', plan.name, *storage])}")
@@ -140,10 +112,12 @@ class Console:
             self.print(f"  {mlflow} server --backend-store-uri {store} --host 127.0.0.1 --port 5000")
         else:
             self.print("  it is on the tracking server that you named.")
-        self.print("Train the best settings again with other seeds, or go on searching:")
+        can_go_on = not plan.space.exhaustive
+        self.print(f"Train the best settings again with other seeds{', or go on searching' if can_go_on else ''}:")
         self.print(f"{launch} {shlex.join(['--confirm', plan.name, '--top', '3', '--seeds', '5', *storage])}")
-        more = str(2 * plan.num_trials)
-        self.print(f"{launch} {shlex.join(['--resume', plan.name, '--trials', more, *storage])}")
+        if can_go_on:
+            more = str(2 * plan.trials)
+            self.print(f"{launch} {shlex.join(['--resume', plan.name, '--trials', more, *storage])}")
 
 
 class Progress(NotInSnapshot, Callback):
@@ -173,10 +147,10 @@ class Progress(NotInSnapshot, Callback):
             self._line(trials, trial, f"failed: {self._objective} is {value}")
             return
         rounds = result["round"]
-        if rounds < self._plan.space.scale.rounds:
+        if rounds < self._plan.rounds:
             self._line(trials, trial, f"{self._objective} {value:8.2f}, stopped at round {rounds}")
             return
-        sign = 1 if direction(self._objective) == "minimize" else -1
+        sign = 1 if self._plan.directions[0] == "minimize" else -1
         if self._best is None or sign * value < sign * self._best[0]:
             self._best = (value, number)
         self._line(trials, trial, f"{self._objective} {value:8.2f}")
@@ -194,19 +168,12 @@ class Progress(NotInSnapshot, Callback):
         running = sum(other.status == RayTrial.RUNNING for other in trials if other is not trial)
         spent = self._done + running / 2  # what runs is on average half done
         done = self._before + self._done
-        left = max(0.0, elapsed / spent * (self._plan.num_trials - self._before - spent))
+        left = max(0.0, elapsed / spent * (self._plan.trials - self._before - spent))
         best = f"best {self._best[0]:.2f} (trial {self._best[1]})" if self._best else "no result yet"
         self._console.print(
-            f"[{done:>3}/{self._plan.num_trials}] trial {number_of(trial):>3}  {outcome}  {best}  "
+            f"[{done:>3}/{self._plan.trials}] trial {number_of(trial):>3}  {outcome}  {best}  "
             f"{_duration(elapsed)} gone, about {_duration(left)} left"
         )
-
-
-def _mean(values: Sequence[float]) -> str:
-    if not values:
-        return "-"
-    mean = f"{sum(values) / len(values):.4g}"
-    return mean if len(values) == 1 else f"{mean} (n={len(values)})"
 
 
 def _duration(seconds: float) -> str:
@@ -218,32 +185,3 @@ def _duration(seconds: float) -> str:
 def _shown(path: Path) -> str:
     """A path as it is typed from here."""
     return shlex.quote(os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path))
-
-
-def _table(plan: StudyPlan, title: str, trials: list[FrozenTrial]) -> Table:
-    measured = {name for trial in trials for name in trial.user_attrs.get(METRICS, {})}
-    columns = list(dict.fromkeys([*plan.objectives, *(name for name in SHOWN_METRICS if name in measured)]))
-    table = Table(title=title, box=rich.box.SIMPLE, title_justify="left")
-    table.add_column("trial", justify="right")
-    for name in columns:
-        table.add_column(name, justify="right")
-    table.add_column("settings", overflow="fold")
-    for trial in trials:
-        metrics = trial.user_attrs.get(METRICS, {})
-        values = [f"{metrics[name]:.4g}" if name in metrics else "-" for name in columns]
-        origin = f"{trial.user_attrs[FIRST_TRIAL]}: " if FIRST_TRIAL in trial.user_attrs else ""
-        table.add_row(str(trial.number), *values, origin + _settings(plan, trial))
-    return table
-
-
-def _settings(plan: StudyPlan, trial: FrozenTrial) -> str:
-    """What was suggested, as a person reads it: "image_lr 0.01, lambda_tv off"."""
-    suggested = plan.space.suggest(FixedTrial(trial.params, trial.number))
-    return ", ".join(
-        f"{name} off"
-        if value == 0 and name.startswith("lambda_")
-        else f"{name} {value:.3g}"
-        if isinstance(value, float)
-        else f"{name} {value}"
-        for name, value in suggested.items()
-    )

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-
-import optuna
-import tyro
+from collections.abc import Collection
 
 from search_spaces import SPACES
-from study.config import StudyConfig
-from study.plan import StudyPlan
-from trainables.data.sources import PARAMETERISED, SOURCES
+from search_spaces.space import SearchSpace
+from study.config import StudyConfig, said_in
+from study.plan import StudyPlan, describe
+from trainables import command_line
 from trainables.errors import InputError
+from trainables.registry import installed, resolve
 
 SUGGESTIONS_SHOWN = 5
 
@@ -22,39 +22,47 @@ def main(arguments: list[str] | None = None) -> int:
 
     0: done; 1: no trial succeeded; 2: bad input, nothing was started; 128 + n: stopped by signal n, to be resumed.
     """
-    config = tyro.cli(
-        StudyConfig, prog="python -m study.launch", args=arguments, config=(tyro.conf.FlagCreatePairsOff,)
-    )
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        if config.list_all:
-            print_registries()
-            return 0
-        plan = StudyPlan.of(config)
-        if config.dry_run:
-            print_plan(plan)
-            return 0
-        # Imported late: Ray and MLflow take seconds that bad input should not cost.
-        from study.console import Console
-        from study.nodes.preflight import check_cluster
-        from study.runner import run_study
+    said = said_in(sys.argv[1:] if arguments is None else arguments)
+    return command_line.run(StudyConfig, "python -m study.launch", lambda config: launch(config, said), arguments)
 
-        if config.check:
-            return check_cluster(plan, Console())
-        return run_study(plan, Console())
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+
+def launch(config: StudyConfig, said: Collection[str]) -> int:
+    """Do what `config` says, whose fields `said` were named on the command line; returns the exit status."""
+    # Imported late, here and in what is called: Ray, MLflow and torch take seconds that help and bad input do without.
+    if config.list_all:
+        print_registries()
+        return 0
+    import optuna
+
+    from study.planning import make_plan
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    plan = make_plan(config, said)
+    if config.dry_run:
+        print_plan(plan)
+        return 0
+    from study.console import Console
+    from study.runner import check_cluster, run_study
+
+    return check_cluster(plan, Console()) if config.check else run_study(plan, Console())
 
 
 def print_registries() -> None:
     """Show what can be named on the command line."""
+    from trainables.data.sources import PARAMETERISED, SOURCES
+
     print("spaces (--space):")
-    for name, space in SPACES.items():
+    for name in {**SPACES, **installed("space")}:
+        try:
+            space = resolve("space", name, SPACES, SearchSpace)  # type: ignore[type-abstract]
+        except InputError as error:  # of an installed package
+            print(f"  {name:<17}{error}")
+            continue
         print(f"  {name:<17}{space.description}")
-        for scale_name, scale in space.scales.items():
-            datasets = " and ".join(space.datasets or (scale.dataset,))
-            print(f"    {scale_name:<15}{scale.trials} trials of {scale.rounds} rounds on {datasets}")
+        for scale_name in space.scales:
+            at_scale = space(scale_name)
+            datasets = " and ".join(space.datasets or (at_scale.scale.dataset,))
+            print(f"    {scale_name:<15}{at_scale.num_trials} trials of {at_scale.scale.rounds} rounds on {datasets}")
     print("data sets (--dataset):")
     for name, source in SOURCES.items():
         print(f"  {name:<17}{source.description}, {'x'.join(map(str, source.shape))}")
@@ -64,14 +72,18 @@ def print_registries() -> None:
 
 def print_plan(plan: StudyPlan) -> None:
     """Show the resolved study and what its first trials would be told."""
-    from study.searcher import FIRST_TRIAL, ask, create_study
+    from optuna.storages import InMemoryStorage
 
-    print(json.dumps(plan.describe(), indent=2))
-    study = create_study(plan.name, optuna.storages.InMemoryStorage(), plan.space, plan.objectives)
-    print(f"the first {min(SUGGESTIONS_SHOWN, plan.num_trials)} configurations of {plan.space.method}:")
-    for _ in range(min(SUGGESTIONS_SHOWN, plan.num_trials)):
+    from study.optuna_storage import FIRST_TRIAL, ask, create_study
+    from study.trial_specs import method_config
+
+    print(json.dumps(describe(plan), indent=2))
+    study = create_study(plan.name, InMemoryStorage(), plan.directions, plan.space.first_trials())
+    shown = min(SUGGESTIONS_SHOWN, plan.trials)
+    print(f"the first {shown} configurations of {plan.space.method}:")
+    for _ in range(shown):
         trial = ask(study, plan.sampler, plan.seed)
-        config = plan.method_config(trial)
+        config = method_config(plan, trial.number, plan.space.suggest(trial))
         print(f"trial {trial.number} ({trial.user_attrs.get(FIRST_TRIAL, 'suggested')}):")
         print(f"  {json.dumps(config)}")
 

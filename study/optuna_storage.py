@@ -1,8 +1,9 @@
-"""Optuna's storage: where a study's trials are, and which of them were best."""
+"""Optuna's study: where its trials are, how it begins, and which of them were best."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import optuna
@@ -10,6 +11,17 @@ import sqlalchemy
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
+
+from search_spaces.space import FirstTrial
+from study.samplers import make_sampler
+from study.sentences import first_line, without_credentials
+from trainables.errors import InputError
+from trainables.measures.base import Direction
+
+FIRST_TRIAL = "first_trial"
+"""The user attribute with the name of a trial that the space gave; others were suggested by the sampler."""
+METRICS = "metrics"
+"""The user attribute with the last metrics of a trial."""
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 """How the URLs of databases begin that MLflow takes instead of a server's."""
@@ -39,6 +51,64 @@ def connect(url: str) -> None:
 def is_database(where: str | Path) -> bool:
     """Whether `where` is the URL of a database."""
     return "://" in str(where)
+
+
+def find_study(where: str, name: str, must_exist: bool) -> tuple[BaseStorage, bool]:
+    """Optuna's storage, and whether it holds a study of this name.
+
+    Raises `InputError` where it does not answer, where it lacks a study that must exist, and where it holds trials
+    of one that must not.
+    """
+    shown = without_credentials(where)
+    try:
+        storage = open_storage(where)
+        is_there = name in optuna.get_all_study_names(storage)
+        is_begun = is_there and num_started(optuna.load_study(study_name=name, storage=storage)) > 0
+    except Exception as error:
+        raise InputError(
+            f"Optuna's storage {shown} does not answer ({first_line(error)}): check --optuna-storage."
+        ) from error
+    if must_exist and not is_there:
+        raise InputError(
+            f"Optuna's storage {shown} does not hold study {name!r}: "
+            "name the --optuna-storage that it was started with."
+        )
+    if is_begun and not must_exist:
+        raise InputError(f"Optuna's storage holds a study {name!r} already: choose another --name.")
+    return storage, is_there
+
+
+def create_study(
+    name: str, storage: BaseStorage, directions: Sequence[Direction], first_trials: Iterable[FirstTrial]
+) -> optuna.Study:
+    """A new Optuna study with its first trials enqueued."""
+    study = optuna.create_study(study_name=name, storage=storage, directions=list(directions))
+    for first in first_trials:
+        study.enqueue_trial(dict(first.params), user_attrs={FIRST_TRIAL: first.name})
+    return study
+
+
+def num_started(study: optuna.Study) -> int:
+    """How many trials have been asked for, whatever became of them."""
+    return sum(trial.state != TrialState.WAITING for trial in study.get_trials(deepcopy=False))
+
+
+def ask(study: optuna.Study, sampler: str, seed: int) -> optuna.Trial:
+    """The next trial."""
+    study.sampler = make_sampler(sampler, seed, num_started(study))
+    return study.ask()
+
+
+def reopen(study: optuna.Study, sampler: str, seed: int) -> list[optuna.Trial]:
+    """The trials that an earlier driver asked for and did not finish, by number.
+
+    One that was lost while it was being suggested gets the rest of the parameters that it would have got.
+    """
+    trials = []
+    for frozen in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study.sampler = make_sampler(sampler, seed, frozen.number)
+        trials.append(optuna.Trial(study, frozen._trial_id))
+    return trials
 
 
 def ranked(study: optuna.Study) -> list[FrozenTrial]:

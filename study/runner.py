@@ -2,50 +2,45 @@
 
 from __future__ import annotations
 
-import platform
 import signal
-import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import optuna
 from optuna.trial import TrialState
 from ray.tune import Callback, CheckpointConfig, RunConfig, Trainable, TuneConfig, Tuner, with_resources
 from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import TrialScheduler
-from trainables.metrics.names import direction
 
+from study import events
 from study.console import Console, Progress
+from study.folder import LOCK_SECONDS, check_writable, trial_key
 from study.interruption import Interruption, clean_stop
-from study.nodes.capacity import Capacity
+from study.nodes.capacity import Capacity, alive_nodes, check_fits
 from study.nodes.cluster import check_address, cluster
-from study.nodes.placement import Packing, resources
-from study.nodes.preflight import check_nodes, require_all
-from study.opening import check_storage, only_driver, open_study, prepare
-from study.optuna_storage import ranked
-from study.plan import StudyPlan
+from study.nodes.placement import Packing, placement_groups
+from study.nodes.preflight import NodeCheck, check_nodes, lines, require_all, servers
+from study.optuna_storage import create_study, find_study, is_database, ranked
+from study.outside import staged
+from study.plan import StudyPlan, study_json
+from study.runs import Runs
 from study.schedulers import make_scheduler
 from study.searcher import OptunaSearcher
 from study.sentences import without_credentials
 from study.spool import Event, Spool
-from study.tracking import PARENT, Runs, Tracker, end_of_trial, now_ms, trial_event
-from study.trials import FAILURE, number_of, trial_key
+from study.tracking import Tracker
+from study.trial_specs import first_configs, make_spec, mutations
+from study.trials import FAILURE, number_of
 from trainables.checkpoints import write_atomically
+from trainables.errors import InputError
 from trainables.export import BEST_FILE
-from trainables.preparation import Preparations
+from trainables.preparation import Preparations, check_method, prepare_protocol
+from trainables.protocol import base_name
 from trainables.trial import Trial
-
-PARETO_FRONT = "pareto_front"
-"""The tag of trials of a study with several objectives: whether none is better in every one of them."""
 
 DELIVERY_SECONDS = 60.0
 """How long the end of a study waits for the tracking server."""
 INTERRUPTED_DELIVERY_SECONDS = 10.0
-
-PACKAGES = ("ray", "optuna", "mlflow", "torch")
 
 
 def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Trial) -> int:
@@ -55,34 +50,34 @@ def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Tr
     overwritten.
     """
     with ExitStack() as stack:
-        check_address(plan)
+        check_address(plan.address)
         check_storage(plan)
         if plan.is_resumed:
-            stack.enter_context(only_driver(plan, console))
+            stack.enter_context(_only_driver(plan, console))
         runs = Runs(plan.tracking_uri, plan.space.name, plan.name, plan.artifacts)
         preparations = prepare(plan, console)
-        capacity = stack.enter_context(cluster(plan))
-        if plan.config.address is not None:
-            require_all(check_nodes(plan, preparations))
+        stack.enter_context(_cluster(plan))
+        if plan.address is not None:
+            require_all(_check_nodes(plan, preparations))
         if not plan.is_resumed:
-            stack.enter_context(only_driver(plan, console))
+            stack.enter_context(_only_driver(plan, console))
         study = open_study(plan)
         console.print_preparation(plan, preparations)
-        tags = _tags(plan, preparations)
-        spool = Spool(plan.folder / "spool", runs.deliver)
-        spool.put(_start_of_study(plan, preparations, tags))
+        tags = events.study_tags(plan, preparations)
+        spool = Spool(plan.folder.spool, runs.deliver)
+        spool.put(events.study_started(plan, preparations, tags))
         for event in _endings(plan, study, runs):
             spool.put(event)
         interruption = Interruption()
         try:
-            interruption = _tune(plan, preparations, study, capacity, spool, tags, console, trainable)
+            interruption = _tune(plan, preparations, study, spool, tags, console, trainable)
             for event in _end_of_study(plan, study, interruption):
                 spool.put(event)
         finally:
             seconds = INTERRUPTED_DELIVERY_SECONDS if interruption.received else DELIVERY_SECONDS
             undelivered = spool.close(seconds)
     console.print_results(plan, preparations, study)
-    console.print_claims(plan.claims(), study)
+    console.print_claims(plan.claims, study)
     console.print_next_steps(plan, interruption)
     for reason in runs.refused:
         console.warn(f"the tracking server refused a part of the study: {reason}")
@@ -91,36 +86,109 @@ def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Tr
     if undelivered:
         console.warn(
             f"{undelivered} events did not reach {without_credentials(plan.tracking_uri)}; they are kept in "
-            f"{plan.folder / 'spool'} and delivered when the study is resumed."
+            f"{plan.folder.spool} and delivered when the study is resumed."
         )
     return interruption.exit_status or int(_status(study, interruption) == "FAILED")
+
+
+def check_cluster(plan: StudyPlan, console: Console) -> int:
+    """`--check`: a line for each node, and the exit status 0. Raises `InputError` where a node is not in order."""
+    check_address(plan.address)
+    check_storage(plan)
+    preparations = prepare(plan, console)
+    with _cluster(plan):
+        checks = _check_nodes(plan, preparations)
+    for line in lines(checks, plan.resources):
+        console.print(line)
+    require_all(checks)
+    return 0
+
+
+def check_storage(plan: StudyPlan) -> None:
+    """Raise `InputError` where a new study would overwrite another, or where it could not be written."""
+    if plan.folder.path.exists() and plan.config.resume is None:
+        raise InputError(
+            f"study {plan.name!r} exists already in {plan.folder.path}: "
+            f"go on with it by --resume {plan.name}, or choose another --name."
+        )
+    check_writable(plan.storage)
+    if is_database(plan.optuna_storage):
+        find_study(plan.optuna_storage, plan.name, must_exist=plan.is_resumed)
+
+
+def prepare(plan: StudyPlan, console: Console) -> Preparations:
+    """Everything that trials read, in the cache folder; raises `InputError` where something cannot be had."""
+    with console.status(f"preparing {' and '.join(plan.datasets)}"):
+        for dataset, config in first_configs(plan):
+            check_method(plan.space.method, config, dataset, plan.cache_dir)
+        prepared = {name: prepare_protocol(protocol, plan.cache_dir) for name, protocol in plan.protocols.items()}
+    for preparation in prepared.values():
+        for objective in plan.objectives:
+            if base_name(objective) not in preparation.protocol.metrics():
+                reason = f" ({'; '.join(preparation.notes)})" if preparation.notes else ""
+                raise InputError(f"objective {objective!r} cannot be measured here{reason}: choose another one.")
+    return prepared
+
+
+def open_study(plan: StudyPlan) -> optuna.Study:
+    """Optuna's study, made if the study is new; `study.json`, written last, marks the study as set up."""
+    storage, is_there = find_study(plan.optuna_storage, plan.name, must_exist=plan.is_resumed)
+    if plan.is_resumed:
+        study = optuna.load_study(study_name=plan.name, storage=storage)
+    else:
+        if is_there:  # an earlier driver may not have got as far as enqueuing all first trials
+            optuna.delete_study(study_name=plan.name, storage=storage)
+        study = create_study(plan.name, storage, plan.directions, plan.space.first_trials())
+        if plan.outside is not None:
+            plan.outside.copy_to(plan.folder.outside)
+    plan.folder.write(study_json(plan))
+    return study
+
+
+def _only_driver(plan: StudyPlan, console: Console) -> AbstractContextManager[None]:
+    return plan.folder.only_driver(LOCK_SECONDS if plan.address else 0.0, console.status)
+
+
+@contextmanager
+def _cluster(plan: StudyPlan) -> Iterator[None]:
+    """The study's cluster; raises `InputError` where none of its nodes fits a trial."""
+    with cluster(plan.address):
+        check_fits(plan.resources, alive_nodes())
+        yield
+
+
+def _check_nodes(plan: StudyPlan, preparations: Preparations) -> list[NodeCheck]:
+    protocols = [preparation.protocol.model_dump_json() for preparation in preparations.values()]
+    reached = servers({"--tracking-uri": plan.config.tracking_uri, "--optuna-storage": plan.config.optuna_storage})
+    with staged(plan.outside, plan.storage) as modules:
+        return check_nodes(plan.storage, plan.cache_dir, protocols, reached, modules)
 
 
 def _tune(
     plan: StudyPlan,
     preparations: Preparations,
     study: optuna.Study,
-    capacity: Capacity,
     spool: Spool,
     tags: dict[str, str],
     console: Console,
     trainable: type[Trainable],
 ) -> Interruption:
     protocols = {name: preparation.protocol for name, preparation in preparations.items()}
+    population = plan.trials if plan.scheduler == "pbt" else None
     searcher = OptunaSearcher(
         study,
         plan.objectives,
-        lambda trial: plan.trial_spec(trial, protocols),
-        plan.num_trials,
+        lambda trial: make_spec(plan, trial, protocols),
+        plan.trials,
         plan.sampler,
         plan.seed,
-        capacity,
-        Packing(plan) if plan.config.placement == "pack" else None,
+        Capacity(plan.resources, plan.max_concurrent, population),
+        Packing(plan.resources) if plan.placement == "pack" else None,
     )
     progress = Progress(console, plan, study, searcher.will_restart)
     callbacks: list[Callback] = [Tracker(spool, tags, searcher.will_restart), progress]
     tuner = Tuner(
-        with_resources(trainable, resources(plan)),
+        with_resources(trainable, placement_groups(plan.resources)),
         tune_config=TuneConfig(
             search_alg=searcher,
             scheduler=_scheduler(plan, study),
@@ -131,7 +199,7 @@ def _tune(
         ),
         run_config=RunConfig(
             name="ray",
-            storage_path=str(plan.folder),
+            storage_path=str(plan.folder.path),
             checkpoint_config=CheckpointConfig(checkpoint_at_end=False),
             callbacks=callbacks,
             verbose=0,
@@ -139,26 +207,26 @@ def _tune(
     )
     with clean_stop(searcher.close) as interruption:
         tuner.fit()
-    if study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)) and not interruption.received:
+    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    if running and not interruption.received:
         interruption.received = signal.SIGUSR1  # sent to Ray directly: it handles this one, and says nothing of it
     if interruption.received:
-        for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            spool.put(trial_event(trial.number, status="KILLED"))
+        for trial in running:
+            spool.put(events.trial_event(trial.number, status="KILLED"))
     return interruption
 
 
 def _scheduler(plan: StudyPlan, study: optuna.Study) -> TrialScheduler:
     """The scheduler of the study, which knows what trials reported to earlier drivers."""
-    scale = plan.space.scale
     history = [(trial.number, trial.intermediate_values) for trial in study.get_trials(deepcopy=False)]
     return make_scheduler(
         plan.scheduler,
         plan.objectives,
-        direction(plan.objectives[0]),
-        scale.rounds,
-        scale.evaluate_every,
+        plan.directions[0],
+        plan.rounds,
+        plan.evaluate_every,
         history,
-        plan.mutations() if plan.scheduler == "pbt" else {},
+        mutations(plan.space) if plan.scheduler == "pbt" else {},
     )
 
 
@@ -170,29 +238,21 @@ def _endings(plan: StudyPlan, study: optuna.Study, runs: Runs) -> Iterator[Event
     """Ends that an earlier driver told Optuna but not the tracker: it was killed in between."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)):
         if trial_key(trial.number) in runs.unfinished:
-            end = end_of_trial(plan.trial_folder(trial.number), trial.user_attrs.get(FAILURE))
-            yield trial_event(trial.number, **end)
+            yield events.trial_ended(trial.number, plan.folder.trial(trial.number), trial.user_attrs.get(FAILURE))
 
 
 def _end_of_study(plan: StudyPlan, study: optuna.Study, interruption: Interruption) -> Iterator[Event]:
     """The best trial's weights, which the study's folder gets too, the Pareto front, and the state of the study."""
     finished = ranked(study)
-    exported = plan.folder / BEST_FILE
-    if finished and (weights := plan.trial_folder(finished[0].number) / BEST_FILE).exists():
+    best = finished[0].number if finished else None
+    exported = plan.folder.path / BEST_FILE
+    if best is not None and (weights := plan.folder.trial(best) / BEST_FILE).exists():
         write_atomically(exported, weights.read_bytes())
     if len(plan.objectives) > 1:
         front = {trial.number for trial in study.best_trials}
         for trial in finished:
-            yield trial_event(trial.number, tags={PARETO_FRONT: trial.number in front})
-    best = {"best_trial": trial_key(finished[0].number)} if finished else {}
-    status = _status(study, interruption)
-    yield {
-        "trial": PARENT,
-        "time_ms": now_ms(),
-        "tags": best,
-        "artifacts": {"best": str(exported)},
-        "status": status,
-    }
+            yield events.trial_compared(trial.number, trial.number in front)
+    yield events.study_ended(best, exported, _status(study, interruption))
 
 
 def _status(study: optuna.Study, interruption: Interruption) -> str:
@@ -200,48 +260,3 @@ def _status(study: optuna.Study, interruption: Interruption) -> str:
         return "KILLED"
     succeeded = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
     return "FINISHED" if succeeded else "FAILED"
-
-
-def _start_of_study(plan: StudyPlan, preparations: Preparations, tags: dict[str, str]) -> Event:
-    description = plan.describe()
-    trials = description.pop("trials")  # params cannot change, and a resumed study may be extended
-    protocols: dict[str, Any] = {}
-    metrics: dict[str, float] = {}
-    for name, preparation in preparations.items():
-        of = f".{name}" if len(preparations) > 1 else ""
-        protocols |= {f"protocol{of}.{key}": value for key, value in preparation.protocol.model_dump().items()}
-        metrics |= {f"{anchor}{of}": value for anchor, value in preparation.anchors.items()}
-        if preparation.classifier_accuracy is not None:
-            metrics[f"classifier_test_accuracy{of}"] = preparation.classifier_accuracy
-    return {
-        "trial": PARENT,
-        "time_ms": now_ms(),
-        "params": {} if plan.is_resumed else description | protocols,
-        "metrics": metrics,
-        "tags": tags | {"trials": str(trials)},
-        "artifacts": {"study": str(plan.folder / "study.json")},
-        "status": "RUNNING",
-    }
-
-
-def _tags(plan: StudyPlan, preparations: Preparations) -> dict[str, str]:
-    versions = {f"version.{package}": version(package) for package in PACKAGES}
-    return versions | {
-        "version.python": platform.python_version(),
-        "space": plan.space.name,
-        "scale": plan.space.scale_name,
-        "dataset": ", ".join(preparations),
-        "method": plan.space.method,
-        "protocol": ", ".join(preparation.protocol.sha256 for preparation in preparations.values()),
-        "git_commit": _git_commit(),
-    }
-
-
-def _git_commit() -> str:
-    """The commit of the code that runs, "+changes" where files differ from it; "unknown" outside a checkout."""
-    here = Path(__file__).parent
-    command = ["git", "-C", str(here), "describe", "--always", "--abbrev=40", "--dirty=+changes", "--exclude=*"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"

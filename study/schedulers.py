@@ -25,11 +25,12 @@ from ray.tune.schedulers import (
     TrialScheduler,
 )
 from ray.tune.schedulers.pbt import _PBTTrialState
-from trainables.metrics.names import Direction
 
+from study.scheduler_names import check_scheduler
 from study.trials import is_finite, number_of
-from trainables.errors import InputError, lookup
+from trainables.errors import InputError
 from trainables.exploit import EXPLOIT
+from trainables.measures.base import Direction
 from trainables.training import TrialSpec
 
 TIME = "round"
@@ -59,16 +60,6 @@ class _Task:
         return min(self.rounds, evaluations * self.evaluate_every)
 
 
-def check_scheduler(name: str, num_objectives: int) -> None:
-    """Raise `InputError` for an unknown name, and for several objectives with a scheduler that ranks trials."""
-    lookup("scheduler", name, SCHEDULERS)
-    if num_objectives > 1 and name != "none":
-        raise InputError(
-            f"scheduler {name!r} would need one of the {num_objectives} objectives to decide which trials "
-            "are the worse ones: choose 'none', or a single objective."
-        )
-
-
 def make_scheduler(
     name: str,
     objective: str | Sequence[str],
@@ -87,7 +78,7 @@ def make_scheduler(
     objectives = [objective] if isinstance(objective, str) else list(objective)
     check_scheduler(name, len(objectives))
     task = _Task(objectives[0], "min" if direction == "minimize" else "max", rounds, evaluate_every, mutations or {})
-    scheduler = SCHEDULERS[name](task)
+    scheduler = MAKERS[name](task)
     if isinstance(scheduler, _ByNumber):
         scheduler.replay(history)
     return scheduler
@@ -278,7 +269,7 @@ def _hyperband(task: _Task) -> TrialScheduler:
     return SuccessiveHalving(task, brackets=halvings + 1)
 
 
-SCHEDULERS: dict[str, Callable[[_Task], TrialScheduler]] = {
+MAKERS: dict[str, Callable[[_Task], TrialScheduler]] = {
     "asha": SuccessiveHalving,
     "hyperband": _hyperband,
     "median": MedianStopping,

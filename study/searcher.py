@@ -7,19 +7,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import optuna
-from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
-from trainables.metrics.names import direction
 
-from search_spaces import SearchSpace
 from study.nodes.placement import NODE
-from study.samplers import make_sampler
+from study.optuna_storage import METRICS, ask, num_started, reopen
 from study.trials import FAILURE, PROCESS_LOST, NotInSnapshot, is_finite, numbers
-from trainables.training import TrialSpec
+from trainables.training import PER_SEED, TrialSpec
 
-FIRST_TRIAL = "first_trial"
-METRICS = "metrics"
 LOST = "lost"
 """How often the process of a trial was lost before it got any further."""
 LOST_AT = "lost_at"
@@ -27,39 +22,6 @@ LOST_AT = "lost_at"
 
 MAX_RESTARTS = 2
 """How often a trial whose process was lost starts again from one checkpoint; where it gets further, it has as many."""
-
-
-def create_study(name: str, storage: BaseStorage, space: SearchSpace, objectives: Sequence[str]) -> optuna.Study:
-    """A new Optuna study with the space's first trials enqueued."""
-    study = optuna.create_study(
-        study_name=name, storage=storage, directions=[direction(metric) for metric in objectives]
-    )
-    for first in space.first_trials():
-        study.enqueue_trial(dict(first.params), user_attrs={FIRST_TRIAL: first.name})
-    return study
-
-
-def num_started(study: optuna.Study) -> int:
-    """How many trials have been asked for, whatever became of them."""
-    return sum(trial.state != TrialState.WAITING for trial in study.get_trials(deepcopy=False))
-
-
-def ask(study: optuna.Study, sampler: str, seed: int) -> optuna.Trial:
-    """The next trial."""
-    study.sampler = make_sampler(sampler, seed, num_started(study))
-    return study.ask()
-
-
-def reopen(study: optuna.Study, sampler: str, seed: int) -> list[optuna.Trial]:
-    """The trials that an earlier driver asked for and did not finish, by number.
-
-    One that was lost while it was being suggested gets the rest of the parameters that it would have got.
-    """
-    trials = []
-    for frozen in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        study.sampler = make_sampler(sampler, seed, frozen.number)
-        trials.append(optuna.Trial(study, frozen._trial_id))
-    return trials
 
 
 class OptunaSearcher(NotInSnapshot, Searcher):
@@ -100,8 +62,8 @@ class OptunaSearcher(NotInSnapshot, Searcher):
     def suggest(self, trial_id: str) -> Any:
         """The config of a new Ray trial, a dict; FINISHED at the end.
 
-        None while there is no room for it, so that what it is told follows from all that is known by then, and
-        while others run that may be lost.
+        None while there is no room for it, so that a later suggestion has seen more results, and while others run
+        that may be lost.
         """
         if self._is_closed:
             return Searcher.FINISHED
@@ -146,6 +108,8 @@ class OptunaSearcher(NotInSnapshot, Searcher):
             self._fail(trial, f"{bad[0]} is {result.get(bad[0])}")
         else:
             trial.set_user_attr(METRICS, numbers(result))
+            if PER_SEED in result:
+                trial.set_user_attr(PER_SEED, [numbers(each) for each in result[PER_SEED]])
             if result["round"] < spec.rounds:
                 self._study.tell(trial, state=TrialState.PRUNED)
             else:
@@ -180,13 +144,10 @@ class OptunaSearcher(NotInSnapshot, Searcher):
         trial.set_user_attr(FAILURE, reason)
         self._study.tell(trial, state=TrialState.FAIL)
 
-    # What would be kept in Ray's snapshot is in Optuna's storage.
+    # Ray asks for these; Optuna's storage keeps what they would.
 
-    def save(self, checkpoint_path: str) -> None:
-        """Nothing to do."""
+    def save(self, checkpoint_path: str) -> None: ...
 
-    def restore(self, checkpoint_path: str) -> None:
-        """Nothing to do."""
+    def restore(self, checkpoint_path: str) -> None: ...
 
-    def save_to_dir(self, checkpoint_dir: str, session_str: str = "default") -> None:
-        """Nothing to do."""
+    def save_to_dir(self, checkpoint_dir: str, session_str: str = "default") -> None: ...

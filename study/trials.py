@@ -13,7 +13,7 @@ from trainables.training import REPORTED
 FAILURE = "failure"
 """The key of a result under which a failed trial says why."""
 
-PROCESS_LOST = "the process of the trial was lost, and so it was after each restart"
+PROCESS_LOST = "the trial's process was killed, and again after each restart"
 """The reason of a trial whose process was killed more often than it may be."""
 
 
@@ -26,11 +26,6 @@ def numbers(result: dict[str, Any]) -> dict[str, float]:
 def is_finite(value: object) -> TypeGuard[float]:
     """Whether `value` is a number, and neither NaN nor infinite."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def trial_key(number: int) -> str:
-    """How runs, folders and Ray's trials name a trial."""
-    return f"{number:04d}"
 
 
 def number_of(trial: RayTrial) -> int:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import shutil
 import signal
 
 import numpy as np
 import pytest
 import torch
 
-from trainables.data.cache import prepare
+from tests.systems.storage import made_once, prepare_cache
 from trainables.data.dataset import Dataset, Split
 
 torch.set_num_threads(1)
@@ -15,11 +16,15 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
-def cache_dir(tmp_path_factory):
-    """A cache with the data sets that the tests share; treat it as read-only."""
-    folder = tmp_path_factory.mktemp("cache")
-    prepare("digits", folder)
-    return folder
+def prepared_cache(tmp_path_factory):
+    """A cache with the digits, their classifier and reference values: to be copied, never written to."""
+    return made_once(tmp_path_factory, "prepared-cache", prepare_cache)
+
+
+@pytest.fixture(scope="session")
+def cache_dir(prepared_cache, tmp_path_factory):
+    """A cache that the tests of this process share; they may add to it."""
+    return shutil.copytree(prepared_cache, tmp_path_factory.mktemp("cache"), dirs_exist_ok=True)
 
 
 @pytest.fixture

@@ -53,9 +53,12 @@ def installed(kind: str) -> dict[str, str]:
 
 
 def look_in(folder: str | None) -> None:
-    """Let modules in `folder` be imported: a study keeps the files there that it was given from outside."""
+    """Let modules in `folder` be imported: a study keeps the files there that it was given from outside.
+
+    They come first: a newer version of such a file may lie where the study was started, which is on Ray's path.
+    """
     if folder is not None and folder not in sys.path:
-        sys.path.append(folder)
+        sys.path.insert(0, folder)
 
 
 def _named(kind: str, what: str, target: str) -> object:

@@ -9,17 +9,14 @@ from contextlib import contextmanager
 
 import ray
 
-from study.nodes.capacity import Capacity, alive_nodes, check_fits
-from study.plan import StudyPlan
 from study.sentences import first_line
 from trainables.errors import InputError
 
 CONNECT_SECONDS = 10.0
 
 
-def check_address(plan: StudyPlan) -> None:
-    """Raise `InputError` where nothing listens at the cluster's address: Ray would try for a quarter of an hour."""
-    address = plan.config.address
+def check_address(address: str | None) -> None:
+    """Raise `InputError` where nothing listens at a cluster's address: Ray would try for a quarter of an hour."""
     host, colon, port = (address or "").rpartition(":")
     if not colon or not port.isdecimal():
         return
@@ -30,25 +27,24 @@ def check_address(plan: StudyPlan) -> None:
 
 
 @contextmanager
-def cluster(plan: StudyPlan) -> Iterator[Capacity]:
-    """Connect to Ray, yield how many trials it fits, and disconnect.
+def cluster(address: str | None) -> Iterator[None]:
+    """Connect this process to the Ray cluster at `address`, or to a new one on this machine, and disconnect at the end.
 
-    Raises `InputError` where there is no cluster at the address, or where none of its nodes fits a trial.
+    Raises `InputError` where there is no cluster at the address.
     """
     try:
         ray.init(
-            address=plan.config.address or "local",
-            include_dashboard=False if plan.config.address is None else None,
+            address=address or "local",
+            include_dashboard=False if address is None else None,
             logging_level=logging.ERROR,
             log_to_driver=False,
         )
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise InputError(
-            f"no Ray cluster at {plan.config.address} lets this process in ({first_line(error)}): check --address, "
+            f"no Ray cluster at {address} lets this process in ({first_line(error)}): check --address, "
             "and that the token is the cluster's (RAY_AUTH_TOKEN_PATH)."
         ) from error
     try:
-        check_fits(plan, alive_nodes())
-        yield Capacity(plan)
+        yield
     finally:
         ray.shutdown()

@@ -1,32 +1,38 @@
-"""Which node a trial goes to. Ray's own choice is the one with most to spare, so trials spread; packing is ours."""
+"""Which node a trial goes to.
+
+Ray by itself takes the node with most to spare, so that trials spread. Packing them on few nodes is done here.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ray.tune import PlacementGroupFactory
+from study.nodes.capacity import Resources, alive_nodes
 
-from study.nodes.capacity import alive_nodes
-from study.plan import StudyPlan
+if TYPE_CHECKING:
+    from ray.tune import PlacementGroupFactory
 
 NODE = "node"
 """The key of a Ray trial's config with the node that it should go to; without it Ray chooses."""
 
 
 class Packing:
-    """Chooses the first node, the largest first, on which fewer trials of the study run than fit there."""
+    """Chooses a node for each trial: the largest that has room, by the trials of the study that run there."""
 
-    def __init__(self, plan: StudyPlan) -> None:
-        self._plan = plan
+    def __init__(self, trial: Resources) -> None:
+        self._trial = trial
         self._chosen: dict[int, str] = {}
 
     def __call__(self, number: int, running: set[int]) -> str | None:
-        """The node of trial `number`, while the trials `running` are on those that were chosen for them."""
+        """The node for trial `number`; None where no node has room.
+
+        The trials `running` are taken to be on the nodes that were chosen for them.
+        """
         self._chosen = {other: self._chosen[other] for other in running & set(self._chosen) - {number}}
         taken = Counter(self._chosen.values())
-        room = {node.id: node.fits(self._plan.cpus_per_trial, self._plan.gpus_per_trial) for node in alive_nodes()}
+        room = {node.id: node.fits(self._trial) for node in alive_nodes()}
         for node in sorted(room, key=lambda node: (-room[node], node)):
             if taken[node] < room[node]:
                 self._chosen[number] = node
@@ -34,9 +40,14 @@ class Packing:
         return None
 
 
-def resources(plan: StudyPlan) -> Callable[[dict[str, Any]], PlacementGroupFactory]:
-    """What the trial of a config asks Ray for. The node is a wish: if it is full or lost, Ray takes another."""
-    bundle = {"CPU": plan.cpus_per_trial, "GPU": plan.gpus_per_trial}
+def placement_groups(trial: Resources) -> Callable[[dict[str, Any]], PlacementGroupFactory]:
+    """From a Ray trial's config to what it asks Ray for.
+
+    The node is a preference, not a guarantee: where it is full or lost, Ray takes another one.
+    """
+    from ray.tune import PlacementGroupFactory  # here, so that `NODE` can be had without Ray
+
+    bundle = {"CPU": trial.cpus, "GPU": trial.gpus}
 
     def of(config: dict[str, Any]) -> PlacementGroupFactory:
         if NODE not in config:

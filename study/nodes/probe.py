@@ -1,5 +1,6 @@
-"""What a node does to be checked. Sent there as it is: it may import what every Python has, and nothing else, until
-it has found out what the node has.
+"""What a node runs to check itself.
+
+The driver sends this code to the node, so it imports only Python's own library until it has found the project there.
 """
 
 from __future__ import annotations
@@ -19,21 +20,22 @@ CODE = ("trainables", "search_spaces", "study")
 
 
 def probe(node_id: str, task: dict[str, Any]) -> str | None:
-    """Read and write the storage, reach the servers, compare versions and code with the driver's, open the data.
+    """Read and write the storage folder, reach the servers, compare versions and code, open the data.
 
-    Returns the end of a sentence about the node, None where it is in order.
+    Returns why trials cannot run on the node, as the end of a sentence about it; None if they can.
     """
     return (
         storage_failure(Path(task["folder"]), node_id)
         or server_failure(task["servers"])
         or version_failure(task["versions"])
         or code_failure(task["code"])
+        or outside_failure(task["outside"])
         or data_failure(task["protocols"], Path(task["cache_dir"]))
     )
 
 
 def storage_failure(folder: Path, node_id: str) -> str | None:
-    """Whether the driver's file is there, and another can be written beside it."""
+    """Read the driver's file, and write another one beside it."""
     shared = "put --storage-dir on a file system that all nodes share."
     try:
         if (folder / "driver").read_text() != folder.name:
@@ -48,7 +50,7 @@ def storage_failure(folder: Path, node_id: str) -> str | None:
 
 
 def server_failure(servers: list[tuple[str, str, int]]) -> str | None:
-    """Whether something listens at every server."""
+    """Connect to every server."""
     for option, host, port in servers:
         try:
             socket.create_connection((host, port), timeout=CONNECT_SECONDS).close()
@@ -61,7 +63,7 @@ def server_failure(servers: list[tuple[str, str, int]]) -> str | None:
 
 
 def version_failure(wanted: dict[str, str | None]) -> str | None:
-    """Whether the node has the driver's versions."""
+    """Compare the versions here with the driver's."""
     for name, found in versions(wanted).items():
         if found != wanted[name]:
             return f"has {name} {found}, the driver {wanted[name]}: install the same version there."
@@ -69,7 +71,7 @@ def version_failure(wanted: dict[str, str | None]) -> str | None:
 
 
 def code_failure(wanted: str | None) -> str | None:
-    """Whether the project is there, with the driver's code, and can be imported."""
+    """Compare the project's code here with the driver's, and import it."""
     found = code_digest()
     if found is None:
         return "cannot import this project: install it there, in the Python that runs Ray."
@@ -82,8 +84,19 @@ def code_failure(wanted: str | None) -> str | None:
     return None
 
 
+def outside_failure(outside: tuple[str, str] | None) -> str | None:
+    """Compare the modules in a folder of the study with those that the driver has there, and let them be imported."""
+    if outside is None:
+        return None
+    folder, wanted = outside
+    if sources_digest([Path(folder)]) != wanted:
+        return f"has other files in {folder} than the driver: put --storage-dir on a file system that all nodes share."
+    importlib.import_module("trainables.registry").look_in(folder)
+    return None
+
+
 def data_failure(protocols: list[str], cache_dir: Path) -> str | None:
-    """Whether what trials read can be opened."""
+    """Open what trials read."""
     preparation = importlib.import_module("trainables.preparation")
     for protocol in protocols:
         try:
@@ -108,12 +121,19 @@ def installed(package: str) -> str | None:
 
 def code_digest() -> str | None:
     """A hash of the project's sources, None where they cannot be found."""
-    digest = hashlib.sha256()
+    folders = []
     for package in CODE:
         spec = importlib.util.find_spec(package)
         if spec is None or not spec.submodule_search_locations:
             return None
-        folder = Path(next(iter(spec.submodule_search_locations)))
+        folders.append(Path(next(iter(spec.submodule_search_locations))))
+    return sources_digest(folders)
+
+
+def sources_digest(folders: Iterable[Path]) -> str:
+    """A hash of the Python files in `folders`, with their names."""
+    digest = hashlib.sha256()
+    for folder in folders:
         for source in sorted(folder.rglob("*.py")):
             digest.update(str(source.relative_to(folder.parent)).encode())
             digest.update(source.read_bytes())

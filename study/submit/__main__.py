@@ -2,60 +2,79 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Generic
 
-import optuna
 import tyro
 
-from study.config import StudyConfig
-from study.submit.backend import Action, Backend, ClusterOptions, Submission, refuse_foreign
+from study.config import StudyConfig, said_in
+from study.submit.backend import Backend, flag
 from study.submit.kuberay import KubeRay
 from study.submit.ray_job import RayJob
 from study.submit.slurm import Slurm
+from study.submit.submission import Options
 from trainables.errors import InputError, lookup
 
-BACKENDS: dict[str, Backend] = {"slurm": Slurm(), "ray-job": RayJob(), "kuberay": KubeRay()}
+PROGRAM = "python -m study.submit"
+BACKENDS: dict[str, Backend[Any]] = {"slurm": Slurm(), "ray-job": RayJob(), "kuberay": KubeRay()}
 
 
 @dataclass(frozen=True)
-class SubmitConfig:
-    """Submit a study to a cluster. It goes on by itself, each time its job starts, until it is done; the options of
-    `study.launch` are the study's."""
+class Command(Generic[Options]):
+    """Submit a study to a cluster. Whenever its job starts, the study continues, until it is done."""
 
-    backend: str | None = None
-    """slurm: a batch job with a Ray cluster of its own; ray-job: a job of the Ray cluster at --address;
-    kuberay: a RayJob on Kubernetes."""
-    action: Action = "submit"
-    """ray-job: or show the state of study --name, follow it, stop it."""
-    cluster: tyro.conf.OmitArgPrefixes[ClusterOptions] = field(default_factory=ClusterOptions)
-    study: tyro.conf.OmitArgPrefixes[StudyConfig] = field(default_factory=StudyConfig)
+    backend: tyro.conf.OmitArgPrefixes[Options]
+    study: tyro.conf.OmitArgPrefixes[StudyConfig]
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status: 2 for bad input, with nothing submitted.
 
-    Otherwise 0, or that of the study where the backend follows it to its end.
+    Otherwise 0, or the study's where the back end follows it to its end.
     """
-    config = tyro.cli(
-        SubmitConfig, prog="python -m study.submit", args=arguments, config=(tyro.conf.FlagCreatePairsOff,)
-    )
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--backend")
+    chosen, others = parser.parse_known_args(arguments)
     try:
-        if config.backend is None:
-            raise InputError(f"say where to with --backend: {', '.join(BACKENDS)}.")
-        backend = lookup("backend", config.backend, BACKENDS)
-        refuse_foreign(config.backend, backend, config.cluster)
-        if config.action != "submit":
-            return backend.manage(config.action, config.study, config.cluster)
-        submission = Submission.of(config.study, config.cluster)
-        if config.study.dry_run:
-            print(backend.render(submission), end="")
+        if chosen.backend is None and {"-h", "--help"} & set(others):
+            print(overview())
             return 0
-        return backend.submit(submission)
+        if chosen.backend is None:
+            raise InputError(f"say where to with --backend: {', '.join(BACKENDS)}.")
+        backend = lookup("backend", chosen.backend, BACKENDS)
+        refuse_foreign(chosen.backend, others)
+        command: Command[Any] = tyro.cli(
+            Command[backend.options_class],  # type: ignore[name-defined]
+            prog=f"{PROGRAM} --backend {chosen.backend}",
+            args=others,
+            config=(tyro.conf.FlagCreatePairsOff,),
+        )
+        return backend.run(command.study, command.backend, said_in(others))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+
+
+def overview() -> str:
+    """The help for those who have not chosen a back end."""
+    lines = [f"usage: {PROGRAM} --backend NAME [OPTIONS]", "", "Submit a study to a cluster, by one of the back ends:"]
+    lines += [f"  {name:<10}{backend.summary}" for name, backend in BACKENDS.items()]
+    return "\n".join([*lines, "", f"`{PROGRAM} --backend NAME --help` shows its options and the study's."])
+
+
+def refuse_foreign(name: str, arguments: Sequence[str]) -> None:
+    """Raise `InputError` for the first option that the back end `name` does not have, and others have."""
+    own = {flag(field.name) for field in fields(BACKENDS[name].options_class)}
+    for argument in arguments:
+        option = argument.partition("=")[0].replace("_", "-")
+        having = [other for other, b in BACKENDS.items() if option in {flag(f.name) for f in fields(b.options_class)}]
+        if having and option not in own:
+            raise InputError(
+                f"{option} is not an option of --backend {name}, but of {' and '.join(having)}: leave it out."
+            )
 
 
 if __name__ == "__main__":

@@ -8,64 +8,82 @@ import re
 import shlex
 import shutil
 import subprocess
+from dataclasses import dataclass
 from importlib.metadata import version
 
 import yaml
 
-from study.submit.backend import JOB_STOP_SECONDS, TEMPLATES, Backend, ClusterOptions, Submission, check_node, cpus_for
+from study.submit.backend import JOB_STOP_SECONDS, TEMPLATES, Backend, NodeOptions, flag
+from study.submit.submission import Submission
 from trainables.errors import InputError
 
 HEAD_CPUS = 2
 HEAD_MEMORY = "8Gi"
-"""What the driver has, with the data sets that it prepares; trials run on the workers."""
+"""For the driver, which also prepares the data sets; trials run on the workers."""
 
-MEMORY = "16Gi"
 RESTARTS = 5
 """How many clusters may be lost before KubeRay gives up."""
 
 GROUP = 1000
-"""The claim can be written by this group, which the pods are in whatever user the image has."""
+"""A group that can write to the claim. All pods are in it, whatever the user of their image is."""
 
 NAME_LENGTH = 47
-"""KubeRay appends to a RayJob's name what makes it up to the 63 characters of a label."""
+"""KubeRay makes longer names of a RayJob's, and a label has 63 characters at most."""
+
+FILES = "/etc/study"
+"""Where the driver's pod has the ConfigMap: the command, and the file of the search space."""
+
+LARGEST_FILE = 900_000
+"""Bytes: Kubernetes keeps a ConfigMap of 1 MiB at most."""
 
 KUBECTL_SECONDS = 60
 
 
-class KubeRay(Backend):
+@dataclass(frozen=True)
+class KubeRayOptions(NodeOptions):
+    """The RayJob."""
+
+    memory_per_node: str = "16Gi"
+    """Memory of each node."""
+    image: str | None = None
+    """The image of all pods, with the project installed."""
+    namespace: str | None = None
+    """The namespace; by default the one that `kubectl` uses."""
+    claim: str | None = None
+    """The volume claim that the storage folder is on."""
+    claim_size: str | None = None
+    """Make the claim, of this size, as in 100Gi."""
+    storage_class: str | None = None
+    """The storage class of a new claim; several nodes must be able to write to it."""
+    token_secret: str | None = None
+    """The secret whose key `auth_token` is Ray's token; by default each cluster gets a token of its own."""
+    credentials_secret: str | None = None
+    """A secret whose keys become environment variables of the driver, such as MLFLOW_TRACKING_PASSWORD and
+    PGPASSWORD."""
+    node_selector: tuple[str, ...] = ()
+    """Labels that the workers' nodes must have, as KEY=VALUE."""
+
+
+class KubeRay(Backend[KubeRayOptions]):
     """Submits by `kubectl`."""
 
-    options = frozenset(
-        {
-            "nodes",
-            "cpus_per_node",
-            "gpus_per_node",
-            "memory_per_node",
-            "image",
-            "namespace",
-            "claim",
-            "claim_size",
-            "storage_class",
-            "token_secret",
-            "credentials_secret",
-            "node_selector",
-        }
-    )
+    options_class = KubeRayOptions
+    summary = "a RayJob on Kubernetes, with a Ray cluster of its own"
 
-    def render(self, submission: Submission) -> str:
+    def render(self, submission: Submission[KubeRayOptions]) -> str:
         """The manifest: the RayJob, its command, who may reach it, and the claim where one is asked for."""
-        plan, options = submission.plan, submission.options
+        options = submission.options
         _check(submission)
-        gpus = options.gpus_per_node or 0
-        cpus = options.cpus_per_node or cpus_for(plan, gpus)
-        check_node(plan, cpus, gpus)
-        command = ["python", "-m", "study.launch", *submission.launch_arguments("auto")]
+        cpus, gpus = options.of_a_node(submission.trial)
+        command = ["python", "-m", "study.launch", *submission.launch_arguments("auto", FILES)]
+        files = {"study.sh": f"exec {shlex.join(command)}\n", **_space_file(submission)}
         return TEMPLATES.get_template("rayjob.yaml.j2").render(
-            name=_quoted(_object_name(plan.name)),
-            study=plan.name,
+            name=_quoted(_object_name(submission.name)),
+            study=submission.name,
             namespace=_quoted(options.namespace),
-            script=_quoted(f"exec {shlex.join(command)}\n"),
-            storage=_quoted(str(plan.storage)),
+            files={_quoted(name): _quoted(text) for name, text in files.items()},
+            files_folder=FILES,
+            storage=_quoted(str(submission.storage)),
             image=_quoted(options.image),
             ray_version=_quoted(version("ray")),
             claim=_quoted(options.claim),
@@ -74,10 +92,10 @@ class KubeRay(Backend):
             token_secret=_quoted(options.token_secret),
             credentials_secret=_quoted(options.credentials_secret),
             node_selector=[(_quoted(key), _quoted(value)) for key, value in _node_selector(options)],
-            nodes=options.nodes or 1,
+            nodes=options.nodes,
             cpus=cpus,
             gpus=gpus,
-            memory=_quoted(options.memory_per_node or MEMORY),
+            memory=_quoted(options.memory_per_node),
             head_cpus=HEAD_CPUS,
             head_memory=_quoted(HEAD_MEMORY),
             restarts=RESTARTS,
@@ -85,21 +103,21 @@ class KubeRay(Backend):
             group=GROUP,
         )
 
-    def submit(self, submission: Submission) -> int:
+    def submit(self, submission: Submission[KubeRayOptions]) -> int:
         """Hand the manifest to `kubectl` and say how to follow the RayJob."""
         manifest = self.render(submission)
         name, namespace = _object_name(submission.name), submission.options.namespace
         kubectl = ["kubectl", *(["--namespace", namespace] if namespace else [])]
         if shutil.which("kubectl") is None:
             raise InputError("there is no kubectl here: submit where it is set up for the cluster, or use --dry-run.")
-        # KubeRay runs a RayJob once, and takes no notice of one that is applied again.
+        # KubeRay runs a RayJob once, and ignores one that is applied again.
         if _run([*kubectl, "get", "rayjob", name, "--ignore-not-found", "--output", "name"]).strip():
             raise InputError(
                 f"RayJob {name} is there already: wait for it, or end it with `kubectl delete rayjob {name}` "
                 "and submit the study again, which goes on where it is."
             )
         apply = [*kubectl, "apply", "--filename", "-"]
-        _run([*apply, "--dry-run=server"], manifest)  # or a refused part would leave the others behind
+        _run([*apply, "--dry-run=server"], manifest)  # because where a part is refused, the others would stay
         print(_run(apply, manifest), end="")
         print(f"study {submission.name} is RayJob {name}. Look at it, follow it, stop it with:")
         for action in (("get", "rayjob", name), ("logs", "--follow", f"job/{name}"), ("delete", "rayjob", name)):
@@ -107,9 +125,9 @@ class KubeRay(Backend):
         return 0
 
 
-def _check(submission: Submission) -> None:
+def _check(submission: Submission[KubeRayOptions]) -> None:
     """Raise `InputError` for what Kubernetes would not take, and for what is missing."""
-    options, storage = submission.options, submission.plan.storage
+    options, storage = submission.options, submission.storage
     if submission.config.address is not None:
         raise InputError("KubeRay starts a Ray cluster of its own: leave out --address.")
     if options.image is None:
@@ -125,17 +143,29 @@ def _check(submission: Submission) -> None:
     for option in ("namespace", "claim", "storage_class", "token_secret", "credentials_secret"):
         value = getattr(options, option)
         if value is not None and not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", value):
-            flag = f"--{option.replace('_', '-')}"
-            raise InputError(f"{flag} {value!r}: Kubernetes' names are small letters, digits, '-' and '.'.")
-    for flag, value in (("--memory-per-node", options.memory_per_node), ("--claim-size", options.claim_size)):
+            raise InputError(f"{flag(option)} {value!r}: Kubernetes' names are small letters, digits, '-' and '.'.")
+    for option in ("memory_per_node", "claim_size"):
+        value = getattr(options, option)
         if value is not None and not re.fullmatch(r"[1-9]\d*([KMGT]i?)?", value, re.ASCII):
-            raise InputError(f"{flag} {value!r}: write it as Kubernetes does, as in 16Gi.")
+            raise InputError(f"{flag(option)} {value!r}: write it as Kubernetes does, as in 16Gi.")
 
 
-def _node_selector(options: ClusterOptions) -> list[tuple[str, str]]:
+def _space_file(submission: Submission[KubeRayOptions]) -> dict[str, str]:
+    """The name and the text of the file that defines the search space, if there is one."""
+    file = submission.space_file
+    if file is None:
+        return {}
+    if file.stat().st_size > LARGEST_FILE:
+        raise InputError(
+            f"{file} is too large for Kubernetes: put it into the image, and name it as it is called there."
+        )
+    return {file.name: file.read_text()}
+
+
+def _node_selector(options: KubeRayOptions) -> list[tuple[str, str]]:
     """The labels that the workers' nodes must have."""
     pairs = []
-    for label in options.node_selector or ():
+    for label in options.node_selector:
         key, equals, value = label.partition("=")
         if not equals or not re.fullmatch(r"[\w./-]+", key, re.ASCII) or not re.fullmatch(r"[\w.-]*", value, re.ASCII):
             raise InputError(f"--node-selector {label!r}: write a label of the nodes as KEY=VALUE.")
@@ -144,7 +174,7 @@ def _node_selector(options: ClusterOptions) -> list[tuple[str, str]]:
 
 
 def _object_name(name: str) -> str:
-    """The study's name as Kubernetes takes it: small letters, digits and "-". Two studies never share one."""
+    """The study's name in small letters, digits and "-", as Kubernetes wants it. No two studies share one."""
     allowed = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     if allowed == name and name[0].isalpha() and len(name) <= NAME_LENGTH:
         return name
@@ -153,14 +183,14 @@ def _object_name(name: str) -> str:
 
 
 def _quoted(value: str | None) -> str | None:
-    """A YAML string in double quotes; whatever is in it stays in it."""
+    """A YAML string in double quotes, which nothing in it can end."""
     if value is None:
         return None
     return yaml.safe_dump(value, default_style='"', width=math.inf).strip()
 
 
 def _run(command: list[str], manifest: str | None = None) -> str:
-    """What `kubectl` prints; raises `InputError` with its own words where it fails."""
+    """Run `kubectl`; returns what it prints. Raises `InputError` with its own words where it fails."""
     try:
         done = subprocess.run(
             command, input=manifest, capture_output=True, text=True, timeout=KUBECTL_SECONDS, check=False

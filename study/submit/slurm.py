@@ -7,59 +7,81 @@ import shlex
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-from study.plan import StudyPlan
-from study.submit.backend import TEMPLATES, Backend, ClusterOptions, Submission, check_node, cpus_for
+from study.folder import check_writable
+from study.submit.backend import TEMPLATES, Backend, NodeOptions
+from study.submit.submission import Submission
 from trainables.errors import InputError
 
 SECONDS_TO_STOP = 120
-"""How long before the end of its time a job is told to stop; Slurm may do so a minute earlier."""
+"""How long before its time limit a job is told to stop; Slurm may do so a minute earlier."""
 SHORTEST_MINUTES = 10
-"""A job with less time would be stopped before its study gets anywhere, again and again."""
+"""With less time, a job would be stopped each time before its study has trained anything."""
 SECONDS_TO_START = 300
-"""How long the nodes have to form a Ray cluster: imports from a cold network file system take their time."""
+"""How long the nodes may take to form a Ray cluster: first imports from a network file system are slow."""
 SECONDS_TO_SUBMIT = 120
 OBJECT_STORE_BYTES = 200_000_000
-"""Next to nothing: trials read their data from memory-mapped files."""
+"""Small, because trials read their data from memory-mapped files and put nothing into Ray's object store."""
 
 LIMITS = ("partition", "time", "account", "qos", "constraint")
 """Options that are handed to Slurm as they are."""
 
 
-class Slurm(Backend):
+@dataclass(frozen=True)
+class SlurmOptions(NodeOptions):
+    """The batch job."""
+
+    setup: Path | None = None
+    """A shell script that prepares the environment of the job, as `module load` and `source .venv/bin/activate` do.
+    It is sourced on the first node, and its environment goes to the others."""
+    partition: str | None = None
+    """The partition."""
+    time: str | None = None
+    """The time limit of one run of the job, as Slurm writes it: 30, 8:00:00, 2-12. The study may take longer."""
+    account: str | None = None
+    """The account that pays."""
+    qos: str | None = None
+    """The quality of service."""
+    constraint: str | None = None
+    """Features that the nodes must have."""
+    container: str | None = None
+    """Run in this image: a .sif file by Apptainer, anything else (.sqsh, registry#name) by Pyxis."""
+
+
+class Slurm(Backend[SlurmOptions]):
     """Submits by `sbatch`."""
 
-    options = frozenset({"nodes", "cpus_per_node", "gpus_per_node", "setup", "container", *LIMITS})
+    options_class = SlurmOptions
+    summary = "a batch job with a Ray cluster of its own"
 
-    def render(self, submission: Submission) -> str:
+    def render(self, submission: Submission[SlurmOptions]) -> str:
         """The batch script."""
-        plan, options = submission.plan, submission.options
+        options = submission.options
         if submission.config.address is not None:
             raise InputError("a Slurm job starts a Ray cluster of its own: leave out --address.")
-        gpus = options.gpus_per_node or 0
-        cpus = options.cpus_per_node or cpus_for(plan, gpus)
-        check_node(plan, cpus, gpus)
+        cpus, gpus = options.of_a_node(submission.trial)
         _check_time(options.time)
-        _check_text(options, plan)
+        _check_text(submission)
         setup = _existing("--setup", options.setup)
         return TEMPLATES.get_template("slurm.sh.j2").render(
-            name=plan.name,
-            nodes=options.nodes or 1,
+            name=submission.name,
+            nodes=options.nodes,
             cpus=cpus,
             gpus=gpus,
             limits={name: shlex.quote(value) for name in LIMITS if (value := getattr(options, name)) is not None},
-            storage=shlex.quote(str(plan.storage)),
-            folder=shlex.quote(str(_folder(plan))),
+            storage=shlex.quote(str(submission.storage)),
+            folder=shlex.quote(str(_folder(submission))),
             setup=setup and shlex.quote(str(setup)),
             launch=_lines(submission.launch_arguments()),
             seconds_to_stop=SECONDS_TO_STOP,
             seconds_to_start=SECONDS_TO_START,
             object_store_bytes=OBJECT_STORE_BYTES,
-            **_commands(plan, options.container, gpus),
+            **_commands(submission, gpus),
         )
 
-    def submit(self, submission: Submission) -> int:
+    def submit(self, submission: Submission[SlurmOptions]) -> int:
         """Hand the script to `sbatch` and say how to follow the job."""
         script = self.render(submission)
         sbatch = shutil.which("sbatch")
@@ -67,36 +89,34 @@ class Slurm(Backend):
             raise InputError(
                 "there is no sbatch here: submit where the cluster's jobs are submitted, or use --dry-run."
             )
-        # Imported late: MLflow takes seconds that bad input should not cost.
-        from study.opening import check_storage
-
-        check_storage(submission.plan)
-        _folder(submission.plan).mkdir(exist_ok=True)
+        check_writable(submission.storage)
+        _folder(submission).mkdir(exist_ok=True)  # Slurm does not make the folder of a log
         job = _sbatch(sbatch, script)
-        print(_how_to_follow(submission.plan, job))
+        print(_how_to_follow(submission, job))
         return 0
 
 
-def _folder(plan: StudyPlan) -> Path:
+def _folder(submission: Submission[SlurmOptions]) -> Path:
     """Where the logs of jobs are, and their tokens while they run."""
-    return plan.storage / "slurm"
+    return submission.storage / "slurm"
 
 
-def _commands(plan: StudyPlan, container: str | None, gpus: int) -> dict[str, str | None]:
-    """How Python and Ray are called on a node: those that submit the job, or those of the image."""
+def _commands(submission: Submission[SlurmOptions], gpus: int) -> dict[str, str | None]:
+    """How Python and Ray are called on a node: as here, or as in the image."""
+    container = submission.options.container
     if container is None:
         here = Path(sys.executable).parent
         return {"python": shlex.quote(sys.executable), "ray": shlex.quote(str(here / "ray")), "pyxis_image": None}
     if not container.endswith(".sif"):
         return {"python": "python", "ray": "ray", "pyxis_image": shlex.quote(container)}
     image = _existing("--container", Path(container))
-    storage = shlex.quote(str(plan.storage))
+    storage = shlex.quote(str(submission.storage))
     inside = f"apptainer exec {'--nv ' if gpus else ''}--bind {storage} {shlex.quote(str(image))}"
     return {"python": f"{inside} python", "ray": f"{inside} ray", "pyxis_image": None}
 
 
 def _lines(arguments: list[str]) -> list[str]:
-    """Quoted for the shell, an option with its values a line."""
+    """The arguments, quoted for the shell: a line for each option with its values."""
     lines: list[list[str]] = []
     for argument in arguments:
         if argument.startswith("--"):
@@ -122,16 +142,17 @@ def _check_time(time: str | None) -> None:
         )
 
 
-def _check_text(options: ClusterOptions, plan: StudyPlan) -> None:
+def _check_text(submission: Submission[SlurmOptions]) -> None:
     """Raise `InputError` for what no quoting can carry into a line that Slurm reads."""
+    options, storage = submission.options, str(submission.storage)
     for name in (*LIMITS, "container", "setup"):
         value = getattr(options, name)
         if value is not None and (not str(value) or not str(value).isprintable()):
             raise InputError(f"--{name} {str(value)!r} cannot be handed to Slurm.")
     forbidden = "%,:" if options.container else "%"
-    if not str(plan.storage).isprintable() or any(sign in str(plan.storage) for sign in forbidden):
+    if not storage.isprintable() or any(sign in storage for sign in forbidden):
         raise InputError(
-            f"--storage-dir {str(plan.storage)!r} cannot be handed to Slurm: "
+            f"--storage-dir {storage!r} cannot be handed to Slurm: "
             f"choose a path without {' '.join(forbidden)} and line breaks."
         )
 
@@ -157,12 +178,13 @@ def _sbatch(sbatch: str, script: str) -> str:
     return done.stdout.strip().partition(";")[0]
 
 
-def _how_to_follow(plan: StudyPlan, job: str) -> str:
-    log = shlex.quote(str(_folder(plan) / f"{plan.name}-{job}.log"))
+def _how_to_follow(submission: Submission[SlurmOptions], job: str) -> str:
+    name = submission.name
+    log = shlex.quote(str(_folder(submission) / f"{name}-{job}.log"))
     return (
-        f"job {job}: study {plan.name}, in {plan.folder}\n"
+        f"job {job}: study {name}, in {submission.storage}\n"
         f"  follow it:     tail --retry --follow=name {log}\n"
         f"  its state:     squeue --jobs {job}\n"
         f"  stop it:       scancel --batch --signal=USR2 {job}\n"
-        f"  go on with it: the same command line again, with --name {plan.name}"
+        f"  go on with it: the same command line again, with --name {name}"
     )

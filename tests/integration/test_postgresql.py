@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from study.optuna_storage import with_driver
-
-sys.path.insert(0, str(Path(__file__).parent))
-from postgresql import Server, reason_to_skip
-from soak import Driver, Outcome, check_complete, descendants
+from tests.systems.driver import Driver
+from tests.systems.outcome import Outcome, check_complete
+from tests.systems.postgresql import PostgresServer, why_not
+from tests.systems.storage import hold, of_tiny, release
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(900),
-    pytest.mark.skipif(reason_to_skip() is not None, reason=str(reason_to_skip())),
+    pytest.mark.skipif(why_not() is not None, reason=str(why_not())),
 ]
 
 PASSWORD = "pa55-word-0f-the-test"
-STUDY = ("--space", "gradnorm", "--scale", "smoke", "--scheduler", "none", "--max-concurrent", "1")
+STUDY = (*of_tiny(), "--scheduler", "none", "--max-concurrent", "1")
 
 
 @pytest.fixture(scope="module")
 def server():
-    server = Server(PASSWORD)
+    server = PostgresServer(PASSWORD)
+    server.start()
     yield server
     server.stop()
 
@@ -41,42 +40,41 @@ def files_with(folder, text):
     return [path for path in folder.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]
 
 
-def test_a_study_is_killed_and_goes_on_in_postgresql(server, tmp_path):
+def test_a_study_is_killed_and_goes_on_in_postgresql(server, storage):
+    (storage / "mlflow.db").unlink()
     optuna_url, mlflow_url = server.create("optuna"), server.create("mlflow")
     databases = ("--optuna-storage", optuna_url, "--tracking-uri", mlflow_url)
-    driver = Driver(tmp_path, (*STUDY, "--name", "s", "--trials", "4", *databases))
+    hold(storage, trial=2)
+    driver = Driver(storage, *STUDY, "--name", "s", "--trials", "4", *databases)
     driver.start()
-    assert driver.wait_until(lambda: "[  2/4]" in driver.screen()), driver.screen()
-    processes = [driver.process.pid, *descendants(driver.process.pid)]
+    driver.until_shown("[  2/4]")
+    processes = [driver.process.pid, *driver.below()]
     assert len(processes) > 3
     assert connected(processes, server.port) == {driver.process.pid}, "the driver is the only writer"
     driver.kill()
+    release(storage)
 
     secret = server.folder / "pgpass"  # as ~/.pgpass: the command line has no password in it
     secret.touch(mode=0o600)
     secret.write_text(f"127.0.0.1:{server.port}:*:study:{PASSWORD}\n")
     arguments = ["--resume", "s", "--max-concurrent", "1", *(url.replace(f":{PASSWORD}", "") for url in databases)]
-    resumed = Driver(tmp_path, tuple(arguments), environment={"PGPASSFILE": str(secret)})
-    resumed.start()
-    assert resumed.wait() == 0, resumed.screen()
-    outcome = Outcome.of(tmp_path, "s", with_driver(mlflow_url), optuna_url)
+    Driver(storage, *arguments, environment={"PGPASSFILE": str(secret)}).run()
+    outcome = Outcome.of(storage, "s", with_driver(mlflow_url), optuna_url)
     check_complete(outcome, 4, [2, 4])
-    assert not (tmp_path / "studies/s/optuna.journal").exists()
-    assert not (tmp_path / "mlflow.db").exists()
-    assert files_with(tmp_path, PASSWORD) == []
+    assert not (storage / "studies/s/optuna.journal").exists()
+    assert not (storage / "mlflow.db").exists()
+    assert files_with(storage, PASSWORD) == []
     for (run,) in outcome.runs.values():
-        assert run.info.artifact_uri.startswith(f"file://{tmp_path}/mlartifacts/")
+        assert run.info.artifact_uri.startswith(f"file://{storage}/mlartifacts/")
         assert PASSWORD not in str(run.to_dictionary())
 
 
-def test_a_wrong_password_is_one_sentence_that_does_not_repeat_it(server, tmp_path):
-    wrong = server.url("optuna").replace(PASSWORD, "an0ther-0ne")
-    for option in ("--optuna-storage", "--tracking-uri"):
-        driver = Driver(tmp_path, (*STUDY, "--name", "refused", option, wrong))
-        driver.start()
-        assert driver.wait() == 2, driver.screen()
-        assert "password authentication failed" in driver.screen()
-        assert option in driver.screen()
-        assert "an0ther-0ne" not in driver.screen()
-        assert "Traceback" not in driver.screen()
+@pytest.mark.parametrize("option", ["--optuna-storage", "--tracking-uri"])
+def test_a_wrong_password_is_one_sentence_that_does_not_repeat_it(server, tmp_path, launch, option):
+    wrong = server.url("postgres").replace(PASSWORD, "an0ther-0ne")
+    sentence = launch(tmp_path, *STUDY, "--name", "refused", option, wrong, status=2)
+    assert "password authentication failed" in sentence
+    assert option in sentence
+    assert "an0ther-0ne" not in sentence
+    assert "Traceback" not in sentence
     assert not (tmp_path / "studies").exists()

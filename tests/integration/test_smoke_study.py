@@ -6,7 +6,6 @@ import math
 import re
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,12 +14,10 @@ import pytest
 from mlflow import MlflowClient
 from optuna.trial import TrialState
 
-from study.launch import main
 from study.optuna_storage import open_storage
-from trainables.data.cache import prepare
-
-sys.path.insert(0, str(Path(__file__).parent))
-from soak import Driver, descendants
+from tests.systems.driver import Driver
+from tests.systems.outcome import Outcome
+from tests.systems.storage import of_tiny
 
 pytestmark = pytest.mark.slow
 
@@ -28,12 +25,9 @@ LOOPBACK = ("127.", "[::1]", "[::ffff:127.")
 METRICS = ("fid_lenet", "fid_lenet_best", "is_lenet", "auroc", "auroc_scrambled", "auroc_photo_patches")
 
 
-def run(*command):
-    return subprocess.run([sys.executable, *command], capture_output=True, text=True, timeout=240, check=False)
-
-
 @pytest.fixture(scope="module")
 def storage(tmp_path_factory):
+    """An empty folder: the only study that prepares all it needs."""
     return tmp_path_factory.mktemp("outputs")
 
 
@@ -48,10 +42,10 @@ class Finished:
 
 @pytest.fixture(scope="module")
 def study(storage):
-    driver = Driver(storage, ("--space", "gradnorm", "--scale", "smoke", "--name", "s", "--scheduler", "none"))
+    driver = Driver(storage, "--space", "gradnorm", "--scale", "smoke", "--name", "s", "--scheduler", "none")
     driver.start()
-    assert driver.wait_until(driver.is_training), driver.screen()
-    addresses = listening([driver.process.pid, *descendants(driver.process.pid)])
+    driver.until(driver.workers)
+    addresses = listening([driver.process.pid, *driver.below()])
     assert driver.wait() == 0, driver.screen()
     return Finished(driver.screen(), driver.errors(), addresses)
 
@@ -162,62 +156,30 @@ def test_it_listens_on_loopback_alone(study):
     assert [address for address in study.listened if not address.startswith(LOOPBACK)] == []
 
 
-def test_the_same_name_again_is_refused(study, storage, capsys):
+def test_the_same_name_again_is_refused(study, storage, launch):
     before = sorted(path.stat().st_mtime_ns for path in (storage / "studies").rglob("*"))
-    assert main(["--space", "gradnorm", "--scale", "smoke", "--name", "s", "--storage-dir", str(storage)]) == 2
-    assert re.fullmatch(r"error: study 's' exists already in .*--name.*\n", capsys.readouterr().err)
+    sentence = launch(storage, "--space", "gradnorm", "--scale", "smoke", "--name", "s", status=2)
+    assert re.fullmatch(r"error: study 's' exists already in .*--name.*\n", sentence)
     assert sorted(path.stat().st_mtime_ns for path in (storage / "studies").rglob("*")) == before
 
 
-def test_a_trial_that_diverges_fails_with_its_reason_and_the_study_goes_on(storage, study, tmp_path):
-    """A space whose first trial's loss overflows; the rest of the study is as always."""
-    prepare("digits", storage / "cache")
-    script = tmp_path / "diverging.py"
-    script.write_text(DIVERGING)
-    options = ("--space", "diverging", "--scale", "smoke", "--name", "d", "--storage-dir", str(storage))
-    done = run(str(script), *options)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "failed: loss_discriminator became inf in round 1" in done.stdout
-    client = MlflowClient(f"sqlite:///{storage}/mlflow.db")
-    experiment = client.get_experiment_by_name("diverging")
-    runs = {run.data.tags["trial"]: run for run in client.search_runs([experiment.experiment_id])}
-    assert {name: run.info.status for name, run in runs.items()} == {
+def test_a_trial_that_diverges_fails_with_its_reason_and_the_study_goes_on(new_storage, launch):
+    storage = new_storage()
+    screen = launch(storage, *of_tiny("Diverging"), "--name", "d")
+    assert "failed: loss_discriminator became inf in round 1" in screen
+    outcome = Outcome.of(storage, "d")
+    assert {trial: outcome.status(trial) for trial in outcome.runs} == {
         "parent": "FINISHED",
         "0000": "FAILED",
         "0001": "FINISHED",
     }
-    assert runs["0000"].data.tags["failure"] == "loss_discriminator became inf in round 1"
-    trials = optuna.load_study(study_name="d", storage=open_storage(storage / "studies/d/optuna.journal")).trials
-    assert [trial.state for trial in trials[:2]] == [TrialState.FAIL, TrialState.COMPLETE]
+    assert outcome.runs["0000"][0].data.tags["failure"] == "loss_discriminator became inf in round 1"
+    assert [trial.state for trial in outcome.trials] == [TrialState.FAIL, TrialState.COMPLETE]
 
 
-def test_a_study_without_a_successful_trial_has_failed(storage, study, tmp_path):
-    script = tmp_path / "diverging.py"
-    script.write_text(DIVERGING)
-    options = ("--space", "diverging", "--scale", "smoke", "--trials", "1", "--name", "n", "--storage-dir")
-    done = run(str(script), *options, str(storage))
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "failed: loss_discriminator became inf in round 1" in done.stdout
-    client = MlflowClient(f"sqlite:///{storage}/mlflow.db")
-    experiment = client.get_experiment_by_name("diverging")
-    found = client.search_runs([experiment.experiment_id], "tags.study = 'n'")
-    assert {run.info.status for run in found} == {"FAILED"}
-
-
-DIVERGING = """
-import sys
-from search_spaces import SPACES
-from search_spaces.gradnorm import GradNorm
-from study import launch
-
-
-class Diverging(GradNorm):
-    name = "diverging"
-
-    def suggest(self, trial):
-        return super().suggest(trial) | ({"lambda_ce": 1e38} if trial.number == 0 else {})
-
-
-SPACES["diverging"] = Diverging
-sys.exit(launch.main())
-"""
+def test_a_study_without_a_successful_trial_has_failed(new_storage, launch):
+    storage = new_storage()
+    screen = launch(storage, *of_tiny("Diverging"), "--trials", "1", "--name", "n", status=1)
+    assert "failed: loss_discriminator became inf in round 1" in screen
+    outcome = Outcome.of(storage, "n")
+    assert {trial: outcome.status(trial) for trial in outcome.runs} == {"parent": "FAILED", "0000": "FAILED"}

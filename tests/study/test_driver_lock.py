@@ -8,53 +8,46 @@ import time
 import pytest
 from filelock import FileLock
 
-from study.config import StudyConfig
 from study.console import Console
-from study.opening import only_driver
-from study.plan import StudyPlan
+from study.folder import StudyFolder
 from trainables.errors import InputError
 
 
-def plan(tmp_path, **settings):
-    made = StudyPlan.of(StudyConfig(space="gradnorm", scale="smoke", name="s", storage_dir=tmp_path, **settings))
-    made.folder.mkdir(parents=True)
-    return made
+@pytest.fixture
+def study(tmp_path):
+    (tmp_path / "s").mkdir()
+    return StudyFolder(tmp_path / "s")
 
 
-def drive(study):
-    with only_driver(study, Console()):
+def drive(study, patience=0.0):
+    with study.only_driver(patience, Console().status):
         pass
 
 
-def test_on_one_machine_a_second_driver_is_refused_at_once(tmp_path):
-    study = plan(tmp_path)
+def test_on_one_machine_a_second_driver_is_refused_at_once(study):
     started = time.monotonic()
-    with FileLock(study.folder / "driver.lock"), pytest.raises(InputError, match="is being run by another process"):
+    with FileLock(study.path / "driver.lock"), pytest.raises(InputError, match="is being run by another process"):
         drive(study)
     assert time.monotonic() - started < 1
 
 
-def test_on_a_cluster_it_waits_for_the_first_to_end(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("study.opening.LOCK_POLL_SECONDS", 0.01)
-    study = plan(tmp_path, address="auto")
-    earlier = FileLock(study.folder / "driver.lock", thread_local=False)
+def test_on_a_cluster_it_waits_for_the_first_to_end(study, monkeypatch, capsys):
+    monkeypatch.setattr("study.folder.LOCK_POLL_SECONDS", 0.01)
+    earlier = FileLock(study.path / "driver.lock", thread_local=False)
     earlier.acquire()
     started = time.monotonic()
     threading.Timer(0.5, earlier.release).start()
-    drive(study)
+    drive(study, patience=180)
     assert time.monotonic() - started >= 0.5
     assert "waiting for another process that runs study s, 180 s at most" in capsys.readouterr().out
 
 
-def test_the_lock_is_free_again_after_a_study(tmp_path):
-    study = plan(tmp_path)
+def test_the_lock_is_free_again_after_a_study(study):
     drive(study)
-    with FileLock(study.folder / "driver.lock", timeout=0):
+    with FileLock(study.path / "driver.lock", timeout=0):
         pass
 
 
-def test_on_a_cluster_it_does_not_wait_for_ever(tmp_path, monkeypatch):
-    monkeypatch.setattr("study.opening.LOCK_SECONDS", 0.1)
-    study = plan(tmp_path, address="auto")
-    with FileLock(study.folder / "driver.lock"), pytest.raises(InputError, match="is being run by another process"):
-        drive(study)
+def test_on_a_cluster_it_does_not_wait_for_ever(study):
+    with FileLock(study.path / "driver.lock"), pytest.raises(InputError, match="is being run by another process"):
+        drive(study, patience=0.1)

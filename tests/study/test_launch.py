@@ -9,13 +9,13 @@ import pytest
 import tyro
 from PIL import Image
 
-from search_spaces import SPACES
+from search_spaces.toy_line import ToyLine
 from study.config import AUTO, FORMAT, StudyConfig, to_arguments
 from study.launch import main
-from study.opening import check_storage, open_study
-from study.optuna_storage import open_storage
-from study.plan import StudyPlan
-from study.searcher import create_study
+from study.optuna_storage import create_study, open_storage
+from study.plan import describe
+from study.planning import make_plan
+from study.runner import check_storage, open_study
 from trainables.data.download import DownloadError
 
 
@@ -40,9 +40,9 @@ def refused(capsys, *arguments):
         (["--space", "gradnorm", "--dataset", "folder:"], "name the folder of images, as in folder:PATH"),
         (
             ["--space", "gradnorm", "--dataset", "spiral"],
-            "is for images, and data set 'spiral' has points",
+            "images are measured here, and data set 'spiral' has points",
         ),
-        (["--space", "toy_spiral", "--dataset", "digits"], "is for points, and data set 'digits' has images"),
+        (["--space", "toy_spiral", "--dataset", "digits"], "'points' is for points, and data set 'digits' has images"),
         (["--space", "toy_plane", "--dataset", "spiral"], "each trial of space 'toy_plane' names its data set"),
         (["--space", "toy_plane", "--objectives", "modes"], "unknown objective 'modes'"),
         (["--space", "gradnorm", "--ood-sets", "mnits"], "unknown data set 'mnits': did you mean 'mnist'"),
@@ -110,22 +110,22 @@ def test_a_study_of_another_version(capsys, tmp_path):
 
 def test_resume_auto_goes_on_with_a_study_that_is_there_and_takes_what_may_change(tmp_path):
     config = StudyConfig(space="gradnorm", scale="smoke", trials=3, name="s", resume=AUTO, storage_dir=tmp_path)
-    new = StudyPlan.of(config)
+    new = make_plan(config)
     assert not new.is_resumed
     check_storage(new)
-    new.folder.mkdir(parents=True)
+    new.folder.path.mkdir(parents=True)
     open_study(new)
     for again in (config, StudyConfig(name="s", resume=AUTO, storage_dir=tmp_path)):
-        plan = StudyPlan.of(again)
+        plan = make_plan(again)
         assert plan.is_resumed
-        assert (plan.space.name, plan.num_trials) == ("gradnorm", 3)
+        assert (plan.space.name, plan.trials) == ("gradnorm", 3)
         check_storage(plan)
-    assert StudyPlan.of(replace(config, trials=5)).num_trials == 5
+    assert make_plan(replace(config, trials=5)).trials == 5
 
 
 def test_resume_auto_refuses_another_study_of_that_name(capsys, tmp_path):
-    plan = StudyPlan.of(StudyConfig(space="gradnorm", name="s", storage_dir=tmp_path))
-    plan.folder.mkdir(parents=True)
+    plan = make_plan(StudyConfig(space="gradnorm", name="s", storage_dir=tmp_path))
+    plan.folder.path.mkdir(parents=True)
     open_study(plan)
     sentence = refused(capsys, "--space", "ablation", "--name", "s", "--resume", "auto", "--storage-dir", str(tmp_path))
     assert "study 's' was started with --space gradnorm, it cannot go on with --space ablation" in sentence
@@ -133,11 +133,11 @@ def test_resume_auto_refuses_another_study_of_that_name(capsys, tmp_path):
 
 def test_resume_auto_starts_what_an_earlier_driver_had_not_got_started(tmp_path):
     """It was killed before it had enqueued the first trials, and before it wrote `study.json`."""
-    plan = StudyPlan.of(StudyConfig(space="gradnorm", name="s", resume=AUTO, storage_dir=tmp_path))
-    plan.folder.mkdir(parents=True)
-    (plan.folder / "driver.lock").touch()
-    create_study("s", open_storage(plan.optuna_storage), SPACES["toy_line"]("smoke"), ("energy", "auroc"))
-    again = StudyPlan.of(plan.config)
+    plan = make_plan(StudyConfig(space="gradnorm", name="s", resume=AUTO, storage_dir=tmp_path))
+    plan.folder.path.mkdir(parents=True)
+    (plan.folder.path / "driver.lock").touch()
+    create_study("s", open_storage(plan.optuna_storage), ("minimize", "maximize"), ToyLine("smoke").first_trials())
+    again = make_plan(plan.config)
     assert not again.is_resumed
     check_storage(again)
     study = open_study(again)
@@ -180,7 +180,7 @@ def test_a_storage_url_that_does_not_answer(capsys, tmp_path, url):
 
 def test_early_stopping_is_the_default_where_trials_are_ranked_by_one_objective(tmp_path):
     def scheduler(**settings):
-        return StudyPlan.of(StudyConfig(storage_dir=tmp_path, **settings)).scheduler
+        return make_plan(StudyConfig(storage_dir=tmp_path, **settings)).scheduler
 
     assert scheduler(space="gradnorm") == "asha"
     assert scheduler(space="gradnorm", scheduler="median") == "median"
@@ -190,15 +190,16 @@ def test_early_stopping_is_the_default_where_trials_are_ranked_by_one_objective(
 
 def test_the_paper_scales_measure_with_inception_unless_what_was_published_is_a_classifiers(tmp_path):
     def plan(**settings):
-        return StudyPlan.of(StudyConfig(storage_dir=tmp_path, **settings))
+        return make_plan(StudyConfig(storage_dir=tmp_path, **settings))
 
     assert plan(space="gradnorm").objectives == ("fid_lenet_best",)
     paper = plan(space="gradnorm", scale="paper")
-    assert (paper.extractor.name, paper.objectives) == ("inception", ("fid_inception_best",))
+    assert paper.objectives == ("fid_inception_best",)
+    assert paper.protocols["mnist"].measures[0].features == "inception"
     assert plan(space="gradnorm", scale="paper", features="lenet").objectives == ("fid_lenet_best",)
     assert plan(space="table51", scale="paper").objectives == ("is_lenet_best",)
     assert plan(space="table51_cifar10", scale="paper").objectives == ("is_inception_best",)
-    assert {claim.metric for claim in plan(space="depth", scale="paper").claims()} == {"fid_inception_best"}
+    assert {claim.metric for claim in plan(space="depth", scale="paper").claims} == {"fid_inception_best"}
     assert plan(space="toy_spiral", scale="paper").objectives == ("energy",)
 
 
@@ -206,8 +207,8 @@ def test_a_pair_of_data_sets_is_turned_round(tmp_path):
     there = StudyConfig(space="gradnorm", dataset="mnist5k", ood_sets=("digits",), storage_dir=tmp_path)
     back = StudyConfig(space="gradnorm", dataset="digits", ood_sets=("mnist5k",), storage_dir=tmp_path)
     for config, objective in ((there, "auroc_digits"), (back, "auroc_mnist5k")):
-        plan = StudyPlan.of(replace(config, objectives=(objective,)))
-        assert plan.describe()["ood_sets"] == config.ood_sets
+        plan = make_plan(replace(config, objectives=(objective,)))
+        assert describe(plan)["measures"][-1]["ood_sets"] == list(config.ood_sets)
 
 
 def test_a_storage_folder_that_cannot_be_written(capsys, tmp_path):

@@ -8,7 +8,8 @@ import pytest
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import SearchGenerator
 
-from study.schedulers import SCHEDULERS, check_scheduler, make_scheduler, perturbed
+from study.scheduler_names import SCHEDULERS, check_scheduler
+from study.schedulers import MAKERS, make_scheduler, perturbed
 from trainables.errors import InputError
 from trainables.exploit import EXPLOIT
 from trainables.protocol import Protocol
@@ -56,6 +57,10 @@ def curve(level, rounds=18):
 
 
 # --- by name ------------------------------------------------------------------------------------
+
+
+def test_every_name_makes_a_scheduler():
+    assert set(SCHEDULERS) == set(MAKERS)
 
 
 @pytest.mark.parametrize("name", sorted(set(SCHEDULERS) - {"none"}))
@@ -321,14 +326,14 @@ def test_a_trial_that_is_issued_again_has_its_perturbed_settings(tmp_path):
 
 
 def test_perturbed_names_what_has_changed():
-    protocol = Protocol(dataset="digits", extractor_sha256="0", num_samples=2)
     old = TrialSpec(
         number=0,
         method="discriminator_only",
         config={"image_lr": 0.1, "discriminator_lr": 0.01},
         rounds=4,
         evaluate_every=2,
-        protocol=protocol,
+        protocol=Protocol(dataset="digits", measures=()),
+        objective=METRIC,
         cache_dir="",
         folder="",
     )

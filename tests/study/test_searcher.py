@@ -7,9 +7,10 @@ import pytest
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
-from search_spaces import SPACES
-from study.optuna_storage import open_storage
-from study.searcher import FIRST_TRIAL, LOST, MAX_RESTARTS, METRICS, OptunaSearcher, create_study
+from search_spaces.ablation import Ablation
+from search_spaces.gradnorm import GradNorm
+from study.optuna_storage import FIRST_TRIAL, METRICS, create_study, open_storage
+from study.searcher import LOST, MAX_RESTARTS, OptunaSearcher
 from trainables.protocol import Protocol
 from trainables.training import TrialSpec
 
@@ -18,7 +19,7 @@ OBJECTIVE = "fid_lenet_best"
 
 @pytest.fixture
 def space():
-    return SPACES["gradnorm"]("smoke")
+    return GradNorm("smoke")
 
 
 @pytest.fixture
@@ -31,10 +32,11 @@ def make_searcher(study, space, seed=0, num_trials=100, objectives=(OBJECTIVE,),
         return TrialSpec(
             number=trial.number,
             method=space.method,
-            config=space.suggest(trial),
+            config=dict(space.suggest(trial).config),
             rounds=4,
             evaluate_every=2,
-            protocol=Protocol(dataset="digits", extractor_sha256="0", num_samples=2),
+            protocol=Protocol(dataset="digits", measures=()),
+            objective=OBJECTIVE,
             cache_dir="",
             folder="",
         )
@@ -44,7 +46,7 @@ def make_searcher(study, space, seed=0, num_trials=100, objectives=(OBJECTIVE,),
 
 @pytest.fixture
 def study(space, journal):
-    return create_study("s", open_storage(journal), space, (OBJECTIVE,))
+    return create_study("s", open_storage(journal), ("minimize",), space.first_trials())
 
 
 @pytest.fixture
@@ -79,6 +81,15 @@ def test_a_finished_trial_is_complete_with_every_step(searcher, journal):
     assert trial.value == 5.0
     assert trial.intermediate_values == {2: 6.0, 4: 5.0}
     assert trial.user_attrs[METRICS]["fid_lenet"] == 5.0
+
+
+def test_the_metrics_of_each_seed_are_kept(searcher, journal):
+    searcher.suggest("a")
+    seeds = [{OBJECTIVE: 4.0, "reported_ms": 7}, {OBJECTIVE: 6.0, "kid_lenet": math.nan}]
+    searcher.on_trial_complete("a", {"round": 4, OBJECTIVE: 5.0, "per_seed": seeds})
+    trial = stored(journal)[0]
+    assert trial.user_attrs["per_seed"] == [{OBJECTIVE: 4.0}, {OBJECTIVE: 6.0}]
+    assert trial.user_attrs[METRICS] == {"round": 4.0, OBJECTIVE: 5.0}
 
 
 def test_a_trial_stopped_early_is_pruned_with_its_last_value(searcher, journal):
@@ -182,7 +193,7 @@ def test_a_trial_that_was_lost_while_it_was_suggested_gets_what_it_would_have_go
     """The driver is killed between Optuna's ask and the first parameter."""
 
     def after_four(name):
-        study = create_study(name, open_storage(tmp_path / name), space, (OBJECTIVE,))
+        study = create_study(name, open_storage(tmp_path / name), ("minimize",), space.first_trials())
         searcher = make_searcher(study, space)
         for i in range(4):
             searcher.suggest(f"t{i}")
@@ -205,7 +216,7 @@ def test_when_the_driver_stops_nothing_is_told(searcher, journal):
 
 def test_several_objectives_are_told_together_and_a_missing_one_is_a_failure(space, journal):
     objectives = ("fid_lenet", "auroc")
-    study = create_study("s", open_storage(journal), space, objectives)
+    study = create_study("s", open_storage(journal), ("minimize", "maximize"), space.first_trials())
     searcher = make_searcher(study, space, objectives=objectives)
     for name, result in {
         "a": {"fid_lenet": 5.0, "auroc": 0.9},
@@ -224,7 +235,7 @@ def test_several_objectives_are_told_together_and_a_missing_one_is_a_failure(spa
 
 @pytest.mark.parametrize("sampler", ["tpe", "gp", "cmaes", "random", "qmc", "nsga2", "nsga3"])
 def test_every_sampler_suggests_beyond_the_first_trials(tmp_path, space, sampler):
-    study = create_study("s", open_storage(tmp_path / "j"), space, (OBJECTIVE,))
+    study = create_study("s", open_storage(tmp_path / "j"), ("minimize",), space.first_trials())
     searcher = make_searcher(study, space, sampler=sampler)
     configs = []
     for i in range(10):
@@ -241,7 +252,8 @@ def test_a_repeated_result_is_taken_once(searcher, journal):
 
 
 def suggestions(tmp_path, space, seed, name):
-    searcher = make_searcher(create_study(name, open_storage(tmp_path / name), space, (OBJECTIVE,)), space, seed)
+    study = create_study(name, open_storage(tmp_path / name), ("minimize",), space.first_trials())
+    searcher = make_searcher(study, space, seed)
     configs = []
     for i in range(16):
         configs.append(searcher.suggest(f"t{i}")["spec"]["config"])
@@ -267,8 +279,8 @@ def test_suggestions_do_not_repeat(tmp_path, space):
 
 
 def test_an_exhaustive_space_ends_with_its_first_trials(journal):
-    space = SPACES["ablation"]("smoke")
-    study = create_study("s", open_storage(journal), space, (OBJECTIVE,))
+    space = Ablation("smoke")
+    study = create_study("s", open_storage(journal), ("minimize",), space.first_trials())
     searcher = make_searcher(study, space, num_trials=len(space.first_trials()))
     for i in range(7):
         assert isinstance(searcher.suggest(f"t{i}"), dict)

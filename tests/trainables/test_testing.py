@@ -11,7 +11,9 @@ from torch import nn
 
 from trainables.methods.abilities import ChoosesSamples, Classifies, Moves, Reconstructs, Restores, Samples, Scores
 from trainables.methods.base import Method, MethodConfig, seeded_networks
-from trainables.testing import CPU, MethodContract, new_rng, tiny_images, use_abilities
+from trainables.testing import MethodContract
+from trainables.testing.data import tiny_images
+from trainables.testing.methods import CPU, new_rng, use_abilities
 
 ABILITIES = (Samples, ChoosesSamples, Scores, Classifies, Restores, Reconstructs, Moves)
 

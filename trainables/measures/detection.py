@@ -104,7 +104,8 @@ class Detection(Measure):
 
     def draw(self, measured: Measured, folder: Path) -> None:
         """Write `scores.png`."""
-        save_score_histograms(*measured.seen, folder / "scores.png")
+        known, by_set = measured.seen
+        save_score_histograms(known, by_set, folder / "scores.png")
 
     def _test_images(self, dataset: Dataset) -> Tensor:
         chosen = choose(dataset.test.examples, self.settings.num_scored, self.settings.seed)

@@ -2,9 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from study.config import StudyConfig
-from study.nodes.capacity import Node, check_fits
-from study.plan import StudyPlan
+from study.nodes.capacity import Capacity, Node, Resources, check_fits
 from trainables.errors import InputError
 
 
@@ -26,17 +24,28 @@ from trainables.errors import InputError
     ],
 )
 def test_how_many_trials_a_node_fits(node, trial, fits):
-    assert Node("id", "10.0.0.1", *node).fits(*trial) == fits
+    assert Node("id", "10.0.0.1", *node).fits(Resources(*trial)) == fits
 
 
-def plan_for(tmp_path, **settings):
-    return StudyPlan.of(StudyConfig(space="gradnorm", scale="smoke", storage_dir=tmp_path, **settings))
-
-
-def test_a_trial_has_to_fit_one_node_not_all_of_them_together(tmp_path):
+def test_a_trial_has_to_fit_one_node_not_all_of_them_together():
     nodes = [Node("a", "10.0.0.1", 16, 0), Node("b", "10.0.0.2", 4, 2), Node("c", "10.0.0.3", 4, 2)]
-    check_fits(plan_for(tmp_path, gpus_per_trial=2, cpus_per_trial=4), nodes)
-    check_fits(plan_for(tmp_path, gpus_per_trial=0, cpus_per_trial=16), nodes)
-    for settings in ({"gpus_per_trial": 4}, {"cpus_per_trial": 20}, {"gpus_per_trial": 1, "cpus_per_trial": 8}):
+    check_fits(Resources(cpus=4, gpus=2), nodes)
+    check_fits(Resources(cpus=16, gpus=0), nodes)
+    for trial in (Resources(1, 4), Resources(20, 0), Resources(8, 1)):
         with pytest.raises(InputError, match=r"no node has as many, not even 10\.0\.0\.2 \(4 CPUs, 2 GPUs\)"):
-            check_fits(plan_for(tmp_path, **settings), nodes)
+            check_fits(trial, nodes)
+
+
+@pytest.mark.parametrize(
+    ("limits", "at_once"),
+    [({}, 5), ({"max_concurrent": 3}, 3), ({"max_concurrent": 9}, 5), ({"population": 12}, 12)],
+)
+def test_as_many_trials_run_as_fit_and_are_allowed(monkeypatch, limits, at_once):
+    alive = [Node("a", "10.0.0.1", 2, 0), Node("b", "10.0.0.2", 3, 0)]
+    monkeypatch.setattr("study.nodes.capacity.alive_nodes", lambda: alive)
+    assert Capacity(Resources(1, 0), **limits)() == at_once
+
+
+def test_without_a_node_one_trial_waits_for_it(monkeypatch):
+    monkeypatch.setattr("study.nodes.capacity.alive_nodes", list)
+    assert Capacity(Resources(1, 0))() == 1

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import shutil
 import socket
+import sys
 from importlib.metadata import version
 
 import pytest
 
-from study.config import StudyConfig
-from study.nodes.preflight import COMPARED, servers
-from study.nodes.probe import code_digest, probe, server_failure, storage_failure, versions
-from study.plan import StudyPlan
+from study.nodes.capacity import Node, Resources
+from study.nodes.preflight import COMPARED, NodeCheck, lines, require_all, servers
+from study.nodes.probe import code_digest, probe, server_failure, sources_digest, storage_failure, versions
+from trainables.errors import InputError
+from trainables.measures.settings import FidelitySettings
 from trainables.protocol import Protocol
 
 
@@ -25,7 +28,7 @@ def folder(tmp_path):
 
 
 def task_for(folder, cache_dir, **changes):
-    task = {"folder": str(folder), "cache_dir": str(cache_dir), "protocols": [], "servers": []}
+    task = {"folder": str(folder), "cache_dir": str(cache_dir), "protocols": [], "servers": [], "outside": None}
     return task | {"versions": versions(COMPARED), "code": code_digest()} | changes
 
 
@@ -75,25 +78,69 @@ def test_a_server_that_is_not_there():
 
 
 def test_data_that_the_node_does_not_see(folder, cache_dir, tmp_path):
-    protocol = Protocol(dataset="digits", extractor_sha256="0" * 64, num_samples=10).model_dump_json()
+    settings = FidelitySettings(num_samples=10, extractor_sha256="0" * 64)
+    protocol = Protocol(dataset="digits", measures=(settings,)).model_dump_json()
     failure = probe("n1", task_for(folder, tmp_path / "elsewhere", protocols=[protocol]))
     assert failure.startswith("cannot open what was prepared in")
     assert "digits" in failure
 
 
-def test_servers_are_named_without_credentials(tmp_path):
-    config = StudyConfig(
-        space="gradnorm",
-        storage_dir=tmp_path,
-        tracking_uri="https://user:secret@tracking.example/path",
-        optuna_storage="postgresql+psycopg2://user:secret@db.example/optuna",
+@pytest.fixture
+def outside(tmp_path, monkeypatch):
+    """A folder with a module that defines a measure, which is nowhere else."""
+    monkeypatch.setattr("sys.path", [*sys.path])
+    folder = tmp_path / "outside"
+    folder.mkdir()
+    (folder / "brought_along.py").write_text(
+        "from trainables.measures.base import Measure, MeasureSettings\n"
+        "class Settings(MeasureSettings):\n"
+        "    measure: str = 'brought_along:Brought'\n"
+        "    def metrics(self, dataset): return {}\n"
+        "class Brought(Measure):\n"
+        "    Settings = Settings\n"
+        "    def __init__(self, settings, dataset, cache_dir, device): pass\n"
+        "    def __call__(self, subject): raise NotImplementedError\n"
     )
-    assert servers(StudyPlan.of(config)) == [
-        ("--tracking-uri", "tracking.example", 443),
-        ("--optuna-storage", "db.example", 5432),
+    yield folder
+    sys.modules.pop("brought_along", None)
+
+
+def test_modules_from_outside_are_found_when_the_protocol_is_opened(folder, cache_dir, outside):
+    protocol = json.dumps({"dataset": "digits", "measures": [{"measure": "brought_along:Brought"}]})
+    task = task_for(folder, cache_dir, protocols=[protocol])
+    assert "brought_along" in probe("n1", task)
+    assert probe("n1", task | {"outside": (str(outside), sources_digest([outside]))}) is None
+
+
+def test_a_node_with_another_file_from_outside(folder, cache_dir, outside):
+    told = (str(outside), sources_digest([outside]))
+    (outside / "brought_along.py").write_text("# changed\n")
+    failure = probe("n1", task_for(folder, cache_dir, outside=told))
+    assert failure.startswith(f"has other files in {outside} than the driver: ")
+
+
+def test_a_line_for_each_node_and_the_first_failure_as_a_sentence():
+    one, two, three = (Node(name, f"10.0.0.{n}", 4, 1) for n, name in enumerate("abc", start=1))
+    checks = [NodeCheck(one, None), NodeCheck(two, "is full: empty it."), NodeCheck(three, "is off: switch it on.")]
+    assert lines(checks, Resources(cpus=1, gpus=0.5)) == [
+        "node 10.0.0.1 (4 CPUs, 1 GPUs): in order, fits 2 trials",
+        "node 10.0.0.2 (4 CPUs, 1 GPUs): is full: empty it.",
+        "node 10.0.0.3 (4 CPUs, 1 GPUs): is off: switch it on.",
     ]
+    require_all(checks[:1])
+    with pytest.raises(InputError, match=r"^node 10\.0\.0\.2 is full: empty it\. \(1 more of 3 nodes fail: --check"):
+        require_all(checks)
+
+
+def test_servers_are_named_without_credentials():
+    assert servers(
+        {
+            "--tracking-uri": "https://user:secret@tracking.example/path",
+            "--optuna-storage": "postgresql+psycopg2://user:secret@db.example/optuna",
+        }
+    ) == [("--tracking-uri", "tracking.example", 443), ("--optuna-storage", "db.example", 5432)]
 
 
 def test_files_are_no_servers(tmp_path):
-    files = {"tracking_uri": f"sqlite:///{tmp_path}/mlflow.db", "optuna_storage": f"sqlite:///{tmp_path}/optuna.db"}
-    assert servers(StudyPlan.of(StudyConfig(space="gradnorm", storage_dir=tmp_path, **files))) == []
+    files = {"--tracking-uri": f"sqlite:///{tmp_path}/mlflow.db", "--optuna-storage": None}
+    assert servers(files) == []

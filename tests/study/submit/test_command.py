@@ -1,11 +1,15 @@
-"""The command line of a submission: what every backend refuses, before anything is submitted."""
+"""The command line of a submission: how a back end is chosen, and what every one refuses with nothing submitted."""
 
 from __future__ import annotations
+
+from dataclasses import fields
 
 import pytest
 
 from study.config import StudyConfig
-from study.submit.backend import ClusterOptions, Submission
+from study.submit.__main__ import BACKENDS, main
+from study.submit.slurm import SlurmOptions
+from study.submit.submission import Submission
 
 SLURM = ("--backend", "slurm", "--space", "gradnorm", "--cpus-per-node", "4")
 
@@ -22,6 +26,12 @@ SLURM = ("--backend", "slurm", "--space", "gradnorm", "--cpus-per-node", "4")
         ([*SLURM, "--resume", "mine"], "goes on where it is by itself: say --name mine instead of --resume"),
         ([*SLURM, "--gpus-per-trial", "1"], "asks for 1 CPUs and 1 GPUs, a node would have 4 and 0: raise"),
         ([*SLURM, "--cpus-per-trial", "8"], "asks for 8 CPUs and 0 GPUs, a node would have 4 and 0: raise"),
+        (
+            [*SLURM, "--memory-per-node", "8Gi"],
+            "--memory-per-node is not an option of --backend slurm, but of kuberay:",
+        ),
+        ([*SLURM, "--no_wait"], "--no-wait is not an option of --backend slurm, but of ray-job: leave it out."),
+        (["--backend=ray-job", "--nodes=2"], "--nodes is not an option of --backend ray-job, but of slurm and kuberay"),
         ([*SLURM, "--check"], "--check and --list are for study.launch"),
         ([*SLURM, "--optuna-storage", "postgresql://me:secret@db/x"], "--optuna-storage holds a password"),
         ([*SLURM, "--tracking-uri", "https://me:secret@mlflow/"], "--tracking-uri holds a password"),
@@ -37,9 +47,39 @@ def test_bad_input_is_one_sentence(refused, tmp_path, arguments, sentence):
 def test_a_submitted_study_has_a_name_and_goes_on_by_itself(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = StudyConfig(space="gradnorm", trials=3, dry_run=True)
-    submission = Submission.of(config, ClusterOptions())
+    submission = Submission.of(config, SlurmOptions())
     assert submission.name.startswith("gradnorm-laptop-")
     assert submission.launch_arguments("auto") == [
         *("--space", "gradnorm", "--name", submission.name, "--trials", "3"),
         *("--storage-dir", str(tmp_path / "outputs"), "--address", "auto", "--resume", "auto"),
     ]
+
+
+def test_help_without_a_back_end_lists_them(capsys):
+    assert main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    for name, backend in BACKENDS.items():
+        assert f"  {name:<10}{backend.summary}\n" in shown
+    assert "--backend NAME --help" in shown
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_help_of_a_back_end_shows_its_options_and_the_studys_and_no_others(capsys, name):
+    with pytest.raises(SystemExit) as ended:
+        main(["--backend", name, "--help"])
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    own = {flag_of(field) for field in fields(BACKENDS[name].options_class)}
+    all_options = {flag_of(field) for backend in BACKENDS.values() for field in fields(backend.options_class)}
+    assert {"--space", "--trials"} <= set(shown.split())
+    assert all_options & set(shown.replace("|", " ").split()) == own
+
+
+def flag_of(field):
+    return f"--{field.name.replace('_', '-')}"
+
+
+def test_no_option_of_a_back_end_is_also_one_of_the_study():
+    study = {field.name for field in fields(StudyConfig)}
+    for backend in BACKENDS.values():
+        assert study.isdisjoint(field.name for field in fields(backend.options_class))

@@ -168,6 +168,20 @@ def test_whatever_an_argument_holds_reaches_the_study_as_it_is(manifest, text):
         assert container["volumeMounts"][0]["mountPath"] == f"/{text.replace(':', '')}"
 
 
+def test_the_file_of_a_space_goes_into_the_manifest(manifest, space_file):
+    parts = manifest(*STUDY, *REQUIRED, "--space", f"{space_file}:Mine")
+    assert parts["ConfigMap"]["data"]["mine.py"] == space_file.read_text()
+    command = shlex.split(parts["ConfigMap"]["data"]["study.sh"])
+    head = containers(parts)[0]
+    folder = next(mount["mountPath"] for mount in head["volumeMounts"] if mount["name"] == "study")
+    assert command[command.index("--space") + 1] == f"{folder}/mine.py:Mine"
+
+
+def test_the_file_of_a_space_that_is_too_large_for_kubernetes(refused, space_file):
+    space_file.write_text(f"{space_file.read_text()}{'#' * 1_000_000}\n")
+    assert "is too large for Kubernetes" in refused(*STUDY, *REQUIRED, "--space", f"{space_file}:Mine")
+
+
 def test_every_study_gets_a_name_that_kubernetes_takes(manifest):
     names = {
         name: manifest(*STUDY, *REQUIRED, "--name", name)["RayJob"]["metadata"]["name"]
@@ -196,7 +210,10 @@ def test_every_study_gets_a_name_that_kubernetes_takes(manifest):
         ([*REQUIRED, "--scale", "paper"], "a trial asks for 1 CPUs and 1 GPUs, a node would have 4 and 0"),
         ([*REQUIRED, "--partition", "p"], "--partition is not an option of --backend kuberay"),
         ([*REQUIRED, "--tracking-uri", "http://me:secret@mlflow"], "--tracking-uri holds a password"),
-        ([*REQUIRED, "--action", "stop", "--name", "x"], "--action stop is for --backend ray-job"),
+        (
+            [*REQUIRED, "--action", "stop", "--name", "x"],
+            "--action is not an option of --backend kuberay, but of ray-job",
+        ),
     ],
 )
 def test_bad_input_is_one_sentence(refused, monkeypatch, arguments, sentence):

@@ -127,6 +127,13 @@ def test_images_of_apptainer_and_of_pyxis(capsys, tmp_path):
     assert f"contained=(--container-image='nvcr.io#nvidia/pytorch:25.01-py3' {mounts})" in pyxis
 
 
+def test_the_file_of_a_space_is_named_so_that_it_is_found_from_anywhere(capsys, space_file, tmp_path, monkeypatch):
+    (tmp_path / "shared").symlink_to(space_file.parent)
+    monkeypatch.chdir(tmp_path)
+    script = rendered(capsys, "--space", "./shared/mine.py:Mine", "--cpus-per-node", "1")
+    assert f"    --space {tmp_path}/shared/mine.py:Mine \\\n" in script  # links mean on the nodes what they mean there
+
+
 def test_without_slurm_nothing_is_written(refused, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     shown = refused(*STUDY, "--cpus-per-node", "1", "--storage-dir", tmp_path / "out")

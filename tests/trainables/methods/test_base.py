@@ -9,7 +9,8 @@ from torch import nn
 from trainables.errors import InputError
 from trainables.methods.base import Method, MethodConfig, method_class, seeded_networks, sub_seed
 from trainables.methods.gan import Gan
-from trainables.testing import META, tiny_images
+from trainables.testing.data import tiny_images
+from trainables.testing.states import META
 
 CPU = torch.device("cpu")
 

@@ -10,7 +10,8 @@ from trainables.errors import InputError
 from trainables.export import export, load_export
 from trainables.methods import METHODS
 from trainables.methods.base import method_class
-from trainables.testing import CPU, MethodContract, train, use_abilities
+from trainables.testing import MethodContract
+from trainables.testing.methods import CPU, train, use_abilities
 
 
 class TestMethods(MethodContract):

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
-import time
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
+
+from tests.systems.program import START_SECONDS, Program, command_line
+from tests.systems.until import until
+
+T = TypeVar("T")
 
 DAEMONS = ("munged", "slurmctld", "slurmd")
 NODES = ("n1", "n2")
-START_SECONDS = 60
 CLIENT_SECONDS = 60
+JOB_SECONDS = 600
+
+ENDS = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT")
+"""States of jobs that have ended for good."""
 
 # Nodes have addresses that are not 127.0.0.1: so that a Ray that listens there alone would be noticed.
 NETWORK = """
@@ -59,13 +69,19 @@ def why_not() -> str | None:
     return None
 
 
+class Daemon(Program):
+    """A part of Slurm."""
+
+    survives_its_test = True
+
+
 class SlurmCluster:
     """Two nodes with two CPUs each; everything is in `folder`, and every daemon is ended by `stop`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.environment = os.environ | {"SLURM_CONF": str(folder / "slurm.conf")}
-        self._daemons: list[subprocess.Popen] = []
+        self._daemons: list[Daemon] = []
 
     def start(self) -> None:
         """Start the daemons and wait until both nodes are idle."""
@@ -93,12 +109,7 @@ class SlurmCluster:
             self.run("scancel", "--user=root")
             self._until(lambda: not self.run("squeue", "--noheader").stdout)
         for daemon in reversed(self._daemons):
-            daemon.terminate()
-            try:
-                daemon.wait(10)
-            except subprocess.TimeoutExpired:
-                daemon.kill()
-                daemon.wait()
+            daemon.stop()
 
     def run(self, *command: str) -> subprocess.CompletedProcess:
         """Run a command in the cluster's network."""
@@ -110,6 +121,11 @@ class SlurmCluster:
             timeout=CLIENT_SECONDS,
             check=False,
         )
+
+    def submit(self, storage: Path, *options: object) -> subprocess.CompletedProcess:
+        """`python -m study.submit --backend slurm`."""
+        command = (sys.executable, "-m", "study.submit", "--backend", "slurm", "--storage-dir", storage)
+        return self.run(*map(str, (*command, *options)))
 
     def state(self, job: str) -> str:
         """What Slurm calls the state of a job."""
@@ -123,24 +139,85 @@ class SlurmCluster:
         """How often a job has been requeued."""
         return int(self._of_job(job)["Restarts"])
 
+    def wait(self, job: str) -> str:
+        """Wait for the end of a job; returns its state."""
+        until(lambda: self.state(job) in ENDS, seconds=JOB_SECONDS, every=0.2)
+        return self.state(job)
+
     def _of_job(self, job: str) -> dict[str, str]:
         shown = self.run("scontrol", "show", "job", "--oneliner", job)
         assert shown.returncode == 0, shown.stderr
         return dict(word.partition("=")[::2] for word in shown.stdout.split())
 
     def _inside(self, *command: str) -> list[str]:
-        return ["nsenter", f"--net=/proc/{self._network.pid}/ns/net", "--", *command]
+        return ["nsenter", f"--net=/proc/{self._network.process.pid}/ns/net", "--", *command]
 
-    def _spawn(self, command: list[str], name: str) -> subprocess.Popen:
-        with (self.folder / f"{name}.log").open("wb") as log:
-            daemon = subprocess.Popen(command, stdout=log, stderr=log, env=self.environment, start_new_session=True)
+    def _spawn(self, command: list[str], name: str) -> Daemon:
+        daemon = Daemon(command, self.folder / f"{name}.log", self.environment)
+        daemon.start()
         self._daemons.append(daemon)
         return daemon
 
     def _until(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while not condition():
-            for daemon in self._daemons:
-                assert daemon.poll() is None, f"{daemon.args} has ended: see the logs in {self.folder}"
-            assert time.monotonic() < deadline, f"Slurm did not get ready: see the logs in {self.folder}"
-            time.sleep(0.2)
+        def are_running() -> bool:
+            return all(daemon.is_running() for daemon in self._daemons)
+
+        until(condition, are_running, self._logs, START_SECONDS, every=0.2)
+
+    def _logs(self) -> str:
+        return "\n".join(f"{daemon.command[-1]}: {daemon.screen()}" for daemon in self._daemons)
+
+
+class Job:
+    """A study that was submitted, and its job."""
+
+    def __init__(self, slurm: SlurmCluster, storage: Path, name: str, *options: object) -> None:
+        self.slurm, self.storage, self.name = slurm, storage, name
+        submitted = slurm.submit(storage, "--name", name, *options)
+        assert submitted.returncode == 0, submitted.stderr
+        self.id = re.match(r"job (\d+): ", submitted.stdout)[1]
+
+    def file(self, ending: str) -> Path:
+        """A file that the job leaves beside the studies."""
+        return self.storage / f"slurm/{self.name}-{self.id}{ending}"
+
+    def log(self) -> str:
+        """What the job and its Ray have printed, in all its runs."""
+        files = [self.file(".log"), self.file("-ray.log")]
+        return "\n".join(file.read_text(errors="replace") for file in files if file.exists())
+
+    def until(self, condition: Callable[[], T]) -> T:
+        """Wait for a condition; fails when the job ends before."""
+        return until(condition, lambda: self.state() not in ENDS, self.log, JOB_SECONDS, every=0.2)
+
+    def wait(self) -> str:
+        """Its state at the end."""
+        return self.slurm.wait(self.id)
+
+    def state(self) -> str:
+        """Its state now."""
+        return self.slurm.state(self.id)
+
+    def nodes_training(self) -> set[str]:
+        """The nodes on which trials are being trained, by the token of this run of the job."""
+        found = set()
+        for process in Path("/proc").iterdir():
+            if process.name.isdigit() and b"Trainable.train" in command_line(int(process.name)):
+                try:
+                    lines = (process / "environ").read_text().split("\0")
+                except OSError:
+                    continue  # it has ended meanwhile
+                environment = dict(line.partition("=")[::2] for line in lines)
+                token = environment.get("RAY_AUTH_TOKEN_PATH")
+                if (environment.get("SLURM_JOB_ID"), token) == (self.id, str(self.file(".token"))):
+                    found.add(environment["SLURMD_NODENAME"])
+        return found
+
+    def until_both_nodes_train(self) -> None:
+        """Wait until trials are being trained on both nodes, at different moments or at once."""
+        seen: set[str] = set()
+        self.until(lambda: seen.update(self.nodes_training()) or seen == set(NODES))
+
+    def finished_trials(self) -> list[int]:
+        """The trials that its drivers saw Ray finish."""
+        return [int(number) for number in re.findall(r"\] trial +(\d+)  (?!failed)", self.log())]

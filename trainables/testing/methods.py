@@ -1,32 +1,21 @@
-"""The contract tests, for any method or measure: with pytest, anybody runs them on one of their own.
-
-    from trainables.testing import MethodContract
-
-    class TestMine(MethodContract):
-        method = Mine
-
-To see the values in a failed assertion, put `pytest.register_assert_rewrite("trainables.testing")` into conftest.py.
-"""
+"""What every method promises, and what those with an ability do."""
 
 from __future__ import annotations
 
 import copy
-import io
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
-import numpy as np
 import pydantic
 import pytest
 import safetensors.torch
 import torch
 from torch import Tensor
 
-from trainables.data.dataset import Dataset, Split
+from trainables.data.dataset import Dataset
 from trainables.errors import InputError
 from trainables.methods.abilities import (
     ChoosesSamples,
@@ -37,34 +26,13 @@ from trainables.methods.abilities import (
     Samples,
     Scores,
 )
-from trainables.methods.base import Method, MethodConfig, State
+from trainables.methods.base import Method, MethodConfig
+from trainables.testing.data import tiny_images, tiny_points
+from trainables.testing.states import META, devices, leaves, through_a_file, up_to_missing_data, without_fused_kernels
 
 CPU = torch.device("cpu")
-META = torch.device("meta")
-"""Stands for an accelerator: tensors on it have no data, and do not mix with those on the CPU."""
-
 Make = Callable[..., Method]
 Use = Callable[[Method], dict[str, Tensor]]
-
-
-def tiny_images() -> Dataset:
-    """60 + 20 random 8x8 images of 3 classes."""
-    rng = np.random.default_rng(0)
-
-    def split(n: int) -> Split:
-        return Split(rng.integers(0, 256, (n, 1, 8, 8), dtype=np.uint8), np.arange(n) % 3)
-
-    return Dataset("tiny", split(60), split(20), num_classes=3)
-
-
-def tiny_points() -> Dataset:
-    """60 + 20 random points of [-1, 1]^2, of 3 classes."""
-    rng = np.random.default_rng(0)
-
-    def split(n: int) -> Split:
-        return Split(rng.uniform(-1, 1, (n, 2)).astype(np.float32), np.arange(n) % 3)
-
-    return Dataset("tiny", split(60), split(20), num_classes=3)
 
 
 def new_rng(seed: int = 5) -> torch.Generator:
@@ -73,28 +41,6 @@ def new_rng(seed: int = 5) -> torch.Generator:
 
 def train(method: Method, rounds: int) -> list[dict[str, float]]:
     return [method.train_round() for _ in range(rounds)]
-
-
-def through_a_file(state: State) -> State:
-    """Save and load as checkpoints are."""
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    buffer.seek(0)
-    return torch.load(buffer, map_location="cpu", weights_only=True)
-
-
-def leaves(state: Any, path: str = "state") -> Iterator[tuple[str, Any]]:
-    """Everything in nested dictionaries, lists and tuples, with the way to it."""
-    if isinstance(state, dict | list | tuple):
-        for key, value in state.items() if isinstance(state, dict) else enumerate(state):
-            yield from leaves(value, f"{path}[{key!r}]")
-    else:
-        yield path, state
-
-
-def devices(state: State) -> dict[str, str]:
-    """Where each tensor of a state is."""
-    return {path: value.device.type for path, value in leaves(state) if isinstance(value, Tensor)}
 
 
 def use_abilities(method: Method, examples: Tensor, degraded: Tensor) -> dict[str, Tensor]:
@@ -368,24 +314,6 @@ class MethodContract:
         before, after = trained_with(Moves, make).moved()
         assert before.shape == after.shape == (len(before), *dataset.shape)
         assert len(before) > 0
-
-
-@contextmanager
-def up_to_missing_data() -> Iterator[None]:
-    """What is done inside ends where it needs numbers that are on `META`, which has none."""
-    try:
-        yield
-    except (RuntimeError, NotImplementedError) as error:
-        if not any(reason in str(error) for reason in ("no data", "cannot be called on meta tensors")):
-            raise
-
-
-def without_fused_kernels(method: Method) -> None:
-    """Let the optimisers of `method` step on `META`, which has none of these."""
-    for name in method.state:
-        if isinstance(optimizer := getattr(method, name), torch.optim.Optimizer):
-            for group in optimizer.param_groups:
-                group["fused"] = False
 
 
 def trained_with(ability: type, make: Make) -> Any:

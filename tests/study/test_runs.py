@@ -1,12 +1,13 @@
-"""The tracker against a real MLflow store."""
+"""What is written to MLflow and read from it, against a real store."""
 
 from __future__ import annotations
 
 import pytest
 from mlflow import MlflowClient
 
+from study.events import PARENT
+from study.runs import Runs
 from study.sentences import without_credentials
-from study.tracking import PARENT, Runs
 from trainables.errors import InputError
 
 

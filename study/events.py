@@ -1,0 +1,142 @@
+"""What MLflow is told of a study, as JSON: so that it can wait on disk while the tracking server is away."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from study.folder import trial_key
+from study.plan import StudyPlan, describe
+from study.spool import Event
+from study.trials import FAILURE, REPORTED, numbers
+from trainables.preparation import Preparations
+from trainables.protocol import Protocol
+from trainables.training import TrialSpec
+
+PARENT = "parent"
+"""What stands for the study where a trial is named."""
+FIRST_TRIAL_TAG = "first_trial"
+"""The tag with the name of a trial that the space gave; others were suggested."""
+SEARCHED = "searched."
+"""Begins the params that are Optuna's; the others are the method's config."""
+PARETO_FRONT = "pareto_front"
+"""The tag of trials of a study with several objectives: whether none is better in every one of them."""
+BEST_TRIAL = "best_trial"
+PACKAGES = ("ray", "optuna", "mlflow", "torch")
+
+
+def study_tags(plan: StudyPlan, preparations: Preparations) -> dict[str, str]:
+    """The tags of the study, which its trials have too."""
+    versions = {f"version.{package}": version(package) for package in PACKAGES}
+    return versions | {
+        "version.python": platform.python_version(),
+        "space": plan.space.name,
+        "scale": plan.space.scale_name,
+        "dataset": ", ".join(preparations),
+        "method": plan.space.method,
+        "protocol": ", ".join(preparation.protocol.sha256 for preparation in preparations.values()),
+        "git_commit": _git_commit(),
+    }
+
+
+def study_started(plan: StudyPlan, preparations: Preparations, tags: dict[str, str]) -> Event:
+    """What is the same for all trials: options, protocols, reference values."""
+    params = describe(plan)
+    trials = params.pop("trials")  # params cannot change, and a resumed study may be extended
+    del params["measures"]  # the complete ones are in the protocols
+    metrics: dict[str, float] = {}
+    for name, preparation in preparations.items():
+        of = f".{name}" if len(preparations) > 1 else ""
+        params |= _protocol_params(f"protocol{of}", preparation.protocol)
+        metrics |= {f"{reference}{of}": value for reference, value in preparation.references.items()}
+    return {
+        "trial": PARENT,
+        "time_ms": now_ms(),
+        "params": {} if plan.is_resumed else params,
+        "metrics": metrics,
+        "tags": tags | {"trials": str(trials)},
+        "artifacts": {"study": str(plan.folder.study_json)},
+        "status": "RUNNING",
+    }
+
+
+def study_ended(best: int | None, weights: Path, status: str) -> Event:
+    """The best trial and its weights, if there are any, and how the study ended."""
+    return {
+        "trial": PARENT,
+        "time_ms": now_ms(),
+        "tags": {} if best is None else {BEST_TRIAL: trial_key(best)},
+        "artifacts": {"best": str(weights)},
+        "status": status,
+    }
+
+
+def trial_started(spec: TrialSpec, tags: dict[str, str]) -> Event:
+    """The method's whole config, what Optuna suggested, and the tags of the study."""
+    searched = {f"{SEARCHED}{name}": value for name, value in spec.params.items()}
+    of_trial = {"dataset": spec.protocol.dataset, "protocol": spec.protocol.sha256}
+    if spec.first_trial is not None:
+        of_trial[FIRST_TRIAL_TAG] = spec.first_trial
+    params = spec.config | {"method": spec.method, "rounds": spec.rounds} | searched
+    return trial_event(spec.number, params=params, tags=tags | of_trial, status="RUNNING")
+
+
+def trial_perturbed(number: int, changed: dict[str, float], round_number: int) -> Event:
+    """Settings that population based training has changed: MLflow's params cannot change."""
+    tags = {f"perturbed.{name}": str(value) for name, value in changed.items()}
+    metrics = {f"perturbed_{name}": value for name, value in changed.items()}
+    return trial_event(number, metrics=metrics, tags=tags, step=round_number)
+
+
+def trial_reported(number: int, result: dict[str, Any]) -> Event:
+    """The metrics at their round; at the time of the report, so that a repeated report is the same."""
+    at = {"time_ms": result[REPORTED]} if REPORTED in result else {}
+    return trial_event(number, metrics=numbers(result), step=result["round"], **at)
+
+
+def trial_ended(number: int, folder: Path, failure: str | None) -> Event:
+    """The pictures of a trial, and how it ended; `folder` is the trial's."""
+    return trial_event(
+        number,
+        artifacts={"pictures": str(folder / "pictures"), "error": str(folder / "error.txt")},
+        tags={FAILURE: failure} if failure else {},
+        status="FAILED" if failure else "FINISHED",
+    )
+
+
+def trial_compared(number: int, on_front: bool) -> Event:
+    """Whether a trial is on the Pareto front."""
+    return trial_event(number, tags={PARETO_FRONT: on_front})
+
+
+def trial_event(number: int, **event: Any) -> Event:
+    """An event of a trial, which happens now unless it says when."""
+    return {"trial": trial_key(number), "time_ms": now_ms()} | event
+
+
+def now_ms() -> int:
+    """Milliseconds since the epoch."""
+    return int(time.time() * 1000)
+
+
+def _protocol_params(prefix: str, protocol: Protocol) -> dict[str, Any]:
+    params: dict[str, Any] = {f"{prefix}.dataset": protocol.dataset}
+    for settings in protocol.measures:
+        measure = settings.measure.replace(":", ".")
+        values = settings.model_dump(mode="json")
+        params |= {f"{prefix}.{measure}.{key}": value for key, value in values.items() if key != "measure"}
+    return params
+
+
+def _git_commit() -> str:
+    """The commit of the code that runs, "+changes" where files differ from it; "unknown" outside a checkout."""
+    here = Path(__file__).parent
+    command = ["git", "-C", str(here), "describe", "--always", "--abbrev=40", "--dirty=+changes", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"

@@ -1,0 +1,103 @@
+"""What a study measures: the protocols of its data sets, and the objectives and claims by the names they have there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from search_spaces.claim import Claim
+from search_spaces.space import SearchSpace
+from study.config import StudyConfig
+from trainables.data.sources import parent_of, source_of
+from trainables.errors import InputError, lookup
+from trainables.measures.base import MeasureSettings
+from trainables.measures.settings import SCRAMBLED, DetectionSettings, FeatureSettings, FidelitySettings
+from trainables.protocol import AT_BEST, BEST, Protocol, base_name
+
+
+def make_protocols(config: StudyConfig, space: SearchSpace, datasets: Sequence[str]) -> dict[str, Protocol]:
+    """The protocol of each data set, as far as it is known before anything is prepared.
+
+    Raises `InputError` for a data set that cannot be measured like this, and for options of measures that the space
+    does not have.
+    """
+    measures = _with_features(config, space, space.scale.measures)
+    measures = _with_ood_sets(config, space, measures, datasets)
+    for dataset in datasets:
+        for settings in measures:
+            settings.check(dataset)
+    return {dataset: Protocol(dataset=dataset, measures=measures) for dataset in datasets}
+
+
+def make_objectives(asked: Sequence[str], protocols: Mapping[str, Protocol]) -> tuple[str, ...]:
+    """The objectives by their full names.
+
+    All are read from one set of weights, those that are the best by the first: of the others, `auroc_best` is read as
+    `auroc_at_best`. Raises `InputError`, with the nearest names, for a metric that not every trial reports.
+    """
+    measured = [protocol.metrics() for protocol in protocols.values()]
+    known = [name for name in measured[0] if all(name in others for others in measured)]
+    names = dict.fromkeys([*known, *(name + BEST for name in known)])
+    families = {short for protocol in protocols.values() for s in protocol.measures for short in s.families()}
+    names |= dict.fromkeys([*families, *(short + BEST for short in families)])
+    objectives = []
+    for number, name in enumerate(asked):
+        lookup("objective", name.removesuffix(AT_BEST) + BEST if number and name.endswith(AT_BEST) else name, names)
+        full = next(iter(protocols.values())).full_name(name)
+        objectives.append(full.removesuffix(BEST) + AT_BEST if number and full.endswith(BEST) else full)
+    if len({base_name(name) for name in objectives}) < len(objectives):
+        raise InputError(f"--objectives {' '.join(asked)}: a metric is named twice, leave one of them out.")
+    return tuple(objectives)
+
+
+def make_claims(space: SearchSpace, protocols: Mapping[str, Protocol]) -> list[Claim]:
+    """The document's claims, as the study measures them."""
+    protocol = next(iter(protocols.values()))
+    return [replace(claim, metric=protocol.full_name(claim.metric)) for claim in space.claims()]
+
+
+def _with_features(
+    config: StudyConfig, space: SearchSpace, measures: tuple[MeasureSettings, ...]
+) -> tuple[MeasureSettings, ...]:
+    """The measures with the extractor that was asked for."""
+    asked: dict[str, Any] = {"--features": config.features, "--inception-weights": config.inception_weights}
+    asked |= {"--inception-sha256": config.inception_sha256}
+    said = [flag for flag, value in asked.items() if value is not None]
+    if not said:
+        return measures
+    if not any(isinstance(settings, FeatureSettings) for settings in measures):
+        raise InputError(f"{said[0]}: space {space.name!r} measures no features, leave it out.")
+    return tuple(
+        _featured(config, settings) if isinstance(settings, FeatureSettings) else settings for settings in measures
+    )
+
+
+def _featured(config: StudyConfig, settings: FeatureSettings) -> FeatureSettings:
+    features = config.features or settings.features
+    if features != "inception" and (config.inception_weights or config.inception_sha256):
+        raise InputError(f"--inception-weights and --inception-sha256 are for --features inception, not {features}.")
+    changes: dict[str, Any] = {"features": features}
+    if isinstance(settings, FidelitySettings):
+        changes |= {"inception_weights": config.inception_weights, "inception_sha256": config.inception_sha256}
+    return settings.model_copy(update=changes)
+
+
+def _with_ood_sets(
+    config: StudyConfig, space: SearchSpace, measures: tuple[MeasureSettings, ...], datasets: Sequence[str]
+) -> tuple[MeasureSettings, ...]:
+    """The measures with the out-of-distribution sets that were asked for, which may be downloaded."""
+    if config.ood_sets is None:
+        return measures
+    if not any(isinstance(settings, DetectionSettings) for settings in measures):
+        raise InputError(f"--ood-sets: space {space.name!r} tells no images from others, leave it out.")
+    for name in config.ood_sets:
+        if name != SCRAMBLED:
+            source_of(name)
+        if name in map(parent_of, datasets):
+            raise InputError(f"--ood-sets {name}: that is what is trained on, choose another one.")
+    changes = {"ood_sets": config.ood_sets, "download": bool(config.ood_sets)}
+    return tuple(
+        settings.model_copy(update=changes) if isinstance(settings, DetectionSettings) else settings
+        for settings in measures
+    )

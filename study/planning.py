@@ -1,0 +1,245 @@
+"""From what the command line says to the plan of a study. Everything is checked, nothing is started or written.
+
+What needs torch comes last, so that a misspelt name is answered at once.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from search_spaces import SPACES
+from search_spaces.space import SearchSpace
+from study import outside
+from study.config import AUTO, StudyConfig, differing, resumed, started_from
+from study.folder import StudyFolder, studies_in
+from study.measurement import make_claims, make_objectives, make_protocols
+from study.nodes.capacity import Resources
+from study.outside import OutsideFile
+from study.plan import StudyPlan
+from study.scheduler_names import check_scheduler, default_scheduler
+from trainables.data.sources import full_name, source_of
+from trainables.errors import InputError
+from trainables.registry import resolve
+
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+CONFIRMING_SEEDS = 5
+
+
+def make_plan(config: StudyConfig, said: Collection[str] | None = None) -> StudyPlan:
+    """Check `config`; raises `InputError` for the first setting that makes no sense.
+
+    `said` are the fields that the command line names, by default those that differ from their default.
+    """
+    said = differing(config) if said is None else said
+    config = _absolute(config)
+    _check_name(config.name)
+    config = _begun_or_new(config)
+    if is_resumed := config.resume not in (None, AUTO):
+        folder = StudyFolder(studies_in(config.storage_dir) / str(config.resume))
+        if not folder.is_set_up():
+            raise InputError(f"there is no study {config.resume!r} to resume in {folder.path.parent}: check --resume.")
+        config = resumed(config, said, folder.study_json)
+    elif config.from_file is not None:
+        config = _from_another(started_from(config, said), config.from_file)
+    _check_numbers(config)
+    return _confirming(config, is_resumed) if config.confirm else _searching(config, is_resumed)
+
+
+def _absolute(config: StudyConfig) -> StudyConfig:
+    """What `config` means to a process that runs in another folder."""
+    changes: dict[str, Any] = {"storage_dir": config.storage_dir.resolve()}
+    if config.dataset is not None:
+        changes["dataset"] = full_name(config.dataset)
+    if config.space is not None:
+        changes["space"] = outside.with_absolute_path(config.space)
+    return replace(config, **changes)
+
+
+def _begun_or_new(config: StudyConfig) -> StudyConfig:
+    """What `--resume auto` means: going on with study --name if it has been set up, starting it otherwise."""
+    if config.from_file is not None and config.resume not in (None, AUTO):
+        raise InputError("--config starts a new study: leave it out with --resume.")
+    if config.resume != AUTO:
+        return config
+    if config.name is None:
+        raise InputError("--resume auto goes on with a study, or starts it: name it with --name.")
+    is_begun = StudyFolder(studies_in(config.storage_dir) / config.name).is_set_up()
+    return replace(config, resume=config.name) if is_begun else config
+
+
+def _from_another(config: StudyConfig, file: Path) -> StudyConfig:
+    """`config` with the copy that the other study keeps of a file from outside, if it does."""
+    parts = outside.split_name(config.space or "")
+    if parts is None:
+        return config
+    copy = StudyFolder(Path(os.path.abspath(file)).parent).outside / parts[0].name
+    return replace(config, space=f"{copy}:{parts[1]}") if copy.is_file() else config
+
+
+def _searching(config: StudyConfig, is_resumed: bool) -> StudyPlan:
+    if config.space is None:
+        raise InputError("name a search space with --space; --list shows them.")
+    parts = outside.split_name(config.space)
+    if parts is None:
+        return _with_space(config, is_resumed, _space(config.space, config.scale), None)
+    path, class_name = parts
+    file = _kept(config) if is_resumed else outside.open_outside(path)
+    return _with_space(config, is_resumed, _space(f"{file.module}:{class_name}", config.scale), file)
+
+
+def _kept(config: StudyConfig) -> OutsideFile:
+    """The file from outside of a study that goes on."""
+    folder = StudyFolder(studies_in(config.storage_dir) / str(config.resume))
+    record = folder.read()["outside"]
+    return outside.open_kept(folder.outside, record["file"], record["sha256"])
+
+
+def _confirming(config: StudyConfig, is_resumed: bool) -> StudyPlan:
+    """The plan that trains the best configurations of study `config.confirm` again."""
+    from study.confirmation import confirm_best
+
+    if config.assignments:
+        raise InputError("--confirm trains the settings that a study has found: leave out --set.")
+    where = StudyConfig(storage_dir=config.storage_dir, optuna_storage=config.optuna_storage)
+    original = make_plan(replace(where, resume=config.confirm))
+    space = confirm_best(original, config.top)
+    confirming = replace(
+        config,
+        dataset=original.config.dataset,
+        rounds=config.rounds or original.config.rounds,
+        objectives=original.objectives,
+        features=original.config.features,
+        inception_weights=config.inception_weights or original.config.inception_weights,
+        inception_sha256=original.config.inception_sha256,
+        ood_sets=original.config.ood_sets,
+        seeds=config.seeds or CONFIRMING_SEEDS,
+        trials=len(space.first_trials()),
+    )
+    file = original.outside
+    return _with_space(confirming, is_resumed, space, _kept(config) if file and is_resumed else file)
+
+
+def _with_space(config: StudyConfig, is_resumed: bool, space: SearchSpace, file: OutsideFile | None) -> StudyPlan:
+    from study.optuna_storage import DATABASES, with_driver
+    from study.samplers import check_sampler
+
+    datasets = _datasets(config, space)
+    protocols = make_protocols(config, space, datasets)
+    objectives = make_objectives(config.objectives or space.objectives, protocols)
+    scheduler = config.scheduler or default_scheduler(len(objectives), space.exhaustive)
+    check_sampler(config.sampler, len(objectives))
+    check_scheduler(scheduler, len(objectives))
+    kind = "confirm" if config.confirm else space.name
+    name = config.name or f"{kind}-{space.scale_name}-{datetime.now():%Y%m%d-%H%M%S}"
+    scale, storage = space.scale, config.storage_dir
+    folder = StudyFolder(studies_in(storage) / name)
+    tracking_uri = with_driver(config.tracking_uri or f"sqlite:///{storage / 'mlflow.db'}")
+    rounds = config.rounds or scale.rounds
+    protocol = protocols[datasets[0]]
+    plan = StudyPlan(
+        name=name,
+        config=config,
+        is_resumed=is_resumed,
+        space=space,
+        outside=file,
+        fixed=_fixed(config, space),
+        protocols=protocols,
+        objectives=objectives,
+        directions=tuple(protocol.direction(objective) for objective in objectives),
+        claims=tuple(make_claims(space, protocols)),
+        trials=_num_trials(config, space),
+        seeds=config.seeds or scale.seeds,
+        rounds=rounds,
+        evaluate_every=min(scale.evaluate_every, rounds),
+        sampler=config.sampler,
+        scheduler=scheduler,
+        resources=Resources(
+            config.cpus_per_trial, scale.gpus_per_trial if config.gpus_per_trial is None else config.gpus_per_trial
+        ),
+        storage=storage,
+        folder=folder,
+        cache_dir=storage / "cache",
+        optuna_storage=config.optuna_storage or str(folder.journal),
+        tracking_uri=tracking_uri,
+        artifacts=storage / "mlartifacts" / space.name if tracking_uri.startswith(DATABASES) else None,
+    )
+    _check_method(plan)
+    return plan
+
+
+def _space(name: str, scale: str) -> SearchSpace:
+    """The space of this name at a scale; it may be anybody's."""
+    space = resolve("space", name, SPACES, SearchSpace)  # type: ignore[type-abstract]
+    missing = [each for each in ("name", "method", "scales") if not hasattr(space, each)]
+    missing += sorted(space.__abstractmethods__) if inspect.isabstract(space) else []
+    if missing:
+        raise InputError(f"space {name!r} is not complete: it lacks {', '.join(missing)}.")
+    if not re.fullmatch(NAME, space.name):
+        raise InputError(f"space {name!r} is called {space.name!r}: use up to 100 letters, digits, '.', '_' and '-'.")
+    return space(scale)
+
+
+def _datasets(config: StudyConfig, space: SearchSpace) -> Sequence[str]:
+    """The data sets that are trained on; raises `InputError` for one that there is not."""
+    if config.dataset is not None and space.datasets and not config.confirm:
+        raise InputError(
+            f"each trial of space {space.name!r} names its data set: leave out --dataset {config.dataset}."
+        )
+    datasets = space.datasets or (config.dataset or space.scale.dataset,)
+    for name in datasets:
+        source_of(name)
+    return datasets
+
+
+def _fixed(config: StudyConfig, space: SearchSpace) -> dict[str, Any]:
+    """Settings that all trials share: the scale's, and those that the command line sets."""
+    if not config.assignments:
+        return dict(space.scale.fixed)
+    from study.trial_specs import parse_assignments
+
+    return {**space.scale.fixed, **parse_assignments(config.assignments, space)}
+
+
+def _check_method(plan: StudyPlan) -> None:
+    from study.trial_specs import check_method
+
+    check_method(plan)
+
+
+def _num_trials(config: StudyConfig, space: SearchSpace) -> int:
+    wanted = config.trials or space.num_trials
+    return min(wanted, len(space.first_trials())) if space.exhaustive else wanted
+
+
+def _check_name(name: str | None) -> None:
+    if name is not None and not re.fullmatch(NAME, name):
+        raise InputError(f"--name {name!r}: use up to 100 letters, digits, '.', '_' and '-'.")
+    if name == AUTO:
+        raise InputError(f"--name {AUTO} cannot be told from --resume {AUTO}: choose another name.")
+
+
+def _check_numbers(config: StudyConfig) -> None:
+    for flag, value, smallest in (
+        ("--trials", config.trials, 1),
+        ("--rounds", config.rounds, 1),
+        ("--seeds", config.seeds, 1),
+        ("--top", config.top, 1),
+        ("--max-concurrent", config.max_concurrent, 1),
+        ("--seed", config.seed, 0),
+        ("--gpus-per-trial", config.gpus_per_trial, 0),
+    ):
+        if value is not None and value < smallest:
+            raise InputError(f"{flag} is {value}: it must be at least {smallest}.")
+    if config.cpus_per_trial <= 0:
+        raise InputError(f"--cpus-per-trial is {config.cpus_per_trial}: it must be above 0.")
+    if config.gpus_per_trial is not None and config.gpus_per_trial > 1 and config.gpus_per_trial % 1:
+        raise InputError(f"--gpus-per-trial is {config.gpus_per_trial}: above 1 it must be a whole number.")
+    if config.check and config.address is None:
+        raise InputError("--check asks the nodes of a cluster: name it with --address.")

@@ -1,0 +1,186 @@
+"""What MLflow holds of a study: a run for the study, a run below it for each trial. One writer and one reader."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, Run, RunStatus, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
+
+from study.events import PARENT
+from study.optuna_storage import DATABASES, connect
+from study.sentences import first_line, without_credentials
+from study.spool import Event
+from trainables.errors import InputError
+
+STUDY_TAG = "study"
+TRIAL_TAG = "trial"
+BAD_REQUEST = 400
+PAGE = 1000
+
+for library in ("mlflow", "alembic", "urllib3"):
+    logging.getLogger(library).setLevel(logging.ERROR)
+
+
+class Runs:
+    """The runs of one study on a tracking server, found again by their tags.
+
+    An experiment holds all studies of a space, so that MLflow compares them side by side.
+    """
+
+    def __init__(self, tracking_uri: str, experiment: str, study: str, artifacts: Path | None) -> None:
+        self.study = study
+        self.refused: list[str] = []
+        """What the server will never take, and why: it is left out instead of tried for ever."""
+        self.unfinished: set[str] = set()
+        """Trials whose runs an earlier driver left without an end."""
+        try:
+            if tracking_uri.startswith(DATABASES):
+                connect(tracking_uri)
+            self.client = MlflowClient(tracking_uri)
+            found = self.client.get_experiment_by_name(experiment)
+            self.experiment_id = (
+                found.experiment_id
+                if found
+                else self.client.create_experiment(
+                    experiment, artifact_location=artifacts.resolve().as_uri() if artifacts else None
+                )
+            )
+            self._ids = self._existing()
+        except Exception as error:
+            raise _unanswered(tracking_uri, error) from error
+
+    def _existing(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for run in _runs_of(self.client, [self.experiment_id], self.study):
+            trial = run.data.tags[TRIAL_TAG]
+            found[trial] = run.info.run_id
+            if not RunStatus.is_terminated(RunStatus.from_string(run.info.status)):
+                self.unfinished.add(trial)
+        return found
+
+    def id_of(self, trial: str, start_time_ms: int) -> str:
+        """The run of a trial (or of the study, `PARENT`), made if there is none."""
+        if trial not in self._ids:
+            tags = {STUDY_TAG: self.study, TRIAL_TAG: trial}
+            name = self.study
+            if trial != PARENT:
+                tags[MLFLOW_PARENT_RUN_ID] = self._ids[PARENT]
+                name = f"{self.study}-{trial}"
+            run = self.client.create_run(
+                self.experiment_id, start_time_ms, tags | {MLFLOW_RUN_NAME: name}, run_name=name
+            )
+            self._ids[trial] = run.info.run_id
+        return self._ids[trial]
+
+    def deliver(self, event: Event) -> None:
+        """Apply an event; applying it twice changes nothing. Raises where the server cannot be reached."""
+        try:
+            self._apply(event)
+        except MlflowException as error:
+            if error.get_http_status_code() != BAD_REQUEST:
+                raise
+            self.refused.append(first_line(error))
+
+    def _apply(self, event: Event) -> None:
+        at = event["time_ms"]
+        run_id = self.id_of(event["trial"], at)
+        metrics = [Metric(name, value, at, event.get("step", 0)) for name, value in event.get("metrics", {}).items()]
+        params = [Param(name, str(value)) for name, value in event.get("params", {}).items()]
+        tags = [RunTag(name, str(value)) for name, value in event.get("tags", {}).items()]
+        if metrics or params or tags:
+            self.client.log_batch(run_id, metrics, params, tags)
+        for artifact_path, local in event.get("artifacts", {}).items():
+            if Path(local).is_dir():
+                self.client.log_artifacts(run_id, local, artifact_path)
+            elif Path(local).exists():
+                self.client.log_artifact(run_id, local)
+        status = event.get("status")
+        if status == "RUNNING":
+            self.client.update_run(run_id, status)
+        elif status:
+            self.client.set_terminated(run_id, status, at)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A study as MLflow knows it."""
+
+    study: pd.Series
+    """The study's own row, with the columns of `trials`."""
+    trials: pd.DataFrame
+    """A row per trial, by its number: `run_id`, `status`, `start_time`, `end_time` (UTC), and a column each for
+    `params.<name>` (text), `metrics.<name>` (the last value) and `tags.<name>`; missing where a trial has none."""
+    curves: pd.DataFrame
+    """A row per value: `trial` (its number), `metric`, `round`, `value`, in this order of rounds."""
+
+
+def read(tracking_uri: str, study: str, metrics: Collection[str] | None = None) -> Recorded:
+    """What MLflow holds of a study, with the curves of `metrics`, by default of all.
+
+    Raises `InputError` where the server does not answer, or does not know the study.
+    """
+    try:
+        if tracking_uri.startswith(DATABASES):
+            connect(tracking_uri)
+        client = MlflowClient(tracking_uri)
+        experiments = [experiment.experiment_id for experiment in client.search_experiments(max_results=PAGE)]
+        runs = {run.data.tags[TRIAL_TAG]: run for run in _runs_of(client, experiments, study)}
+        if PARENT not in runs:
+            raise InputError(f"{without_credentials(tracking_uri)} holds no study {study!r}: check its name.")
+        parent = runs.pop(PARENT)
+        by_number = {int(key): runs[key] for key in sorted(runs)}
+        curves = [row for number, run in by_number.items() for row in _curves(client, number, run, metrics)]
+    except InputError:
+        raise
+    except Exception as error:
+        raise _unanswered(tracking_uri, error) from error
+    return Recorded(
+        pd.Series(_row(parent), name=study),
+        pd.DataFrame([_row(run) for run in by_number.values()], index=pd.Index(list(by_number), name="trial")),
+        pd.DataFrame(curves, columns=["trial", "metric", "round", "value"]),
+    )
+
+
+def _runs_of(client: MlflowClient, experiments: Sequence[str], study: str) -> Iterator[Run]:
+    token = None
+    while True:
+        wanted = f"tags.{STUDY_TAG} = '{study}'"
+        page = client.search_runs(list(experiments), wanted, max_results=PAGE, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _row(run: Run) -> dict[str, Any]:
+    """A run as a flat record."""
+    times = {"start_time": run.info.start_time, "end_time": run.info.end_time}
+    row: dict[str, Any] = {"run_id": run.info.run_id, "status": run.info.status}
+    row |= {name: pd.to_datetime(value, unit="ms", utc=True) for name, value in times.items()}
+    for kind, values in (("params", run.data.params), ("metrics", run.data.metrics), ("tags", run.data.tags)):
+        row |= {f"{kind}.{name}": value for name, value in values.items()}
+    return row
+
+
+def _curves(
+    client: MlflowClient, number: int, run: Run, metrics: Collection[str] | None
+) -> Iterator[tuple[int, str, int, float]]:
+    for name in sorted(run.data.metrics):
+        if metrics is None or name in metrics:
+            for each in sorted(client.get_metric_history(run.info.run_id, name), key=lambda value: value.step):
+                yield number, name, each.step, each.value
+
+
+def _unanswered(tracking_uri: str, error: Exception) -> InputError:
+    return InputError(
+        f"the tracking server at {without_credentials(tracking_uri)} does not answer ({first_line(error)}): "
+        "start it, or leave out --tracking-uri to use a local file."
+    )

@@ -1,0 +1,130 @@
+"""The tables of a study: its best trials, and what they say about claims."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import rich.box
+from optuna.trial import FixedTrial, FrozenTrial
+from rich.table import Table
+
+from search_spaces.space import FirstTrial
+from study.claims import Outcome
+from study.optuna_storage import FIRST_TRIAL, METRICS
+from study.plan import StudyPlan
+from trainables.methods.base import method_class
+from trainables.preparation import Preparation
+from trainables.protocol import AT_BEST, BEST, Protocol, base_name
+
+CLAIMS_TITLE = "the document's claims, by the last metrics of each trial's seeds (the rule: study/claims.py)"
+
+
+def shown_metrics(protocol: Protocol) -> set[str]:
+    """The metrics that the measures want to be shown."""
+    return {name for name, metric in protocol.metrics().items() if metric.shown}
+
+
+def references_of(preparation: Preparation, metrics: Collection[str]) -> dict[str, float]:
+    """The reference values of some metrics: `fid_lenet_noise` is one of `fid_lenet`."""
+    measured = sorted(preparation.protocol.metrics(), key=len, reverse=True)
+
+    def of(reference: str) -> str | None:
+        return next((metric for metric in measured if reference.startswith(f"{metric}_")), None)
+
+    return {name: value for name, value in preparation.references.items() if of(name) in metrics}
+
+
+def columns_of(plan: StudyPlan, trials: Sequence[FrozenTrial]) -> list[str]:
+    """The metrics of the table at the end: the objectives, what the measures want to be shown, what it cost.
+
+    All but the first objective are of the same weights as that: of the evaluation that was the best by it.
+    """
+    protocols = plan.protocols.values()
+    objectives = [base_name(objective) for objective in plan.objectives]
+    shown = dict.fromkeys(name for p in protocols for name in p.metrics() if name in shown_metrics(p))
+    ending = AT_BEST if plan.objectives[0].endswith(BEST) else ""
+    others = [name + ending for name in shown if name not in objectives]
+    others += [*method_class(plan.space.method).progress_metrics, "seconds_training"]
+    measured = {name for trial in trials for name in trial.user_attrs.get(METRICS, {})}
+    return [*plan.objectives, *(name for name in others if name in measured)]
+
+
+def results_table(plan: StudyPlan, title: str, trials: Sequence[FrozenTrial]) -> Table:
+    """A row per trial: its metrics, what was published for its settings, its settings."""
+    columns = columns_of(plan, trials)
+    first_trials = {first.name: first for first in plan.space.first_trials()}
+    published = [
+        _published(first_trials.get(trial.user_attrs.get(FIRST_TRIAL, "")), trial, columns) for trial in trials
+    ]
+    table = Table(title=title, box=rich.box.SIMPLE, title_justify="left")
+    table.add_column("trial", justify="right")
+    for name in columns:
+        table.add_column(name, justify="right")
+    if any(published):
+        table.add_column("published", overflow="fold")
+    table.add_column("settings", overflow="fold")
+    for trial, known in zip(trials, published, strict=True):
+        metrics = trial.user_attrs.get(METRICS, {})
+        values = [f"{metrics[name]:.4g}" if name in metrics else "-" for name in columns]
+        origin = f"{trial.user_attrs[FIRST_TRIAL]}: " if FIRST_TRIAL in trial.user_attrs else ""
+        table.add_row(str(trial.number), *values, *([known] if any(published) else []), origin + _settings(plan, trial))
+    return table
+
+
+def _published(first: FirstTrial | None, trial: FrozenTrial, columns: Sequence[str]) -> str:
+    """What was published for the settings of a first trial, beside what the trial has, unless a column shows that."""
+    metrics = trial.user_attrs.get(METRICS, {})
+
+    def ours(metric: str) -> str:
+        return f" (here {metrics[metric]:.4g})" if metric in metrics and metric not in columns else ""
+
+    values = {} if first is None else first.published
+    return ", ".join(f"{metric} {value:.4g}{ours(metric)}" for metric, value in values.items())
+
+
+def _settings(plan: StudyPlan, trial: FrozenTrial) -> str:
+    """What was suggested, as a person reads it: "image_lr 0.01, lambda_tv off"."""
+    suggestion = plan.space.suggest(FixedTrial(trial.params, trial.number))
+    named = {} if suggestion.dataset is None else {"dataset": suggestion.dataset}
+    return ", ".join(f"{name} {_value(name, value, trial)}" for name, value in {**named, **suggestion.config}.items())
+
+
+def _value(name: str, value: Any, trial: FrozenTrial) -> str:
+    if value == 0 and trial.params.get(name):
+        return "off"  # a weight so small that the space leaves the term out (`weight_or_off`)
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def claims_table(outcomes: Sequence[Outcome]) -> Table:
+    """A row per claim: where it stands, the values of both groups, the verdict."""
+    table = Table(title=CLAIMS_TITLE, box=rich.box.SIMPLE, title_justify="left")
+    for name in (
+        "claim",
+        "source",
+        "metric",
+        "said to be lower",
+        "said to be higher",
+        "difference, 95%",
+        "verdict",
+    ):
+        table.add_column(name, overflow="fold")
+    for outcome in outcomes:
+        low, high = outcome.interval
+        table.add_row(
+            outcome.claim.text,
+            outcome.claim.source,
+            outcome.claim.metric,
+            _mean(outcome.lower),
+            _mean(outcome.higher),
+            f"{outcome.difference:.3g} ({low:.3g} to {high:.3g})",
+            outcome.verdict,
+        )
+    return table
+
+
+def _mean(values: Sequence[float]) -> str:
+    if not values:
+        return "-"
+    mean = f"{sum(values) / len(values):.4g}"
+    return mean if len(values) == 1 else f"{mean} (n={len(values)})"

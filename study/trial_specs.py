@@ -1,0 +1,167 @@
+"""From a suggestion of the space to the method's config, and to all that a trial is told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import optuna
+from optuna.distributions import FloatDistribution
+from optuna.samplers import RandomSampler
+from optuna.trial import BaseTrial, FixedTrial
+from pydantic import ValidationError
+
+from search_spaces.space import SearchSpace, Suggestion
+from study.optuna_storage import FIRST_TRIAL
+from study.plan import StudyPlan
+from trainables.errors import InputError, lookup
+from trainables.methods.base import MethodConfig, method_class
+from trainables.preparation import check_abilities
+from trainables.protocol import Protocol
+from trainables.training import TrialSpec
+
+SUGGESTIONS_TRIED = 20
+"""How many random suggestions of a space the method must accept before a study starts."""
+
+
+def make_spec(plan: StudyPlan, trial: BaseTrial, protocols: Mapping[str, Protocol]) -> TrialSpec:
+    """What a trial is told; `protocols` are those of the study's data sets, prepared."""
+    suggestion = plan.space.suggest(trial)
+    return TrialSpec(
+        number=trial.number,
+        method=plan.space.method,
+        config=method_config(plan, trial.number, suggestion),
+        params=trial.params,
+        first_trial=trial.user_attrs.get(FIRST_TRIAL),
+        rounds=plan.rounds,
+        evaluate_every=plan.evaluate_every,
+        first_evaluation=plan.space.scale.first_evaluation,
+        seeds=plan.seeds,
+        protocol=protocols[suggestion.dataset or plan.datasets[0]],
+        objective=plan.objectives[0],
+        cache_dir=str(plan.cache_dir),
+        folder=str(plan.folder.trial(trial.number)),
+        outside=None if plan.outside is None else str(plan.folder.outside),
+    )
+
+
+def method_config(plan: StudyPlan, number: int, suggestion: Suggestion) -> dict[str, Any]:
+    """The method's whole config for a trial: fixed and suggested settings, and the defaults of the rest.
+
+    All trials of an exhaustive space train with the same seeds, so that they differ in their settings alone. Raises
+    `InputError` naming the field that the method refuses.
+    """
+    seed = plan.seed if plan.space.exhaustive else plan.seed + number
+    settings = {"seed": seed, **plan.fixed, **suggestion.config}
+    try:
+        return method_class(plan.space.method).Config(**settings).model_dump(mode="json")
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise InputError(
+            f"space {plan.space.name!r} sets {field} of {plan.space.method} to {first['input']!r}: {first['msg']}."
+        ) from error
+
+
+def first_configs(plan: StudyPlan) -> list[tuple[str, dict[str, Any]]]:
+    """The data set and the method's config of the first trials, those that differ in their seed alone once."""
+    tried = _first_suggestions(plan.space)[: plan.trials]
+    configs = [(s.dataset or plan.datasets[0], method_config(plan, n, s)) for n, s in enumerate(tried)]
+    return list({(name, str(config | {"seed": 0})): (name, config) for name, config in configs}.values())
+
+
+def mutations(space: SearchSpace) -> dict[str, tuple[float, float]]:
+    """The continuous settings that population based training may perturb, with their ranges."""
+    trial = _random_study().ask()
+    settings = space.suggest(trial).config
+    return {
+        name: (found.low, found.high)
+        for name, found in trial.distributions.items()
+        if isinstance(found, FloatDistribution) and name in settings
+    }
+
+
+def check_method(plan: StudyPlan) -> None:
+    """Raise `InputError` where the method cannot be measured, or refuses what the space may suggest.
+
+    The first trials and some random suggestions are tried.
+    """
+    for protocol in plan.protocols.values():
+        check_abilities(plan.space.method, protocol)
+    for number, suggestion in enumerate(_suggestions(plan.space)):
+        if suggestion.dataset is not None and suggestion.dataset not in plan.datasets:
+            raise InputError(
+                f"space {plan.space.name!r} suggests data set {suggestion.dataset!r}, which is not among its "
+                f"datasets: {', '.join(plan.datasets)}."
+            )
+        method_config(plan, number, suggestion)
+
+
+def parse_assignments(assignments: Sequence[str], space: SearchSpace) -> dict[str, Any]:
+    """The settings of `--set KEY=VALUE ...`, as JSON.
+
+    Raises `InputError` for a setting that the method does not know or refuses, and for one that the space searches.
+    """
+    config = method_class(space.method).Config
+    suggestions = _suggestions(space)
+    searched = {name for suggestion in suggestions for name in suggestion.config}
+    settings: dict[str, Any] = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals:
+            raise InputError(f"--set {assignment}: write KEY=VALUE.")
+        lookup(f"setting of {space.method}", key, config.model_fields)
+        if key == "seed":
+            raise InputError(f"--set {assignment}: seeds follow from the study's, say --seed {text}.")
+        if key in searched:
+            raise InputError(f"--set {assignment}: space {space.name!r} searches {key}, choose another setting.")
+        others = {**space.scale.fixed, **settings, **suggestions[0].config}
+        settings[key] = _parsed(config, key, text, others)
+    return settings
+
+
+def _parsed(config: type[MethodConfig], key: str, text: str, others: Mapping[str, Any]) -> Any:
+    """The value that `text` stands for: as it is where the method takes that, else as JSON."""
+    refusals = []
+    for value in (text, _from_json(text)):
+        try:
+            return config(**{**others, key: value}).model_dump(mode="json")[key]
+        except ValidationError as error:
+            refusals.append(error.errors()[0]["msg"])
+    raise InputError(f"--set {key}={text}: {refusals[0]}.")
+
+
+def _from_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _suggestions(space: SearchSpace) -> list[Suggestion]:
+    """The first trials of a space and, unless those are all there is, some random suggestions."""
+    if space.exhaustive:
+        return _first_suggestions(space)
+    study = _random_study()
+    return _first_suggestions(space) + [_suggest(space, study.ask()) for _ in range(SUGGESTIONS_TRIED)]
+
+
+def _first_suggestions(space: SearchSpace) -> list[Suggestion]:
+    return [_suggest(space, FixedTrial(dict(first.params), n)) for n, first in enumerate(space.first_trials())]
+
+
+def _suggest(space: SearchSpace, trial: BaseTrial) -> Suggestion:
+    """A suggestion of a space that may be anybody's; raises `InputError` where it is none."""
+    try:
+        suggestion = space.suggest(trial)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise InputError(f"space {space.name!r} cannot suggest a trial ({reason}).") from error
+    if not isinstance(suggestion, Suggestion):
+        raise InputError(f"space {space.name!r} suggests a {type(suggestion).__name__}: it must return a Suggestion.")
+    return suggestion
+
+
+def _random_study() -> optuna.Study:
+    return optuna.create_study(sampler=RandomSampler(seed=0))

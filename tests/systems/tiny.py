@@ -1,0 +1,80 @@
+"""Search spaces from outside the packages: as small as they get, and their trials wait where a test says so.
+
+They are named by this file: `--space FILE:Tiny --scale smoke`. It imports nothing beside it, as studies demand.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from search_spaces.space import FirstTrial, Scale, SearchSpace, Suggestion
+from trainables.measures.settings import DetectionSettings, FidelitySettings
+from trainables.methods.discriminator_only import DiscriminatorOnly
+
+MEASURES = (FidelitySettings(num_samples=64), DetectionSettings(ood_sets=("scrambled",), num_scored=100, resamples=10))
+FIXED = {"width": 1 / 64, "batch_size": 32, "initial_epochs": 1, "max_updates": 3, "lambda_gnorm": 1.0}
+RATES = [(4e-3, 0.1), (5e-3, 0.12), (3e-3, 0.09), (1e-4, 0.01)]
+"""Of the discriminator and of the images. The last one's images do not leave the noise, the others' do."""
+
+TWO_TRIALS = {"smoke": Scale("digits", rounds=4, evaluate_every=2, measures=MEASURES, trials=2, fixed=FIXED)}
+FOUR_LONGER_ONES = {"smoke": Scale("digits", rounds=12, evaluate_every=2, measures=MEASURES, trials=4, fixed=FIXED)}
+
+
+class Held(DiscriminatorOnly):
+    """Waits before a round while a file says so that is in a folder above this one.
+
+    A study's trials run a copy of this file in the study's folder, so that may be its storage folder. The file says
+    which trial is the first to wait, and after how many rounds. A trial's seed is its number.
+    """
+
+    def train_round(self) -> dict[str, float]:
+        while self._is_held():
+            time.sleep(0.02)
+        return super().train_round()
+
+    def _is_held(self) -> bool:
+        for folder in Path(__file__).parents:
+            try:
+                trial, rounds = map(int, (folder / "hold").read_text().split())
+            except OSError:
+                continue
+            return self.config.seed >= trial and self.round >= rounds
+        return False
+
+
+class Tiny(SearchSpace):
+    """Two rates, for studies that test something else."""
+
+    name = "tiny"
+    description = "two rates of the discriminator-only method"
+    method = "tiny:Held"
+    scales = TWO_TRIALS
+
+    def suggest(self, trial):
+        return Suggestion(
+            {
+                "discriminator_lr": trial.suggest_float("discriminator_lr", 1e-4, 2e-2, log=True),
+                "image_lr": trial.suggest_float("image_lr", 1e-2, 0.3, log=True),
+            }
+        )
+
+
+class Diverging(Tiny):
+    """The first trial's loss overflows."""
+
+    name = "diverging"
+
+    def suggest(self, trial):
+        diverges = {"lambda_ce": 1e38} if trial.number == 0 else {}
+        return Suggestion({**super().suggest(trial).config, **diverges})
+
+
+class Population(Tiny):
+    """Four trials, one of which is far behind the others after its first rounds."""
+
+    name = "population"
+    scales = FOUR_LONGER_ONES
+
+    def first_trials(self):
+        return [FirstTrial(f"rate {d}", {"discriminator_lr": d, "image_lr": x}) for d, x in RATES]

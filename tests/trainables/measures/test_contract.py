@@ -1,0 +1,38 @@
+"""Every measure of the registry keeps the contract."""
+
+from __future__ import annotations
+
+import pytest
+
+from trainables.measures import MEASURES
+from trainables.measures.settings import DetectionSettings, FidelitySettings, PixelsSettings, PointsSettings
+from trainables.testing import MeasureContract
+
+SETTINGS = (
+    (FidelitySettings(num_samples=64, kid_subsets=3), "digits"),
+    (PixelsSettings(num_samples=64), "digits"),
+    (DetectionSettings(ood_sets=("scrambled",), num_scored=100, resamples=20), "digits"),
+    (PointsSettings(num_samples=100, num_compared=100), "spiral"),
+    (PointsSettings(num_samples=100, num_compared=100), "eight_gaussians"),
+)
+
+
+def test_every_measure_is_tested():
+    assert {settings.measure for settings, _ in SETTINGS} == set(MEASURES)
+
+
+@pytest.fixture(scope="class", params=SETTINGS, ids=lambda param: f"{param[0].measure}-{param[1]}")
+def chosen(request):
+    return request.param
+
+
+class TestMeasures(MeasureContract):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def measure_settings(cls, chosen):
+        return chosen[0]
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def measured_dataset(cls, chosen):
+        return chosen[1]

@@ -1,0 +1,56 @@
+"""Looking into states of methods, and at devices without having any."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trainables.methods.base import Method, State
+
+META = torch.device("meta")
+"""Stands for an accelerator: tensors on it have no data, and do not mix with those on the CPU."""
+
+
+def through_a_file(state: State) -> State:
+    """Save and load as checkpoints are."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    buffer.seek(0)
+    return torch.load(buffer, map_location="cpu", weights_only=True)
+
+
+def leaves(state: Any, path: str = "state") -> Iterator[tuple[str, Any]]:
+    """Everything in nested dictionaries, lists and tuples, with the way to it."""
+    if isinstance(state, dict | list | tuple):
+        for key, value in state.items() if isinstance(state, dict) else enumerate(state):
+            yield from leaves(value, f"{path}[{key!r}]")
+    else:
+        yield path, state
+
+
+def devices(state: State) -> dict[str, str]:
+    """Where each tensor of a state is."""
+    return {path: value.device.type for path, value in leaves(state) if isinstance(value, Tensor)}
+
+
+@contextmanager
+def up_to_missing_data() -> Iterator[None]:
+    """What is done inside ends where it needs numbers that are on `META`, which has none."""
+    try:
+        yield
+    except (RuntimeError, NotImplementedError) as error:
+        if not any(reason in str(error) for reason in ("no data", "cannot be called on meta tensors")):
+            raise
+
+
+def without_fused_kernels(method: Method) -> None:
+    """Let the optimisers of `method` step on `META`, which has none of these."""
+    for name in method.state:
+        if isinstance(optimizer := getattr(method, name), torch.optim.Optimizer):
+            for group in optimizer.param_groups:
+                group["fused"] = False
