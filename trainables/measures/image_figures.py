@@ -34,7 +34,7 @@ def save_sample_grid(images: Tensor, path: Path, columns: int = 8) -> None:
 
 
 def save_nearest(samples: Tensor, dataset: Dataset, path: Path) -> None:
-    """Samples in the first row, the nearest training image (Euclidean) of each below (thesis of 2022, figure 4.18)."""
+    """Samples, and below each the nearest training image (Euclidean), as in [Yesilcimen 2022], figure 4.18."""
     train = to_tensor(dataset.train.examples, samples.device)
     _, indices = nearest_neighbours(samples, train)
     nearest = train[torch.as_tensor(indices[:, 0], device=train.device)]
@@ -42,7 +42,7 @@ def save_nearest(samples: Tensor, dataset: Dataset, path: Path) -> None:
 
 
 def save_score_histograms(in_scores: np.ndarray, ood_scores: dict[str, np.ndarray], path: Path) -> None:
-    """Histograms of the scores of test images and of each out-of-distribution set (figures 4.19 to 4.21)."""
+    """Histograms of the scores of test images and of each out-of-distribution set, as in figures 4.19 to 4.21."""
     from matplotlib.figure import Figure  # imported late: a driver, which draws nothing, starts without it
 
     figure = Figure(figsize=(6, 3.5))
