@@ -10,6 +10,7 @@ os.environ.update(
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         # A tracking server that is away should be noticed soon: the spool tries again.
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
         "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
@@ -20,7 +21,7 @@ os.environ.update(
         "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
         "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
         "RAY_AIR_NEW_OUTPUT": "0",
-        # The searcher says how many trials there may be (study/capacity.py).
+        # The searcher says how many trials there may be (study/nodes/capacity.py).
         "TUNE_MAX_PENDING_TRIALS_PG": "1000000",
         "TUNE_GLOBAL_CHECKPOINT_S": "3600",
     }

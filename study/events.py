@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import subprocess
 import time
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from study.folder import trial_key
 from study.plan import StudyPlan, describe
 from study.spool import Event
 from study.trials import FAILURE, REPORTED, numbers
+from trainables.files import write_atomically
 from trainables.preparation import Preparations
 from trainables.protocol import Protocol
 from trainables.training import TrialSpec
@@ -26,6 +29,8 @@ SEARCHED = "searched."
 PARETO_FRONT = "pareto_front"
 """The tag of trials of a study with several objectives: whether none is better in every one of them."""
 BEST_TRIAL = "best_trial"
+PER_SEED_FILE = "per_seed.json"
+"""The artifact of a trial with several seeds: a list of the last metrics of each."""
 PACKAGES = ("ray", "optuna", "mlflow", "torch")
 
 
@@ -99,13 +104,23 @@ def trial_reported(number: int, result: dict[str, Any]) -> Event:
 
 
 def trial_ended(number: int, folder: Path, failure: str | None) -> Event:
-    """The pictures of a trial, and how it ended; `folder` is the trial's."""
+    """The pictures of a trial, the metrics of each of its seeds, and how it ended; `folder` is the trial's."""
     return trial_event(
         number,
-        artifacts={"pictures": str(folder / "pictures"), "error": str(folder / "error.txt")},
+        artifacts={
+            "pictures": str(folder / "pictures"),
+            "error": str(folder / "error.txt"),
+            "per_seed": str(folder / PER_SEED_FILE),
+        },
         tags={FAILURE: failure} if failure else {},
         status="FAILED" if failure else "FINISHED",
     )
+
+
+def keep_per_seed(folder: Path, per_seed: Sequence[dict[str, Any]]) -> None:
+    """Write the last metrics of each seed of a trial into its folder, for its end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / PER_SEED_FILE, json.dumps([numbers(each) for each in per_seed]).encode())
 
 
 def trial_compared(number: int, on_front: bool) -> Event:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from trainables.errors import InputError
+from trainables.files import write_atomically
 
 LOCK_SECONDS = 180.0
 """How long a driver on a cluster waits for an earlier one, which may still be ending on another node; where that node
@@ -63,8 +64,6 @@ class StudyFolder:
 
     def write(self, content: dict[str, Any]) -> None:
         """Write `study.json`, whole or not at all."""
-        from trainables.checkpoints import write_atomically
-
         write_atomically(self.study_json, json.dumps(content, indent=2).encode())
 
     @contextmanager

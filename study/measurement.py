@@ -41,11 +41,12 @@ def make_objectives(asked: Sequence[str], protocols: Mapping[str, Protocol]) -> 
     names = dict.fromkeys([*known, *(name + BEST for name in known)])
     families = {short for protocol in protocols.values() for s in protocol.measures for short in s.families()}
     names |= dict.fromkeys([*families, *(short + BEST for short in families)])
-    objectives = []
-    for number, name in enumerate(asked):
-        lookup("objective", name.removesuffix(AT_BEST) + BEST if number and name.endswith(AT_BEST) else name, names)
+    objectives: list[str] = []
+    for name in asked:
+        # The first cannot be read where it is the best itself.
+        lookup("objective", base_name(name) + BEST if objectives and name.endswith(AT_BEST) else name, names)
         full = next(iter(protocols.values())).full_name(name)
-        objectives.append(full.removesuffix(BEST) + AT_BEST if number and full.endswith(BEST) else full)
+        objectives.append(base_name(full) + AT_BEST if objectives and full.endswith(BEST) else full)
     if len({base_name(name) for name in objectives}) < len(objectives):
         raise InputError(f"--objectives {' '.join(asked)}: a metric is named twice, leave one of them out.")
     return tuple(objectives)

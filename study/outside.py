@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import os
 import secrets
@@ -15,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 from trainables.errors import InputError
+from trainables.files import sha256_of, write_atomically
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,6 @@ class OutsideFile:
 
     def copy_to(self, folder: Path) -> None:
         """Keep a copy in `folder`, whole or not at all."""
-        from trainables.checkpoints import write_atomically
-
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / self.path.name, self.path.read_bytes())
 
@@ -55,7 +53,7 @@ def open_outside(path: Path) -> OutsideFile:
     """The file of a new study, imported; raises `InputError` where it is not there or cannot be imported."""
     if not path.is_file():
         raise InputError(f"there is no file {path}: check --space.")
-    file = OutsideFile(path, _sha256(path))
+    file = OutsideFile(path, sha256_of(path))
     if not file.module.isidentifier():
         raise InputError(f"{path.name} cannot be imported: name it with letters, digits and '_', as in my_space.py.")
     _check_is_free(file)
@@ -66,7 +64,7 @@ def open_outside(path: Path) -> OutsideFile:
 def open_kept(folder: Path, name: str, sha256: str) -> OutsideFile:
     """The copy that a study keeps in `folder`, imported; raises `InputError` unless it is what the study began with."""
     path = folder / name
-    if not path.is_file() or _sha256(path) != sha256:
+    if not path.is_file() or sha256_of(path) != sha256:
         raise InputError(f"{path} is not the file that the study was started with: bring it back, or start a new one.")
     file = OutsideFile(path, sha256)
     _import(file)
@@ -126,7 +124,3 @@ def _is_beside(module: ModuleType | None, path: Path) -> bool:
     """Whether a module is a file in the same folder."""
     origin = getattr(module, "__file__", None)
     return origin is not None and Path(origin).parent == path.parent
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

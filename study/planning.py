@@ -88,10 +88,14 @@ def _searching(config: StudyConfig, is_resumed: bool) -> StudyPlan:
         raise InputError("name a search space with --space; --list shows them.")
     parts = outside.split_name(config.space)
     if parts is None:
-        return _with_space(config, is_resumed, _space(config.space, config.scale), None)
+        return _with_space(config, is_resumed, _space_class(config.space)(config.scale), None)
     path, class_name = parts
     file = _kept(config) if is_resumed else outside.open_outside(path)
-    return _with_space(config, is_resumed, _space(f"{file.module}:{class_name}", config.scale), file)
+    try:
+        space_class = _space_class(f"{file.module}:{class_name}")
+    except InputError as error:
+        raise InputError(f"--space {config.space}: {error}") from error
+    return _with_space(config, is_resumed, space_class(config.scale), file)
 
 
 def _kept(config: StudyConfig) -> OutsideFile:
@@ -174,8 +178,8 @@ def _with_space(config: StudyConfig, is_resumed: bool, space: SearchSpace, file:
     return plan
 
 
-def _space(name: str, scale: str) -> SearchSpace:
-    """The space of this name at a scale; it may be anybody's."""
+def _space_class(name: str) -> type[SearchSpace]:
+    """The space of this name, which may be anybody's."""
     space = resolve("space", name, SPACES, SearchSpace)  # type: ignore[type-abstract]
     missing = [each for each in ("name", "method", "scales") if not hasattr(space, each)]
     missing += sorted(space.__abstractmethods__) if inspect.isabstract(space) else []
@@ -183,7 +187,7 @@ def _space(name: str, scale: str) -> SearchSpace:
         raise InputError(f"space {name!r} is not complete: it lacks {', '.join(missing)}.")
     if not re.fullmatch(NAME, space.name):
         raise InputError(f"space {name!r} is called {space.name!r}: use up to 100 letters, digits, '.', '_' and '-'.")
-    return space(scale)
+    return space
 
 
 def _datasets(config: StudyConfig, space: SearchSpace) -> Sequence[str]:

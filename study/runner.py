@@ -31,11 +31,12 @@ from study.spool import Event, Spool
 from study.tracking import Tracker
 from study.trial_specs import first_configs, make_spec, mutations
 from study.trials import FAILURE, number_of
-from trainables.checkpoints import write_atomically
 from trainables.errors import InputError
 from trainables.export import BEST_FILE
+from trainables.files import write_atomically
 from trainables.preparation import Preparations, check_method, prepare_protocol
 from trainables.protocol import base_name
+from trainables.training import PER_SEED
 from trainables.trial import Trial
 
 DELIVERY_SECONDS = 60.0
@@ -238,7 +239,10 @@ def _endings(plan: StudyPlan, study: optuna.Study, runs: Runs) -> Iterator[Event
     """Ends that an earlier driver told Optuna but not the tracker: it was killed in between."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)):
         if trial_key(trial.number) in runs.unfinished:
-            yield events.trial_ended(trial.number, plan.folder.trial(trial.number), trial.user_attrs.get(FAILURE))
+            folder = plan.folder.trial(trial.number)
+            if PER_SEED in trial.user_attrs:
+                events.keep_per_seed(folder, trial.user_attrs[PER_SEED])
+            yield events.trial_ended(trial.number, folder, trial.user_attrs.get(FAILURE))
 
 
 def _end_of_study(plan: StudyPlan, study: optuna.Study, interruption: Interruption) -> Iterator[Event]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
@@ -14,7 +16,7 @@ from mlflow.entities import Metric, Param, Run, RunStatus, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
-from study.events import PARENT
+from study.events import PARENT, PER_SEED_FILE
 from study.optuna_storage import DATABASES, connect
 from study.sentences import first_line, without_credentials
 from study.spool import Event
@@ -119,7 +121,9 @@ class Recorded:
     """A row per trial, by its number: `run_id`, `status`, `start_time`, `end_time` (UTC), and a column each for
     `params.<name>` (text), `metrics.<name>` (the last value) and `tags.<name>`; missing where a trial has none."""
     curves: pd.DataFrame
-    """A row per value: `trial` (its number), `metric`, `round`, `value`, in this order of rounds."""
+    """A row per value: `trial` (its number), `metric`, `round`, `value`; rounds rise."""
+    per_seed: pd.DataFrame
+    """A row per value of trials with several seeds, at their end: `trial`, `seed` (from 0), `metric`, `value`."""
 
 
 def read(tracking_uri: str, study: str, metrics: Collection[str] | None = None) -> Recorded:
@@ -138,6 +142,7 @@ def read(tracking_uri: str, study: str, metrics: Collection[str] | None = None) 
         parent = runs.pop(PARENT)
         by_number = {int(key): runs[key] for key in sorted(runs)}
         curves = [row for number, run in by_number.items() for row in _curves(client, number, run, metrics)]
+        per_seed = [row for number, run in by_number.items() for row in _per_seed(client, number, run)]
     except InputError:
         raise
     except Exception as error:
@@ -146,6 +151,7 @@ def read(tracking_uri: str, study: str, metrics: Collection[str] | None = None) 
         pd.Series(_row(parent), name=study),
         pd.DataFrame([_row(run) for run in by_number.values()], index=pd.Index(list(by_number), name="trial")),
         pd.DataFrame(curves, columns=["trial", "metric", "round", "value"]),
+        pd.DataFrame(per_seed, columns=["trial", "seed", "metric", "value"]),
     )
 
 
@@ -177,6 +183,16 @@ def _curves(
         if metrics is None or name in metrics:
             for each in sorted(client.get_metric_history(run.info.run_id, name), key=lambda value: value.step):
                 yield number, name, each.step, each.value
+
+
+def _per_seed(client: MlflowClient, number: int, run: Run) -> Iterator[tuple[int, int, str, float]]:
+    if PER_SEED_FILE not in {artifact.path for artifact in client.list_artifacts(run.info.run_id)}:
+        return
+    with TemporaryDirectory() as folder:
+        path = client.download_artifacts(run.info.run_id, PER_SEED_FILE, folder)
+        for seed, metrics in enumerate(json.loads(Path(path).read_text())):
+            for name in sorted(metrics):
+                yield number, seed, name, metrics[name]
 
 
 def _unanswered(tracking_uri: str, error: Exception) -> InputError:

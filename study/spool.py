@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from trainables.checkpoints import write_atomically
+from trainables.files import write_atomically
 
 Event = dict[str, Any]
 

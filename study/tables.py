@@ -36,18 +36,20 @@ def references_of(preparation: Preparation, metrics: Collection[str]) -> dict[st
 
 
 def columns_of(plan: StudyPlan, trials: Sequence[FrozenTrial]) -> list[str]:
-    """The metrics of the table at the end: the objectives, what the measures want to be shown, what it cost.
+    """The metrics of the table at the end: the objectives, what the measures want to be shown, and differing costs.
 
-    All but the first objective are of the same weights as that: of the evaluation that was the best by it.
+    All are of one set of weights: of the evaluation that was the best by the first objective.
     """
     protocols = plan.protocols.values()
     objectives = [base_name(objective) for objective in plan.objectives]
     shown = dict.fromkeys(name for p in protocols for name in p.metrics() if name in shown_metrics(p))
     ending = AT_BEST if plan.objectives[0].endswith(BEST) else ""
     others = [name + ending for name in shown if name not in objectives]
-    others += [*method_class(plan.space.method).progress_metrics, "seconds_training"]
-    measured = {name for trial in trials for name in trial.user_attrs.get(METRICS, {})}
-    return [*plan.objectives, *(name for name in others if name in measured)]
+    metrics = [trial.user_attrs.get(METRICS, {}) for trial in trials]
+    costs = [*method_class(plan.space.method).progress_metrics, "seconds_training"]
+    differing = [name for name in costs if len({found.get(name) for found in metrics}) > 1]
+    measured = {name for found in metrics for name in found}
+    return [*plan.objectives, *(name for name in [*others, *differing] if name in measured)]
 
 
 def results_table(plan: StudyPlan, title: str, trials: Sequence[FrozenTrial]) -> Table:
@@ -80,7 +82,7 @@ def _published(first: FirstTrial | None, trial: FrozenTrial, columns: Sequence[s
         return f" (here {metrics[metric]:.4g})" if metric in metrics and metric not in columns else ""
 
     values = {} if first is None else first.published
-    return ", ".join(f"{metric} {value:.4g}{ours(metric)}" for metric, value in values.items())
+    return ", ".join(f"{base_name(metric)} {value:.4g}{ours(metric)}" for metric, value in values.items())
 
 
 def _settings(plan: StudyPlan, trial: FrozenTrial) -> str:

@@ -13,7 +13,7 @@ from study import events
 from study.schedulers import perturbed
 from study.spool import Spool
 from study.trials import FAILURE, PROCESS_LOST, NotInSnapshot, number_of
-from trainables.training import TrialSpec
+from trainables.training import PER_SEED, TrialSpec
 
 
 class Tracker(NotInSnapshot, Callback):
@@ -43,6 +43,8 @@ class Tracker(NotInSnapshot, Callback):
 
     def on_trial_complete(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:
         """The trial has ended."""
+        if PER_SEED in trial.last_result:
+            events.keep_per_seed(Path(trial.config["spec"]["folder"]), trial.last_result[PER_SEED])
         self._end(trial, trial.last_result.get(FAILURE))
 
     def on_trial_error(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:

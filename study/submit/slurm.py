@@ -71,7 +71,7 @@ class Slurm(Backend[SlurmOptions]):
             cpus=cpus,
             gpus=gpus,
             limits={name: shlex.quote(value) for name in LIMITS if (value := getattr(options, name)) is not None},
-            storage=shlex.quote(str(submission.storage)),
+            mounts=[shlex.quote(str(folder)) for folder in _mounts(submission)],
             folder=shlex.quote(str(_folder(submission))),
             setup=setup and shlex.quote(str(setup)),
             launch=_lines(submission.launch_arguments()),
@@ -101,6 +101,11 @@ def _folder(submission: Submission[SlurmOptions]) -> Path:
     return submission.storage / "slurm"
 
 
+def _mounts(submission: Submission[SlurmOptions]) -> list[Path]:
+    """What a container sees of the cluster's files: the storage folder, and the folder of the space's file."""
+    return [submission.storage, *([submission.space_file.parent] if submission.space_file else [])]
+
+
 def _commands(submission: Submission[SlurmOptions], gpus: int) -> dict[str, str | None]:
     """How Python and Ray are called on a node: as here, or as in the image."""
     container = submission.options.container
@@ -110,8 +115,10 @@ def _commands(submission: Submission[SlurmOptions], gpus: int) -> dict[str, str 
     if not container.endswith(".sif"):
         return {"python": "python", "ray": "ray", "pyxis_image": shlex.quote(container)}
     image = _existing("--container", Path(container))
-    storage = shlex.quote(str(submission.storage))
-    inside = f"apptainer exec {'--nv ' if gpus else ''}--bind {storage} {shlex.quote(str(image))}"
+    options = ["--nv"] if gpus else []
+    for folder in _mounts(submission):
+        options += ["--bind", str(folder)]
+    inside = f"apptainer exec {shlex.join([*options, str(image)])}"
     return {"python": f"{inside} python", "ray": f"{inside} ray", "pyxis_image": None}
 
 
@@ -144,17 +151,21 @@ def _check_time(time: str | None) -> None:
 
 def _check_text(submission: Submission[SlurmOptions]) -> None:
     """Raise `InputError` for what no quoting can carry into a line that Slurm reads."""
-    options, storage = submission.options, str(submission.storage)
+    options = submission.options
     for name in (*LIMITS, "container", "setup"):
         value = getattr(options, name)
         if value is not None and (not str(value) or not str(value).isprintable()):
             raise InputError(f"--{name} {str(value)!r} cannot be handed to Slurm.")
-    forbidden = "%,:" if options.container else "%"
-    if not storage.isprintable() or any(sign in storage for sign in forbidden):
-        raise InputError(
-            f"--storage-dir {storage!r} cannot be handed to Slurm: "
-            f"choose a path without {' '.join(forbidden)} and line breaks."
-        )
+    of_mounts = ",:" if options.container else ""
+    paths = [("--storage-dir", str(submission.storage), f"%{of_mounts}")]
+    if submission.space_file and options.container:
+        paths.append(("--space", str(submission.space_file.parent), of_mounts))
+    for flag, folder, forbidden in paths:
+        if not folder.isprintable() or any(sign in folder for sign in forbidden):
+            raise InputError(
+                f"{flag} {folder!r} cannot be handed to Slurm: "
+                f"choose a path without {' '.join(forbidden)} and line breaks."
+            )
 
 
 def _existing(flag: str, path: Path | None) -> Path | None:

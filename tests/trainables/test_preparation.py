@@ -39,7 +39,7 @@ def test_one_class_is_measured_with_its_parents_classifier(tmp_path, of_images):
     assert detection.ood_sets == ("scrambled",)
     evaluator = Evaluator(preparation.protocol, tmp_path, torch.device("cpu"))
     assert set(evaluator.dataset.train.labels) == {3}
-    assert [path.name for path in (tmp_path / "classifiers").glob("*.safetensors")] == ["digits.safetensors"]
+    assert [path.parent.name for path in (tmp_path / "classifiers").glob("*/*.safetensors")] == ["digits"]
 
 
 def test_a_folder_by_class_is_prepared_from_end_to_end(tmp_path, of_images):
@@ -56,7 +56,7 @@ def test_a_folder_by_class_is_prepared_from_end_to_end(tmp_path, of_images):
 @pytest.mark.parametrize(
     ("classes", "size", "sentence"),
     [
-        ([""], (8, 8), "has no labels .*sub-folder per class"),
+        ([""], (8, 8), "has no labels .*each class is a sub-folder"),
         (["ape"], (8, 8), "has one class only"),
         (["ape", "bee"], (3, 8), "images of 3x8 cannot be pooled twice: 4x4 is the least"),
     ],
@@ -67,7 +67,7 @@ def test_what_cannot_be_classified_is_refused_in_one_sentence(classes, size, sen
     with pytest.raises(InputError, match=f"data set 'folder:{tmp_path / 'zoo'}' .*{sentence}") as caught:
         prepare_protocol(of_images(f"folder:{tmp_path / 'zoo'}", (), 4), tmp_path / "cache")
     assert "\n" not in str(caught.value)
-    assert not (tmp_path / "cache/classifiers").exists() or not list((tmp_path / "cache/classifiers").glob("*.saf*"))
+    assert not (tmp_path / "cache/classifiers").exists() or not list((tmp_path / "cache/classifiers").glob("*/*.saf*"))
 
 
 def test_inception_measures_images_that_have_no_labels(tmp_path, inception_weights, of_images):

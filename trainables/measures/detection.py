@@ -20,10 +20,10 @@ from trainables.errors import InputError
 from trainables.extractors.by_name import load_extractor, prepare_extractor
 from trainables.measures.base import Measure, Measured, Prepared
 from trainables.measures.image_figures import save_score_histograms
+from trainables.measures.nearest import distances_to_training
 from trainables.measures.settings import SCRAMBLED, DetectionSettings
 from trainables.measures.subject import Subject
 from trainables.methods.abilities import Scores
-from trainables.metrics.collapse import distances_to_training
 from trainables.metrics.ood import detection
 
 Score = Callable[[Tensor], Tensor]

@@ -14,10 +14,11 @@ from trainables.data.tensors import to_tensor
 from trainables.measures.base import Measure, Measured
 from trainables.measures.fidelity import pixel_noise
 from trainables.measures.image_figures import save_nearest
+from trainables.measures.nearest import distances_to_training
 from trainables.measures.settings import PixelsSettings
 from trainables.measures.subject import Subject
 from trainables.methods.abilities import Samples
-from trainables.metrics.collapse import copying, distances_to_training, duplicate_share
+from trainables.metrics.collapse import copying, duplicate_share
 
 SHOWN = 16
 """Samples in the picture with their nearest training images."""

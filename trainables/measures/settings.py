@@ -17,7 +17,7 @@ ExtractorName = Literal["inception", "lenet"]
 SCRAMBLED = "scrambled"
 """The out-of-distribution set that is made of the data set's own test images."""
 
-DETECTION_METRICS = ("auroc", "aupr_in", "aupr_out", "fpr95")
+DETECTION_METRICS = ("auroc", "aupr_in", "aupr_out", "fpr95", "fpr95_out")
 """The metrics of each out-of-distribution set. `auroc` alone is also averaged over the sets."""
 
 NEIGHBOURS = 3

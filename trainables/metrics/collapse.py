@@ -6,11 +6,9 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from trainables.data.tensors import to_tensor
-from trainables.metrics.distances import CHUNK, distances_to_nearest, squared_distances
+from trainables.metrics.distances import distances_to_nearest
 from trainables.metrics.ood import auroc
 
 NEAR = 0.25
@@ -41,20 +39,6 @@ def copying(sample_distances: np.ndarray, test_distances: np.ndarray) -> float:
 
     Near 1 the samples are copies of training images, near 0 they are unlike them. It is the statistic of Mann and
     Whitney on distances to the nearest training image (Meehan et al. 2020, arXiv:2004.05675, section 3).
-    Both arguments are `(n,)`, from `distances_to_training`. The distances of the test images need computing only once.
+    Both arguments are such distances, `(n,)` and `(m,)`. The distances of the test images need computing only once.
     """
     return auroc(test_distances, sample_distances)
-
-
-@torch.inference_mode()
-def distances_to_training(images: Tensor, training_images: np.ndarray) -> np.ndarray:
-    """Distance `(n,)`, float64, of each image `(n, C, H, W)` in [-1, 1] to the nearest training image.
-
-    Training images are uint8, `(m, C, H, W)`; they are read a chunk at a time, so they may be memory-mapped.
-    """
-    vectors = images.flatten(1)
-    nearest = torch.full((len(images),), torch.inf, dtype=torch.float64, device=images.device)
-    for start in range(0, len(training_images), CHUNK):
-        chunk = to_tensor(training_images[start : start + CHUNK], images.device).flatten(1)
-        nearest = torch.minimum(nearest, squared_distances(vectors, chunk).amin(dim=1))
-    return nearest.sqrt().cpu().numpy()

@@ -64,8 +64,26 @@ def distance_to_curve(points: np.ndarray, curve: np.ndarray) -> float:
     return total / len(points)
 
 
+def movement(before: np.ndarray, after: np.ndarray, unit: float) -> float:
+    """Mean distance between the samples of the same latents at two evaluations, both `(n, ...)`, in units of `unit`.
+
+    It is near 0 for a training that has settled, and large for one that pushes samples around ([Yamazaki 2017], section
+    5.1). Raises `ValueError` for shapes that differ, and for values that are not finite.
+    """
+    if before.shape != after.shape or not len(before):
+        raise ValueError(f"samples {before.shape} and {after.shape} must be of the same latents.")
+    if not (np.isfinite(before).all() and np.isfinite(after).all()):
+        raise ValueError("samples contain NaN or infinity.")
+    differences = after.astype(np.float64) - before
+    return float(np.linalg.norm(differences.reshape(len(before), -1), axis=1).mean() / unit)
+
+
 def undecided_share(probabilities: np.ndarray) -> float:
-    """Share of a discriminator's probabilities `(n,)` that are within `NEAR_HALF` of the optimum, 1/2."""
+    """Share of a discriminator's probabilities `(n,)` that are within `NEAR_HALF` of 1/2.
+
+    There the optimal discriminator is if the generator makes the data, and also one that has learned nothing.
+    `trainables.metrics.optimal_discriminator` tells the two apart.
+    """
     return float(np.mean(np.abs(probabilities - 0.5) <= NEAR_HALF))
 
 
@@ -75,9 +93,14 @@ def _chunks(points: np.ndarray, others: np.ndarray) -> list[np.ndarray]:
     return [points[start : start + CHUNK] for start in range(0, len(points), CHUNK)]
 
 
-def _distances(points: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Euclidean distances `(n, m)`, from differences: a copy has the distance 0."""
+def squared_distances(points: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Squared Euclidean distances `(n, m)`, from differences: a copy has the distance 0."""
     squares = np.square(np.subtract.outer(points[:, 0], others[:, 0]))
     for axis in range(1, points.shape[1]):
         squares += np.square(np.subtract.outer(points[:, axis], others[:, axis]))
+    return squares
+
+
+def _distances(points: np.ndarray, others: np.ndarray) -> np.ndarray:
+    squares = squared_distances(points, others)
     return np.sqrt(squares, out=squares)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields
 
 import pytest
 
-from study.config import StudyConfig
+from study.config import StudyConfig, to_json
 from study.submit.__main__ import BACKENDS, main
 from study.submit.slurm import SlurmOptions
 from study.submit.submission import Submission
@@ -52,6 +53,18 @@ def test_a_submitted_study_has_a_name_and_goes_on_by_itself(tmp_path, monkeypatc
     assert submission.launch_arguments("auto") == [
         *("--space", "gradnorm", "--name", submission.name, "--trials", "3"),
         *("--storage-dir", str(tmp_path / "outputs"), "--address", "auto", "--resume", "auto"),
+    ]
+
+
+def test_the_options_of_another_studys_file_are_said_to_the_cluster(tmp_path):
+    other = StudyConfig(space="gradnorm", scale="smoke", sampler="random", seed=7)
+    file = tmp_path / "study.json"
+    file.write_text(json.dumps({"config": to_json(other, "other")}))
+    config = StudyConfig(from_file=file, seed=8, storage_dir=tmp_path, name="mine")
+    arguments = Submission.of(config, SlurmOptions()).launch_arguments()
+    assert arguments == [
+        *("--space", "gradnorm", "--scale", "smoke", "--name", "mine", "--sampler", "random", "--seed", "8"),
+        *("--storage-dir", str(tmp_path), "--resume", "auto"),
     ]
 
 

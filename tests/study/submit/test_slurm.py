@@ -114,6 +114,16 @@ def test_slurms_ways_to_write_a_time(capsys, tmp_path, time):
     assert directives(script)["time"] == time
 
 
+def test_a_container_sees_the_file_of_a_space(capsys, space_file, tmp_path):
+    image = tmp_path / "image.sif"
+    image.touch()
+    where = ("--storage-dir", tmp_path / "out", "--cpus-per-node", "1", "--space", f"{space_file}:Mine")
+    inside = f"apptainer exec --bind {tmp_path}/out --bind {space_file.parent} {image}"
+    assert f"python=({inside} python)" in rendered(capsys, *where, "--container", image)
+    mounts = f"/tmp:/tmp,{tmp_path}/out:{tmp_path}/out,{space_file.parent}:{space_file.parent}"
+    assert f"--container-mounts={mounts})" in rendered(capsys, *where, "--container", "registry#image")
+
+
 def test_images_of_apptainer_and_of_pyxis(capsys, tmp_path):
     image = tmp_path / "an image.sif"
     image.touch()

@@ -5,7 +5,14 @@ import pytest
 from scipy.spatial.distance import cdist
 from scipy.stats import energy_distance as scipy_energy_distance
 
-from trainables.metrics.points import distance_to_curve, energy_distance, mean_distance, mode_coverage, undecided_share
+from trainables.metrics.points import (
+    distance_to_curve,
+    energy_distance,
+    mean_distance,
+    mode_coverage,
+    movement,
+    undecided_share,
+)
 
 
 @pytest.fixture
@@ -74,3 +81,36 @@ def test_the_distance_to_a_circle_is_the_difference_of_the_radii(rng):
 
 def test_undecided_is_within_a_tenth_of_one_half():
     assert undecided_share(np.array([0.0, 0.39, 0.41, 0.5, 0.59, 0.61, 1.0, 0.45])) == 0.5
+
+
+def test_movement_is_the_mean_way_of_a_sample_in_units(rng):
+    before = rng.normal(size=(300, 2)).astype(np.float32)
+    assert movement(before, before, 2.0) == 0.0
+    assert movement(before, before + np.array([3.0, 4.0]), 2.0) == pytest.approx(2.5, rel=1e-6)
+    turned = before + np.where(np.arange(300)[:, None] < 100, [0.6, 0.0], [0.0, -0.3])
+    assert movement(before, turned, 1.0) == pytest.approx(0.4, rel=1e-6)
+
+
+def test_movement_of_points_that_are_drawn_anew_is_their_mean_distance(rng):
+    """Two independent draws of a normal distribution on the plane are sqrt(pi) deviations apart."""
+    before, after = rng.normal(1, 3, (2, 20_000, 2))
+    assert movement(before, after, 3.0) == pytest.approx(np.sqrt(np.pi), rel=0.02)
+
+
+def test_movement_of_images_counts_all_pixels():
+    before = np.zeros((5, 1, 4, 4), dtype=np.float32)
+    assert movement(before, before + 0.5, 1.0) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        (np.zeros((3, 2)), np.zeros((4, 2)), "same latents"),
+        (np.zeros((0, 2)), np.zeros((0, 2)), "same latents"),
+        (np.zeros((3, 2)), np.full((3, 2), np.nan), "NaN"),
+        (np.full((3, 2), np.inf), np.zeros((3, 2)), "NaN or infinity"),
+    ],
+)
+def test_movement_of_what_cannot_be_compared_is_refused(before, after, message):
+    with pytest.raises(ValueError, match=message):
+        movement(before, after, 1.0)
