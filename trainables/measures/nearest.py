@@ -20,7 +20,7 @@ def nearest_training_images(images: Tensor, training_images: np.ndarray) -> tupl
     """Distances and indices, both `(n,)`, of the training images nearest to images `(n, C, H, W)` in [-1, 1].
 
     Training images are uint8, `(m, C, H, W)`. They are read a chunk at a time, so they may be memory-mapped. Distances
-    are Euclidean over all pixels, float64, in the range [-1, 1].
+    are Euclidean over all pixels in [-1, 1], and float64.
     """
     vectors = images.flatten(1)
     nearest = torch.full((len(images),), torch.inf, dtype=torch.float64, device=images.device)

@@ -1,6 +1,6 @@
 """How far a discriminator of points is from the optimal one.
 
-For data of density `p` and samples of density `q` the optimum is `D*(x) = p(x) / (p(x) + q(x))` (Goodfellow et al. 2014,
+For data of density `p` and samples of density `q` it is `D*(x) = p(x) / (p(x) + q(x))` (Goodfellow et al. 2014,
 arXiv:1406.2661, proposition 1). `p` is known. `q` is estimated from samples by a normal kernel, which blurs it. `p` is
 blurred by the same kernel, so that `D*` is 1/2 where the distributions are equal. This can be done exactly: all data
 sets are mixtures of normal distributions with one standard deviation; a curve with noise has many centres.
@@ -74,7 +74,7 @@ def distance_to_optimal(
     if data.ndim != 2 or not data.shape[1:] == generated.shape[1:] == centres.shape[1:]:
         raise ValueError(f"points {data.shape}, {generated.shape} and {centres.shape} must be (n, d), (m, d), (k, d).")
     if at_data.shape != data.shape[:1] or at_generated.shape != generated.shape[:1]:
-        raise ValueError(f"{at_data.shape} and {at_generated.shape} must be one probability for each point.")
+        raise ValueError(f"{at_data.shape} and {at_generated.shape} are not one probability for each point.")
     if not all(np.isfinite(x).all() for x in (at_data, at_generated, data, generated)):
         raise ValueError("points or probabilities contain NaN or infinity.")
     optimal = optimal_probabilities(np.concatenate([data, generated]), centres, std, generated, bandwidth)
