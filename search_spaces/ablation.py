@@ -1,17 +1,37 @@
-"""The seven published variants of discriminator-only generation, each with several seeds."""
+"""The seven published variants of discriminator-only generation, each with several seeds.
+
+The published rates need 18,760 rounds: in the few hundred of a laptop nothing is learned with them, and seven equal
+trainings are compared. So at that scale the terms are toggled at rates found by hand, with weights to go with them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from search_spaces.discriminator_only_scales import MAX_UPDATES, SCALES
+from search_spaces.claim import SEED, Claim, Params
+from search_spaces.discriminator_only_scales import FEW_ROUNDS, MAX_UPDATES, SCALES
 from search_spaces.grid import GridSpace, Point
-from search_spaces.published import DISCRIMINATOR_LR, IMAGE_LR, LAMBDA_STAT, VARIANTS
-from search_spaces.space import Scale, Suggestion
+from search_spaces.published import LAMBDA_STAT, RATES, VARIANTS, WEIGHTS
+from search_spaces.space import Epochs, Scale, Suggestion
 
 SEEDS = {"smoke": 1, "laptop": 3, "paper": 5}
+
+# Table 4.1 has best distances at epochs 41 and 45, and section 4.2.4 trains for 40: perhaps the table counts the ten of
+# the initial training, too. With 50, both readings have them.
+PAPER_EPOCHS = Epochs(50)
+
+# Found by hand, to go with `FEW_ROUNDS`. Ten times the weight of the cross-entropy undoes what the others gain.
+FEW_ROUNDS_WEIGHTS = {"lambda_tv": 1e-2, "lambda_ce": WEIGHTS["lambda_ce"], "lambda_gnorm": 0.1}
+
+PUBLISHED = {**RATES, "lambda_stat": LAMBDA_STAT}
+
+BASELINE: dict[str, dict[str, Any]] = {
+    "smoke": PUBLISHED | {"max_updates": MAX_UPDATES["smoke"][1]},
+    "laptop": FEW_ROUNDS,
+    "paper": PUBLISHED,
+}
 
 
 class Ablation(GridSpace):
@@ -20,22 +40,36 @@ class Ablation(GridSpace):
     name = "ablation"
     description = "the seven published variants of discriminator-only generation"
     method = "discriminator_only"
-    scales: ClassVar[Mapping[str, Scale]] = {name: replace(scale, seeds=SEEDS[name]) for name, scale in SCALES.items()}
+    scales: ClassVar[Mapping[str, Scale]] = {
+        name: replace(scale, seeds=SEEDS[name], rounds=PAPER_EPOCHS if name == "paper" else scale.rounds)
+        for name, scale in SCALES.items()
+    }
     grid: ClassVar = {"variant": tuple(VARIANTS)}
 
     def suggestion(self, point: Point) -> Suggestion:
-        return Suggestion(
-            {
-                "discriminator_lr": DISCRIMINATOR_LR,
-                "image_lr": IMAGE_LR,
-                "max_updates": MAX_UPDATES[self.scale_name][1],
-                "lambda_stat": LAMBDA_STAT,
-                **VARIANTS[point["variant"]].weights,
-            }
-        )
+        weights = FEW_ROUNDS_WEIGHTS if self.scale_name == "laptop" else WEIGHTS
+        return Suggestion({**BASELINE[self.scale_name], **VARIANTS[point["variant"]].weights(weights)})
 
     def point_name(self, point: Point) -> str:
-        return f"published: {point['variant']}"
+        return point["variant"]
+
+    def claims(self) -> list[Claim]:
+        return [
+            Claim(
+                "The gradient norm lowers the Frechet distance, whichever other terms there are.",
+                "[Yesilcimen 2022], table 4.1",
+                "fid_best",
+                lower=lambda params: VARIANTS[params["variant"]].gradient_norm,
+                higher=lambda params: not VARIANTS[params["variant"]].gradient_norm,
+                paired_by=(_other_terms, SEED),
+            )
+        ]
 
     def published(self, point: Point) -> Mapping[str, float]:
         return VARIANTS[point["variant"]].figures
+
+
+def _other_terms(params: Params) -> tuple[bool, bool]:
+    """What a variant has in common with that without the gradient norm."""
+    variant = VARIANTS[params["variant"]]
+    return variant.total_variation, variant.cross_entropy

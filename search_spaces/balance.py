@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from search_spaces.claim import Claim
-from search_spaces.gan_scales import MAX_DEPTH, RATE_RANGE, RATES, SCALES
+from search_spaces.claim import Claim, where
+from search_spaces.gan_scales import COMPARED, MAX_DEPTH, RATE_RANGE, RATES
 from search_spaces.space import FirstTrial, SearchSpace, Suggestion
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
+
+PAIRS = ((0, MAX_DEPTH), (MAX_DEPTH, 0), (0, 0), (MAX_DEPTH, MAX_DEPTH))
+"""Depths of generator and discriminator: a strong discriminator, a strong generator, both plain, both deep."""
 
 
 class Balance(SearchSpace):
@@ -19,7 +21,7 @@ class Balance(SearchSpace):
     name = "balance"
     description = "residual GANs: depth of the generator against depth of the discriminator, learning rate"
     method = "gan"
-    scales = SCALES
+    scales = COMPARED
 
     def suggest(self, trial: BaseTrial) -> Suggestion:
         rate = trial.suggest_float("learning_rate", *RATE_RANGE, log=True)
@@ -37,31 +39,40 @@ class Balance(SearchSpace):
         return [
             FirstTrial(
                 f"generator of M{g}_B, discriminator of M{d}_B",
-                {"learning_rate": RATES[self.scale_name], "generator_depth": g, "discriminator_depth": d},
+                self._pair(g, d),
             )
-            for g, d in ((0, MAX_DEPTH), (MAX_DEPTH, 0), (0, 0), (MAX_DEPTH, MAX_DEPTH))
+            for g, d in PAIRS
         ]
 
     def claims(self) -> list[Claim]:
+        """About the first trials, which have one rate."""
         source = "[Yamazaki 2017], appendix C"
+        strong_d, strong_g, plain, _ = (where(**self._pair(g, d)) for g, d in PAIRS)
+        swing = "loss_generator_swing"
         return [
             Claim(
-                "Images are better with a generator deeper than its discriminator than the other way round.",
+                "With a deep generator and a plain discriminator, the generator's loss oscillates less than the other "
+                "way round.",
                 source,
-                "fid_best",
-                lower=lambda params: _lead(params) > 0,
-                higher=lambda params: _lead(params) < 0,
+                swing,
+                lower=strong_g,
+                higher=strong_d,
             ),
             Claim(
-                "A discriminator deeper than its generator rejects generated images with more confidence than others.",
+                "The loss of a plain generator is higher against a deep discriminator than against a plain one.",
+                source,
+                "loss_generator",
+                lower=plain,
+                higher=strong_d,
+            ),
+            Claim(
+                "A deep discriminator rejects the images of a plain generator more surely than a plain one does.",
                 source,
                 "output_generated",
-                lower=lambda params: _lead(params) < 0,
-                higher=lambda params: _lead(params) >= 0,
+                lower=strong_d,
+                higher=plain,
             ),
         ]
 
-
-def _lead(params: Mapping[str, Any]) -> int:
-    """By how many blocks the generator is deeper."""
-    return params["generator_depth"] - params["discriminator_depth"]
+    def _pair(self, g: int, d: int) -> dict[str, float]:
+        return {"learning_rate": RATES[self.scale_name], "generator_depth": g, "discriminator_depth": d}

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-Group = Callable[[Mapping[str, Any]], bool]
-"""Which trials are meant, by their Optuna parameters."""
+from trainables.errors import InputError
+
+Params = Mapping[str, Any]
+"""The Optuna parameters of a trial."""
+
+Group = Callable[[Params], bool]
+"""Which trials are meant."""
+
+SEED = "seed"
+"""Pairs by repetition: in a grid, those with the same number have the same seed in every trial."""
 
 
 @dataclass(frozen=True)
 class Claim:
     """What a document says of its settings: `metric` is lower in one group of trials than in another.
 
-    One of the two may be a number instead. Each seed of a trial is a value.
+    With a margin it says that the two are close: they differ by less than that. One of the two groups may be a number
+    instead. Each seed of a trial is a value.
     """
 
     text: str
@@ -24,6 +33,24 @@ class Claim:
     """By family, as in `fid_best`."""
     lower: Group | float
     higher: Group | float
+    paired_by: tuple[str | Callable[[Params], Hashable], ...] = ()
+    """What two values have in common that are compared with each other: Optuna parameters, functions of them, `SEED`.
+
+    Empty: all values of one group are compared with all of the other.
+    """
+    margin: float | None = None
+    """None, or what two groups differ by at most that are close: a difference, or a ratio above 1."""
+    compared_by: Literal["difference", "ratio"] = "difference"
+    """A ratio is one of geometric means, for values above 0."""
+
+    def __post_init__(self) -> None:
+        nothing = {"difference": 0.0, "ratio": 1.0}[self.compared_by]
+        if self.margin is not None and not self.margin > nothing:
+            raise InputError(f"claim {self.text!r} has a margin of {self.margin:g}: it must be above {nothing:g}.")
+        if not callable(self.lower) and not callable(self.higher):
+            raise InputError(f"claim {self.text!r} compares two numbers: one must be a group of trials.")
+        if self.paired_by and not (callable(self.lower) and callable(self.higher)):
+            raise InputError(f"claim {self.text!r} is paired, but compares with a number: leave out paired_by.")
 
 
 def where(**wanted: Any) -> Group:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from search_spaces import published_gan as published
 from search_spaces.space import Scale
 from trainables.measures.base import MeasureSettings
 from trainables.measures.settings import DetectionSettings, ExtractorName, FidelitySettings, PixelsSettings
 
 
-def measures(num_samples: int, features: ExtractorName = "lenet") -> tuple[MeasureSettings, ...]:
+def measures(
+    num_samples: int, features: ExtractorName = "lenet", inception_splits: int = 1
+) -> tuple[MeasureSettings, ...]:
     """What is measured of GANs on images."""
-    return (FidelitySettings(num_samples=num_samples, features=features), PixelsSettings(), DetectionSettings())
+    fidelity = FidelitySettings(num_samples=num_samples, features=features, inception_splits=inception_splits)
+    return (fidelity, PixelsSettings(), DetectionSettings())
 
 
 SMALL = {"generator_width": 1 / 4, "discriminator_width": 1 / 4, "init_std": 0.05}
@@ -35,6 +40,9 @@ SCALES = {
         gpus_per_trial=1.0,
     ),
 }
+
+COMPARED = {**SCALES, "laptop": replace(SCALES["laptop"], trials=8, seeds=3)}
+"""The same, for spaces whose claims are about the first trials: those have to be repeated to be compared."""
 
 RATES = {"smoke": 1e-3, "laptop": 1e-3, "paper": published.LEARNING_RATE}
 """The learning rate to start from: the published one, or one found by hand for few iterations of narrow networks."""

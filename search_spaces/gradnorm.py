@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from search_spaces import published
-from search_spaces.discriminator_only_scales import MAX_UPDATES, SCALES
+from search_spaces.discriminator_only_scales import FEW_ROUNDS, MAX_UPDATES, SCALES
 from search_spaces.space import FirstTrial, Scale, SearchSpace, Suggestion, off, weight_or_off
 
 if TYPE_CHECKING:
@@ -19,18 +19,14 @@ WEIGHTS = {
 }
 """The loss weights, from the smallest that is not off to the largest."""
 
-# The published rates are meant for 18,760 rounds. Found by hand, for the few hundred of a laptop; the sampler starts
-# from there instead of spending half of a short study on rates that are too low to get anywhere.
+# The sampler starts from there instead of spending half of a short study on rates that are too low to get anywhere.
 START: dict[str, list[FirstTrial]] = {
     "smoke": [],
     "laptop": [
         FirstTrial(
             "by hand, for few rounds",
             {
-                "discriminator_lr": 1e-2,
-                "image_lr": 0.2,
-                "max_updates": 10,
-                "lambda_stat": 1.0,
+                **FEW_ROUNDS,
                 "lambda_tv": off(WEIGHTS["lambda_tv"][0]),
                 "lambda_gnorm": 0.1,
                 "lambda_ce": off(WEIGHTS["lambda_ce"][0]),
@@ -69,10 +65,9 @@ class GradNorm(SearchSpace):
 
     def _published(self, name: str) -> FirstTrial:
         variant = published.VARIANTS[name]
-        weights = {"lambda_stat": published.LAMBDA_STAT, **variant.weights}
+        weights = {"lambda_stat": published.LAMBDA_STAT, **variant.weights()}
         params = {
-            "discriminator_lr": published.DISCRIMINATOR_LR,
-            "image_lr": published.IMAGE_LR,
+            **published.RATES,
             "max_updates": self.max_updates[1],
             **{name: weight or off(WEIGHTS[name][0]) for name, weight in weights.items()},
         }

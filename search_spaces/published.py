@@ -6,13 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 # Section 4.2.4.
-LAMBDA_STAT = 100.0
-LAMBDA_TV = 1e-3
-LAMBDA_GNORM = 50.0
-LAMBDA_CE = 1e-4
-DISCRIMINATOR_LR = 1e-4
-IMAGE_LR = 0.01
 MAX_UPDATES = 500
+RATES: Mapping[str, float] = {"discriminator_lr": 1e-4, "image_lr": 0.01, "max_updates": MAX_UPDATES}
+LAMBDA_STAT = 100.0
+WEIGHTS: Mapping[str, float] = {"lambda_tv": 1e-3, "lambda_ce": 1e-4, "lambda_gnorm": 50.0}
 
 INITIAL_ACCURACY = 0.9945
 """After the initial training, which is the same in all variants (section 4.2.5)."""
@@ -29,14 +26,14 @@ class Variant:
     auroc: Mapping[str, float] = field(default_factory=dict)
     """By data set, of the weights with the best distance (table 4.2)."""
 
-    @property
-    def weights(self) -> dict[str, float]:
-        """The variant's loss weights, 0 for a term that is off."""
-        return {
-            "lambda_tv": LAMBDA_TV * self.total_variation,
-            "lambda_ce": LAMBDA_CE * self.cross_entropy,
-            "lambda_gnorm": LAMBDA_GNORM * self.gradient_norm,
+    def weights(self, on: Mapping[str, float] = WEIGHTS) -> dict[str, float]:
+        """The variant's loss weights: those of a term that is `on`, 0 for one that is off."""
+        has = {
+            "lambda_tv": self.total_variation,
+            "lambda_ce": self.cross_entropy,
+            "lambda_gnorm": self.gradient_norm,
         }
+        return {name: on[name] if has[name] else 0.0 for name in has}
 
     @property
     def figures(self) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,19 +17,43 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Epochs:
+    """A budget in passes through the training set: as many rounds as that takes, in batches, is known with the data."""
+
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.number} epoch{'s' if self.number > 1 else ''}"
+
+
+Budget = int | Epochs
+"""So many of the method's rounds, or epochs. A round takes one batch of real examples."""
+
+
+def rounds_of(budget: Budget, length: int, batch_size: int) -> int:
+    """A budget in rounds, on a training set of `length` examples; the last batch of an epoch is filled up."""
+    return budget.number * math.ceil(length / batch_size) if isinstance(budget, Epochs) else budget
+
+
+def spoken(budget: Budget) -> str:
+    """A budget as a person reads it: "40 epochs"."""
+    return str(budget) if isinstance(budget, Epochs) else f"{budget} rounds"
+
+
+@dataclass(frozen=True)
 class Scale:
     """How large a study is: what is fixed, what one trial and the whole study may spend, how it is measured."""
 
     dataset: str
-    rounds: int
-    evaluate_every: int
+    rounds: Budget
+    evaluate_every: Budget
     measures: tuple[MeasureSettings, ...]
     trials: int = 0
     """How many; a grid has as many as it has points."""
     seeds: int = 1
     """How many times each trial trains its settings, each time with another seed."""
-    first_evaluation: int | None = None
-    """Rounds before an evaluation of its own, where the first regular one would be late."""
+    evaluate_at: tuple[int, ...] = ()
+    """Rounds after which there is an evaluation besides the regular ones."""
     fixed: Mapping[str, Any] = field(default_factory=dict)
     """Settings of the method that are not searched and differ from its defaults."""
     gpus_per_trial: float = 0.0

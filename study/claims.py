@@ -1,81 +1,202 @@
 """What the trials of a study say about a document's claims.
 
-Each seed of a trial is a value.
+Each seed of a trial is a value. What is judged is the difference of the means of the two groups, the one said to be
+higher minus the one said to be lower, by its 95% interval:
 
-The rule: the difference of the means of the two groups, the one said to be higher minus the one said to be lower, with
-its 95% interval by Welch's t-test (by Student's where one of the two is a number). The claim is supported where the
-whole interval is above 0, contradicted where it is below, and undecided otherwise, as it is with fewer than two values
-in a group. Every claim is judged for itself: of twenty about equal groups one is expected to look decided.
+- Welch's t-test; Student's where one of the two is a number.
+- A claim may name what its values are paired by. Then the differences of pairs are judged, by Student's t-test. Values
+  of a group that would be in the same pair are averaged; what has no partner does not count.
+- A claim compared by ratio is judged on logarithms.
+- A seed that failed is worse than every other, by an amount that nobody knows. So where there is one, only the order
+  of the values counts: the exact rank test of Wilcoxon (of the two groups, or signed ranks of the pairs). It takes at
+  least four values against four, or six pairs, and says on which side of 0 the difference is. Where the metric has no
+  direction in which it is better, a failed seed does not count.
+
+A claim is supported where the whole interval is above 0, contradicted where it is below, and undecided otherwise, as
+it is with fewer than two values in a group. A claim that two groups are close is supported where the whole interval is
+within the margin (two one-sided tests), contradicted where it is beyond, undecided otherwise.
+
+Every claim is judged for itself: of twenty about equal groups one is expected to look decided.
 
 Values that are all equal do not show that the next one would be equal, too: many metrics have an end that several
 seeds can reach. So such a group is taken to vary as much as the other one. Where neither varies, or where the other is
-a number, nothing says how wide the interval is, and the claim is undecided.
+a number, nothing says how wide the interval is, and the claim is undecided, as it is where all pairs differ equally.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from scipy.special import stdtrit
+from scipy.stats import PermutationMethod, mannwhitneyu, rankdata, wilcoxon
 
-from search_spaces.claim import Claim, Group
+from search_spaces.claim import SEED, Claim, Group, Params
+from trainables.measures.base import Direction
 
 CONFIDENCE = 0.95
 
+ORDERS = 20_000
+"""Rank tests look at every order of the values if there are no more than these, else at so many drawn at random."""
+
+ROUNDING = 1e-9
+"""Values that differ by less than this share of them are equal."""
+
 Verdict = Literal["supported", "contradicted", "undecided"]
 
-Trials = Sequence[tuple[Mapping[str, Any], Sequence[Mapping[str, float]]]]
-"""The Optuna parameters of each finished trial, and the last metrics of each of its seeds."""
+Trials = Sequence[tuple[Params, Sequence[Mapping[str, float] | None]]]
+"""The Optuna parameters of each trial that ended, and the last metrics of each of its seeds; None of a failed one."""
+
+Values = tuple[float, ...]
+
+Compared = tuple[float, float, float]
+"""How much higher one group is than the other, and the ends of the interval."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A claim, the values that it is judged by (of a number, itself) and the verdict.
+    """A claim, the values that it is judged by (of a number, itself; of failed seeds, infinity) and the verdict.
 
-    `difference` is the mean of `higher` minus that of `lower`, NaN without values.
+    `difference` is the mean of `higher` minus that of `lower`, or the ratio of the two where the claim is compared by
+    ratio: NaN without values. Where seeds have failed it is that of medians, and the interval ends at 0 (1) or nowhere.
     """
 
     claim: Claim
-    lower: tuple[float, ...]
-    higher: tuple[float, ...]
+    lower: Values
+    higher: Values
     difference: float
     interval: tuple[float, float]
     verdict: Verdict
 
 
-def judge(claim: Claim, trials: Trials) -> Outcome:
-    """The verdict of finished trials on `claim`, whose metric has its full name.
+def judge(claim: Claim, trials: Trials, direction: Direction | None = None) -> Outcome:
+    """The verdict of trials that ended on `claim`, whose metric has its full name.
 
-    A seed without a finite value of the metric does not count.
+    `direction` is the way in which the metric is better, if there is one. A seed that did not fail and has no finite
+    value of the metric does not count.
     """
-    lower, higher = (_values(claim.metric, side, trials) for side in (claim.lower, claim.higher))
-    if not lower or not higher:
+    worst = {None: math.nan, "minimize": math.inf, "maximize": -math.inf}[direction]
+    lower, higher = _pairs(claim, trials, worst) if claim.paired_by else _groups(claim, trials, worst)
+    low, high = (_scaled(claim, values) for values in (lower, higher))
+    if not lower or not higher or np.isnan([*low, *high]).any():
         return Outcome(claim, lower, higher, math.nan, (-math.inf, math.inf), "undecided")
-    margin = _margin(*(values for values, side in ((lower, claim.lower), (higher, claim.higher)) if callable(side)))
-    difference = float(np.mean(higher) - np.mean(lower))
-    least, most = difference - margin, difference + margin
-    verdict: Verdict = "supported" if least > 0 else "contradicted" if most < 0 else "undecided"
-    return Outcome(claim, lower, higher, difference, (least, most), verdict)
+    compared = np.array(_compare(claim, low, high))
+    difference, least, most = map(float, np.exp(compared) if claim.compared_by == "ratio" else compared)
+    return Outcome(claim, lower, higher, difference, (least, most), _verdict(claim, low, high))
 
 
-def _values(metric: str, side: Group | float, trials: Trials) -> tuple[float, ...]:
-    if not callable(side):
-        return (float(side),)
-    seeds = (metrics for params, of_trial in trials if side(params) for metrics in of_trial)
-    values = (metrics.get(metric, math.nan) for metrics in seeds)
-    return tuple(value for value in values if math.isfinite(value))
+def _verdict(claim: Claim, low: np.ndarray, high: np.ndarray) -> Verdict:
+    if claim.margin is None:
+        _, least, most = _compare(claim, low, high)
+        return "supported" if least >= 0 else "contradicted" if most <= 0 else "undecided"
+    margin = math.log(claim.margin) if claim.compared_by == "ratio" else claim.margin
+    _, least_above, most_above = _compare(claim, low, high - margin)
+    _, least_below, most_below = _compare(claim, low, high + margin)
+    if most_above <= 0 <= least_below:
+        return "supported"
+    return "contradicted" if least_above >= 0 or most_below <= 0 else "undecided"
 
 
-def _margin(*samples: Sequence[float]) -> float:
-    """Half the width of the interval of the mean of one sample, or of the difference of two means."""
+def _groups(claim: Claim, trials: Trials, worst: float) -> tuple[Values, Values]:
+    lower, higher = (
+        tuple(value for _, value in _values(claim, side, trials, worst)) if callable(side) else (float(side),)
+        for side in (claim.lower, claim.higher)
+    )
+    return lower, higher
+
+
+def _pairs(claim: Claim, trials: Trials, worst: float) -> tuple[Values, Values]:
+    """A value per pair of each group, in the same order."""
+    by_key: list[dict[Hashable, list[float]]] = []
+    for side in (claim.lower, claim.higher):
+        assert callable(side)
+        by_key.append(defaultdict(list))
+        for key, value in _values(claim, side, trials, worst):
+            by_key[-1][key].append(value)
+    shared = [key for key in by_key[0] if key in by_key[1]]
+    lower, higher = (tuple(float(np.mean(of_side[key])) for key in shared) for of_side in by_key)
+    return lower, higher
+
+
+def _values(claim: Claim, group: Group, trials: Trials, worst: float) -> Iterator[tuple[Hashable, float]]:
+    """The values of a group that count, each with what it has in common with its partners."""
+    for params, seeds in trials:
+        if not group(params):
+            continue
+        for number, metrics in enumerate(seeds):
+            value = worst if metrics is None else metrics.get(claim.metric, math.nan)
+            if math.isfinite(value) or (metrics is None and not math.isnan(worst)):
+                yield tuple(_shared(by, params, number) for by in claim.paired_by), value
+
+
+def _shared(by: str | Callable[[Params], Hashable], params: Params, seed: int) -> Hashable:
+    if callable(by):
+        return by(params)
+    return seed if by == SEED else params.get(by)
+
+
+def _scaled(claim: Claim, values: Values) -> np.ndarray:
+    """What is compared: the values, or their logarithms, NaN of one that has none. Failed seeds stay infinite."""
+    scaled = np.array(values)
+    if claim.compared_by == "ratio":
+        finite = np.isfinite(scaled)
+        scaled[finite] = [math.log(value) if value > 0 else math.nan for value in scaled[finite]]
+    return scaled
+
+
+def _compare(claim: Claim, low: np.ndarray, high: np.ndarray) -> Compared:
+    if claim.paired_by or not callable(claim.lower) or not callable(claim.higher):
+        equal = np.broadcast_to(low, np.broadcast_shapes(low.shape, high.shape)) == high
+        with np.errstate(invalid="ignore"):  # infinity minus infinity
+            return _compare_with_zero(np.where(equal, 0.0, high - low))
+    if np.isfinite([*low, *high]).all():
+        return _interval(float(np.mean(high) - np.mean(low)), low, high)
+    ranks = rankdata([*high, *low])
+    above, below = (
+        mannwhitneyu(ranks[: len(high)], ranks[len(high) :], alternative=alternative, method=_all_orders()).pvalue
+        for alternative in ("greater", "less")
+    )
+    with np.errstate(invalid="ignore"):
+        return _side(float(np.median(high) - np.median(low)), above, below)
+
+
+def _compare_with_zero(differences: np.ndarray) -> Compared:
+    if np.isfinite(differences).all():
+        return _interval(float(np.mean(differences)), differences)
+    signed_ranks = np.sign(differences) * rankdata(np.abs(differences))
+    above, below = (
+        wilcoxon(signed_ranks, zero_method="zsplit", alternative=alternative, method=_all_orders()).pvalue
+        for alternative in ("greater", "less")
+    )
+    return _side(float(np.median(differences)), above, below)
+
+
+def _all_orders() -> PermutationMethod:
+    return PermutationMethod(n_resamples=ORDERS, rng=0)
+
+
+def _side(difference: float, p_above: float, p_below: float) -> Compared:
+    """What a rank test says of a difference: on which side of 0 it is, or nothing."""
+    alpha = (1 - CONFIDENCE) / 2
+    return difference, 0.0 if p_above <= alpha else -math.inf, 0.0 if p_below <= alpha else math.inf
+
+
+def _interval(difference: float, *samples: np.ndarray) -> Compared:
+    """The interval of the mean of one sample, or of the difference of two means."""
+    margin = _margin(*samples)
+    return difference, difference - margin, difference + margin
+
+
+def _margin(*samples: np.ndarray) -> float:
     if any(len(sample) < 2 for sample in samples):
         return math.inf
-    # Not by their variance: rounding gives three times 0.1 one that is not 0.
-    variances = [float(np.var(sample, ddof=1)) if len(set(sample)) > 1 else 0.0 for sample in samples]
+    # Rounding alone gives three times 0.1, and equal differences, a variance that is not 0.
+    varies = [np.ptp(sample) > ROUNDING * np.abs(sample).max() for sample in samples]
+    variances = [float(np.var(s, ddof=1)) if v else 0.0 for s, v in zip(samples, varies, strict=True)]
     squares = [(variance or max(variances)) / len(sample) for variance, sample in zip(variances, samples, strict=True)]
     total = sum(squares)
     if total == 0:

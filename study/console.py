@@ -7,7 +7,7 @@ import shlex
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial as RayTrial
 from rich.console import Console as RichConsole
 
-from search_spaces.claim import Claim
-from study.claims import judge
+from search_spaces.space import spoken
+from study.claims import Trials, judge
 from study.interruption import Interruption
 from study.optuna_storage import FIRST_TRIAL, METRICS, ranked
 from study.plan import StudyPlan
@@ -59,7 +59,7 @@ class Console:
                 self.print(note)
             for name, value in references_of(preparation, shown_metrics(preparation.protocol)).items():
                 self.print(f"{name}: {value:.4g}" if len(preparations) == 1 else f"{dataset}: {name}: {value:.4g}")
-        self.print(f"study {plan.name}: {plan.trials} trials of {plan.rounds} rounds, in {plan.folder.path}")
+        self.print(f"study {plan.name}: {plan.trials} trials of {spoken(plan.budget)}, in {plan.folder.path}")
 
     def print_results(self, plan: StudyPlan, preparations: Preparations, study: optuna.Study) -> None:
         """The best trials beside the first trials, and the best beside the reference values."""
@@ -83,15 +83,15 @@ class Console:
                 if at > 0:
                     self.print(f"best {objective} / {name}: {value:.4g} / {at:.4g} = {value / at:.3f}")
 
-    def print_claims(self, claims: Sequence[Claim], study: optuna.Study) -> None:
-        """What the finished trials say about the document's claims. Each seed of a trial is a value."""
-        if not claims:
+    def print_claims(self, plan: StudyPlan, study: optuna.Study) -> None:
+        """What the trials that ended say about the document's claims. Each seed of a trial is a value."""
+        if not plan.claims:
             return
-        finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        trials = [
-            (trial.params, trial.user_attrs.get(PER_SEED) or [trial.user_attrs.get(METRICS, {})]) for trial in finished
-        ]
-        outcomes = [judge(claim, trials) for claim in claims]
+        measured = next(iter(plan.protocols.values())).metrics()
+        outcomes = []
+        for claim in plan.claims:
+            metric = measured.get(base_name(claim.metric))
+            outcomes.append(judge(claim, _ended(study), metric.direction if metric else None))
         self._console.print(claims_table(outcomes))
         counts = Counter(outcome.verdict for outcome in outcomes)
         self.print("claims: " + ", ".join(f"{counts[v]} {v}" for v in ("supported", "contradicted", "undecided")))
@@ -174,6 +174,19 @@ class Progress(NotInSnapshot, Callback):
             f"[{done:>3}/{self._plan.trials}] trial {number_of(trial):>3}  {outcome}  {best}  "
             f"{_duration(elapsed)} gone, about {_duration(left)} left"
         )
+
+
+def _ended(study: optuna.Study) -> Trials:
+    """The last metrics of each seed; of a trial that failed one failed seed, since nobody knows of the others.
+
+    A trial whose process was killed says nothing of its settings.
+    """
+    finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    failed = study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
+    return [
+        *((t.params, t.user_attrs.get(PER_SEED) or [t.user_attrs.get(METRICS, {})]) for t in finished),
+        *((t.params, [None]) for t in failed if t.user_attrs.get(FAILURE) != PROCESS_LOST),
+    ]
 
 
 def _duration(seconds: float) -> str:

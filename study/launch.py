@@ -7,7 +7,7 @@ import sys
 from collections.abc import Collection
 
 from search_spaces import SPACES
-from search_spaces.space import SearchSpace
+from search_spaces.space import SearchSpace, spoken
 from study.config import StudyConfig, said_in
 from study.plan import StudyPlan, describe
 from trainables import command_line
@@ -62,7 +62,7 @@ def print_registries() -> None:
         for scale_name in space.scales:
             at_scale = space(scale_name)
             datasets = " and ".join(space.datasets or (at_scale.scale.dataset,))
-            print(f"    {scale_name:<15}{at_scale.num_trials} trials of {at_scale.scale.rounds} rounds on {datasets}")
+            print(f"    {scale_name:<15}{at_scale.num_trials} trials of {spoken(at_scale.scale.rounds)} on {datasets}")
     print("data sets (--dataset):")
     for name, source in SOURCES.items():
         print(f"  {name:<17}{source.description}, {'x'.join(map(str, source.shape))}")

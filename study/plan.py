@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces.claim import Claim
-from search_spaces.space import SearchSpace
+from search_spaces.space import Budget, Epochs, SearchSpace
 from study.config import Placement, StudyConfig, to_json
 from study.folder import StudyFolder
 from study.nodes.capacity import Resources
@@ -40,8 +40,9 @@ class StudyPlan:
     trials: int
     seeds: int
     """How many times a trial trains its configuration."""
-    rounds: int
-    evaluate_every: int
+    budget: Budget
+    """What a trial may spend on each seed."""
+    evaluated_after: Budget
     sampler: str
     scheduler: str
     resources: Resources
@@ -57,6 +58,16 @@ class StudyPlan:
     """MLflow's server or file."""
     artifacts: Path | None
     """Where MLflow keeps pictures; None where its server decides."""
+
+    @property
+    def rounds(self) -> int:
+        """The budget of a trial; known once the data is prepared (`study.trial_specs.in_rounds`)."""
+        return _known(self.budget)
+
+    @property
+    def evaluate_every(self) -> int:
+        """Rounds from one evaluation to the next; known as `rounds` are, and no more than those."""
+        return min(_known(self.evaluated_after), self.rounds)
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -80,6 +91,12 @@ class StudyPlan:
         return self.config.address
 
 
+def _known(budget: Budget) -> int:
+    if isinstance(budget, Epochs):
+        raise ValueError(f"how many rounds {budget} take is known when the data is prepared.")
+    return budget
+
+
 def describe(plan: StudyPlan) -> dict[str, Any]:
     """Everything that is the same for all trials, JSON."""
     return {
@@ -97,8 +114,10 @@ def describe(plan: StudyPlan) -> dict[str, Any]:
         "cpus_per_trial": plan.resources.cpus,
         "gpus_per_trial": plan.resources.gpus,
         "folder": str(plan.folder.path),
-        "rounds": plan.rounds,
-        "evaluate_every": plan.evaluate_every,
+        **{
+            name: str(budget) if isinstance(budget, Epochs) else budget
+            for name, budget in (("rounds", plan.budget), ("evaluate_every", plan.evaluated_after))
+        },
         "fixed": dict(plan.fixed),
         "measures": [settings.model_dump(mode="json") for settings in next(iter(plan.protocols.values())).measures],
         **({} if plan.outside is None else {"outside": f"{plan.outside.path.name} {plan.outside.sha256}"}),

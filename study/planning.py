@@ -145,7 +145,6 @@ def _with_space(config: StudyConfig, is_resumed: bool, space: SearchSpace, file:
     scale, storage = space.scale, config.storage_dir
     folder = StudyFolder(studies_in(storage) / name)
     tracking_uri = with_driver(config.tracking_uri or f"sqlite:///{storage / 'mlflow.db'}")
-    rounds = config.rounds or scale.rounds
     protocol = protocols[datasets[0]]
     plan = StudyPlan(
         name=name,
@@ -160,8 +159,8 @@ def _with_space(config: StudyConfig, is_resumed: bool, space: SearchSpace, file:
         claims=tuple(make_claims(space, protocols)),
         trials=_num_trials(config, space),
         seeds=config.seeds or scale.seeds,
-        rounds=rounds,
-        evaluate_every=min(scale.evaluate_every, rounds),
+        budget=config.rounds or scale.rounds,
+        evaluated_after=scale.evaluate_every,
         sampler=config.sampler,
         scheduler=scheduler,
         resources=Resources(

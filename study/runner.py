@@ -29,7 +29,7 @@ from study.searcher import OptunaSearcher
 from study.sentences import without_credentials
 from study.spool import Event, Spool
 from study.tracking import Tracker
-from study.trial_specs import first_configs, make_spec, mutations
+from study.trial_specs import first_configs, in_rounds, make_spec, mutations
 from study.trials import FAILURE, number_of
 from trainables.errors import InputError
 from trainables.export import BEST_FILE
@@ -57,6 +57,7 @@ def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Tr
             stack.enter_context(_only_driver(plan, console))
         runs = Runs(plan.tracking_uri, plan.space.name, plan.name, plan.artifacts)
         preparations = prepare(plan, console)
+        plan = in_rounds(plan)
         stack.enter_context(_cluster(plan))
         if plan.address is not None:
             require_all(_check_nodes(plan, preparations))
@@ -78,7 +79,7 @@ def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Tr
             seconds = INTERRUPTED_DELIVERY_SECONDS if interruption.received else DELIVERY_SECONDS
             undelivered = spool.close(seconds)
     console.print_results(plan, preparations, study)
-    console.print_claims(plan.claims, study)
+    console.print_claims(plan, study)
     console.print_next_steps(plan, interruption)
     for reason in runs.refused:
         console.warn(f"the tracking server refused a part of the study: {reason}")

@@ -119,7 +119,7 @@ def claims_table(outcomes: Sequence[Outcome]) -> Table:
             outcome.claim.metric,
             _mean(outcome.lower),
             _mean(outcome.higher),
-            f"{outcome.difference:.3g} ({low:.3g} to {high:.3g})",
+            f"{'ratio ' * (outcome.claim.compared_by == 'ratio')}{outcome.difference:.3g} ({low:.3g} to {high:.3g})",
             outcome.verdict,
         )
     return table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import optuna
@@ -12,9 +13,10 @@ from optuna.samplers import RandomSampler
 from optuna.trial import BaseTrial, FixedTrial
 from pydantic import ValidationError
 
-from search_spaces.space import SearchSpace, Suggestion
+from search_spaces.space import Epochs, SearchSpace, Suggestion, rounds_of
 from study.optuna_storage import FIRST_TRIAL
 from study.plan import StudyPlan
+from trainables.data.cache import open_dataset
 from trainables.errors import InputError, lookup
 from trainables.methods.base import MethodConfig, method_class
 from trainables.preparation import check_abilities
@@ -36,7 +38,7 @@ def make_spec(plan: StudyPlan, trial: BaseTrial, protocols: Mapping[str, Protoco
         first_trial=trial.user_attrs.get(FIRST_TRIAL),
         rounds=plan.rounds,
         evaluate_every=plan.evaluate_every,
-        first_evaluation=plan.space.scale.first_evaluation,
+        evaluate_at=plan.space.scale.evaluate_at,
         seeds=plan.seeds,
         protocol=protocols[suggestion.dataset or plan.datasets[0]],
         objective=plan.objectives[0],
@@ -44,6 +46,24 @@ def make_spec(plan: StudyPlan, trial: BaseTrial, protocols: Mapping[str, Protoco
         folder=str(plan.folder.trial(trial.number)),
         outside=None if plan.outside is None else str(plan.folder.outside),
     )
+
+
+def in_rounds(plan: StudyPlan) -> StudyPlan:
+    """`plan` with its budgets in rounds; its data sets have been prepared.
+
+    Raises `InputError` where trials have different epochs, or the method has no batches.
+    """
+    budgets = (plan.budget, plan.evaluated_after)
+    if not any(isinstance(budget, Epochs) for budget in budgets):
+        return plan
+    lengths = {len(open_dataset(name, plan.cache_dir).train) for name in plan.datasets}
+    configs = [method_config(plan, number, suggestion) for number, suggestion in enumerate(_suggestions(plan.space))]
+    sizes = {config["batch_size"] for config in configs if "batch_size" in config}
+    if len(lengths) > 1 or len(sizes) != 1:
+        raise InputError(f"the trials of space {plan.space.name!r} have no epoch in common: say --rounds.")
+    (length,), (size,) = lengths, sizes
+    budget, evaluated_after = (rounds_of(budget, length, size) for budget in budgets)
+    return replace(plan, budget=budget, evaluated_after=evaluated_after)
 
 
 def method_config(plan: StudyPlan, number: int, suggestion: Suggestion) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -51,7 +51,7 @@ class TrialSpec(BaseModel):
     first_trial: str | None = Field(None, description="its name, if the trial was not suggested but enqueued")
     rounds: int = Field(ge=1, description="the budget, in the method's rounds")
     evaluate_every: int = Field(ge=1, description="rounds between two evaluations")
-    first_evaluation: int | None = Field(None, ge=1, description="rounds before an extra, earlier evaluation")
+    evaluate_at: tuple[Annotated[int, Field(ge=1)], ...] = Field((), description="rounds of further evaluations")
     seeds: int = Field(1, ge=1, description="repetitions of the trial, each with the budget, that are averaged")
     protocol: Protocol
     objective: str = Field(description="the full name of the metric that decides which weights are kept")
@@ -149,10 +149,11 @@ class Training:
         return {name: float(sum(v) / len(v)) for name, v in values.items()} | swings
 
     def _next_evaluation(self) -> int:
-        """The round after which comes the next evaluation: a multiple of `evaluate_every`, the first, or the last."""
-        first, every = self.spec.first_evaluation, self.spec.evaluate_every
+        """The round after which comes the next evaluation: a multiple of `evaluate_every`, a further one, the last."""
+        every = self.spec.evaluate_every
         regular = (self.round // every + 1) * every
-        return min(regular if first is None or self.round >= first else min(first, regular), self.spec.rounds)
+        further = [number for number in self.spec.evaluate_at if number > self.round]
+        return min(regular, *further, self.spec.rounds)
 
     def _update_best(self, measured: Mapping[str, float]) -> bool:
         """Update the best values; return whether the weights of this evaluation are to be kept."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import optuna
 import pytest
 
+from search_spaces import published_gan
 from search_spaces.balance import Balance
 from search_spaces.depth import Depth
+from search_spaces.space import rounds_of
 from search_spaces.step_ratio import LOSSES, StepRatio
 from search_spaces.table51 import Table51, Table51Cifar10
 from trainables.adversarial_losses import ADVERSARIAL_LOSSES
@@ -87,6 +89,32 @@ def test_the_halves_of_table51_train_as_long_as_published_on_their_data():
         assert (scale.evaluate_every, fidelity.num_samples) == (100, 5000)
 
 
+@pytest.mark.parametrize("space_type", [Table51, Table51Cifar10])
+@pytest.mark.parametrize("scale", ["smoke", "laptop", "paper"])
+def test_the_scores_of_table51_are_of_ten_splits_as_the_published_ones(space_type, scale):
+    (fidelity,) = (s for s in space_type(scale).scale.measures if isinstance(s, FidelitySettings))
+    assert fidelity.inception_splits == 10
+
+
+@pytest.mark.parametrize("space_type", [Table51, Table51Cifar10, Depth, StepRatio, Balance])
+def test_what_is_compared_on_a_laptop_is_trained_with_three_seeds(space_type):
+    assert space_type("laptop").scale.seeds == 3
+
+
+def test_the_published_deviations_belong_to_the_published_scores():
+    """[Yamazaki 2017], table 5.1: a few of its cells."""
+    assert published_gan.MNIST_DEVIATIONS["both"][3] == 0.058  # 9.73, the best
+    assert published_gan.MNIST_DEVIATIONS["generator"][4] == 0.15  # 9.07
+    assert published_gan.CIFAR10_DEVIATIONS["generator"][2] == 0.31  # 7.60, the best
+    for scores, deviations in (
+        (published_gan.MNIST_SCORES, published_gan.MNIST_DEVIATIONS),
+        (published_gan.CIFAR10_SCORES, published_gan.CIFAR10_DEVIATIONS),
+    ):
+        assert {place: len(of_place) for place, of_place in scores.items()} == {
+            place: len(of_place) for place, of_place in deviations.items()
+        }
+
+
 def test_at_paper_scale_depth_starts_with_the_published_networks_and_rate():
     space = Depth("paper")
     expected = [
@@ -109,7 +137,8 @@ def test_at_paper_scale_step_ratio_starts_with_the_settings_of_the_exercise():
         assert (config.generator, config.discriminator) == ("dcgan", "dcgan")
         assert (config.generator_lr, config.discriminator_lr) == (2e-4, 2e-4)
         assert (config.batch_size, config.latent_dim) == (128, 100)
-    assert space.scale.rounds == 15 * -(-60_000 // 128)
+    assert rounds_of(space.scale.rounds, 60_000, 128) == 15 * -(-60_000 // 128)
+    assert rounds_of(space.scale.evaluate_every, 60_000, 128) == -(-60_000 // 128)
 
 
 @pytest.mark.parametrize(("lead", "g", "d"), [(-4, 1, 5), (-2, 1, 3), (0, 1, 1), (1, 2, 1), (4, 5, 1)])

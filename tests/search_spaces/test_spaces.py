@@ -14,9 +14,11 @@ import torch
 
 from search_spaces import SPACES
 from search_spaces.ablation import Ablation
+from search_spaces.claim import SEED
 from search_spaces.gradnorm import GradNorm
 from search_spaces.grid import GridSpace
-from search_spaces.space import SearchSpace
+from search_spaces.published import VARIANTS
+from search_spaces.space import Epochs, SearchSpace, rounds_of
 from search_spaces.toy_plane import ToyPlane
 from trainables.data.dataset import Dataset
 from trainables.data.points import POINT_SETS
@@ -214,7 +216,7 @@ def test_an_unknown_scale_is_named():
 
 
 def test_ablation_is_the_seven_variants_with_several_seeds():
-    space = Ablation("laptop")
+    space = Ablation("paper")
     terms = {}
     for first, config in first_configs(space):
         assert config.lambda_stat == 100
@@ -234,6 +236,38 @@ def test_ablation_is_the_seven_variants_with_several_seeds():
     assert space.exhaustive
     assert space.num_trials == 7
     assert [Ablation(scale).scale.seeds for scale in SCALES] == [1, 3, 5]
+
+
+def test_on_a_laptop_the_seven_variants_toggle_terms_at_rates_with_which_something_is_learned():
+    on = set()
+    for first, config in first_configs(Ablation("laptop")):
+        assert (config.discriminator_lr, config.image_lr, config.max_updates, config.lambda_stat) == (1e-2, 0.2, 10, 1)
+        variant = VARIANTS[first.params["variant"]]
+        terms = (config.lambda_tv > 0, config.lambda_ce > 0, config.lambda_gnorm > 0)
+        assert terms == (variant.total_variation, variant.cross_entropy, variant.gradient_norm)
+        on.add(terms)
+    assert len(on) == 7
+
+
+def test_the_paper_scale_trains_the_published_number_of_epochs_on_every_data_set():
+    """[Yesilcimen 2022], sections 4.2.2 and 4.2.4: 40 epochs; the ablation's best ones are up to the 45th."""
+    lengths = {"mnist": (60_000, 469), "emnist32": (124_800, 975), "yale_faces": (1931, 16)}
+    for space, epochs in ((GradNorm("paper"), 40), (Ablation("paper"), 50)):
+        for length, batches in lengths.values():
+            assert rounds_of(space.scale.rounds, length, 128) == epochs * batches
+            assert rounds_of(space.scale.evaluate_every, length, 128) == batches
+        fidelity, _, detection = space.scale.measures
+        assert fidelity.num_samples == "epoch"
+        assert detection.num_scored == 10_000
+    assert {*lengths} <= {*SOURCES}
+
+
+def test_a_budget_in_epochs_is_as_many_rounds_as_it_takes_batches():
+    assert rounds_of(7, 100, 10) == 7
+    assert rounds_of(Epochs(2), 100, 10) == 20
+    assert rounds_of(Epochs(2), 101, 10) == 22
+    assert rounds_of(Epochs(2), 3, 10) == 2
+    assert (str(Epochs(1)), str(Epochs(40))) == ("1 epoch", "40 epochs")
 
 
 def test_at_paper_scale_gradnorm_starts_with_the_published_settings():
@@ -277,7 +311,10 @@ def test_the_toys_have_more_seeds_at_larger_scales(name, seeds):
 def test_the_plane_is_five_pairs_of_networks_on_two_data_sets():
     """Tables A.1, A.3 and A.4, section 5.1 and appendix C."""
     space = ToyPlane("laptop")
-    assert (space.scale.rounds, space.scale.first_evaluation, space.scale.evaluate_every) == (20_000, 100, 1000)
+    assert (space.scale.rounds, space.scale.evaluate_every) == (20_000, 1000)
+    documented = {100, 1000, 2000, 3000, 4000, 6000, 8000, 10_000, 15_000, 20_000}
+    for scale in (space.scale, ToyPlane("paper").scale):
+        assert documented <= {*scale.evaluate_at, *range(0, scale.rounds + 1, scale.evaluate_every)}
     pairs = set()
     for first, config in first_configs(space):
         assert (config.latent_dim, config.init_std, config.batch_size) == (32, 0.1, 64)
@@ -287,3 +324,15 @@ def test_the_plane_is_five_pairs_of_networks_on_two_data_sets():
     models = [(0, 0, "both"), (7, 7, "both"), (7, 7, "generator"), (0, 7, "both"), (7, 0, "both")]
     assert pairs == {(dataset, *model) for dataset in ("swiss_roll", "eight_gaussians") for model in models}
     assert space.num_trials == len(pairs)
+
+
+def test_the_spiral_has_the_published_weight_beside_none_and_one():
+    weights = [config.lambda_gnorm for _, config in first_configs(space_class("toy_spiral")("laptop"))]
+    assert sorted(weights) == [0, 1, 50]
+
+
+def test_the_line_is_judged_in_units_of_the_deviation_and_of_the_line():
+    claims = space_class("toy_line")("laptop").claims()
+    compared = [claim for claim in claims if callable(claim.lower)]
+    assert sorted(claim.metric for claim in compared) == ["energy", "energy", "energy_absolute", "energy_absolute"]
+    assert all(claim.paired_by == (SEED,) for claim in compared)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 
 import optuna
 import pytest
@@ -15,7 +17,8 @@ from study.launch import main
 from study.optuna_storage import create_study
 from study.plan import describe, study_json
 from study.planning import make_plan
-from study.trial_specs import make_spec, method_config, mutations
+from study.trial_specs import in_rounds, make_spec, method_config, mutations
+from trainables.data.cache import prepare
 from trainables.errors import InputError
 from trainables.registry import resolve
 
@@ -120,6 +123,24 @@ def test_a_shorter_budget_is_evaluated_as_often_as_it_needs(plan):
     made = plan(rounds=1)
     spec = make_spec(made, first_trial(made), made.protocols)
     assert (spec.rounds, spec.evaluate_every) == (1, 1)
+
+
+@pytest.mark.parametrize(("dataset", "length"), [("digits", 1437), ("digits:3", None)])
+def test_a_budget_in_epochs_is_in_rounds_once_the_data_is_prepared(plan, cache_dir, dataset, length):
+    """Scale `paper` on a data set that is at hand."""
+    made = replace(plan(space="gradnorm", scale="paper", dataset=dataset), cache_dir=cache_dir)
+    assert describe(made)["rounds"] == "40 epochs"
+    with pytest.raises(ValueError, match="known when the data is prepared"):
+        _ = made.rounds
+    batches = math.ceil((length or len(prepare(dataset, cache_dir).train)) / 128)
+    known = in_rounds(made)
+    assert (known.rounds, known.evaluate_every) == (40 * batches, batches)
+    spec = make_spec(known, first_trial(known), known.protocols)
+    assert (spec.rounds, spec.evaluate_every) == (40 * batches, batches)
+    assert in_rounds(known) is known
+    said = plan(space="gradnorm", scale="paper", dataset=dataset, rounds=5)
+    said = in_rounds(replace(said, cache_dir=cache_dir))
+    assert (said.rounds, said.evaluate_every) == (5, min(5, batches))
 
 
 # --- seeds ------------------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from trainables.data.dataset import Split
 from trainables.data.folders import folder_fingerprint, load_folder
 from trainables.data.mnist_family import (
     emnist,
+    emnist32,
     fashion_mnist,
     has_emnist,
     has_fashion_mnist,
@@ -77,6 +78,7 @@ SOURCES: dict[str, Source] = {
     "fashion_mnist": Source(fashion_mnist, "70,000 articles of clothing", (1, 28, 28), 10, has_fashion_mnist),
     "kmnist": Source(kmnist, "70,000 cursive Japanese characters", (1, 28, 28), 10, has_kmnist),
     "emnist": Source(emnist, "145,600 handwritten letters", (1, 28, 28), 26, has_emnist),
+    "emnist32": Source(emnist32, "the same letters at 32x32", (1, 32, 32), 26, has_emnist),
     "cifar10": Source(cifar10, "60,000 photographs of ten kinds of things", (3, 32, 32), 10, has_cifar10),
     "celeba64": Source(celeba64, "182,732 faces, with the attribute Male", (3, 64, 64), 2, has_celeba64),
     "yale_faces": Source(

@@ -45,6 +45,7 @@ class Fidelity(Measure):
 
     def __init__(self, settings: FidelitySettings, dataset: Dataset, cache_dir: Path, device: torch.device) -> None:
         self.settings = settings
+        self.num_samples = len(dataset.train) if settings.num_samples == "epoch" else settings.num_samples
         self.dataset = dataset
         self.device = device
         self.extractor = load_extractor(settings.features, settings.extractor_sha256, dataset.name, cache_dir, device)
@@ -52,7 +53,7 @@ class Fidelity(Measure):
         self.reference = cached_reference(key, cache_dir, self._make_reference, device)
 
     def __call__(self, subject: Subject) -> Measured:
-        samples = subject.samples(self.settings.num_samples)
+        samples = subject.samples(self.num_samples)
         return Measured(self.image_metrics(samples), samples)
 
     def image_metrics(self, images: Tensor) -> dict[str, float]:
@@ -65,9 +66,9 @@ class Fidelity(Measure):
         The noise is `N(mean, std)` with the training images' mean and deviation of each pixel, from which the
         discriminator-only method starts. Metrics that compare with the training images are left out for these.
         """
-        test = to_tensor(self.dataset.test.examples[: self.settings.num_samples], self.device)
+        test = to_tensor(self.dataset.test.examples[: self.num_samples], self.device)
         sets = {
-            "noise": pixel_noise(self.dataset, self.settings.num_samples, self.settings.seed, self.device),
+            "noise": pixel_noise(self.dataset, self.num_samples, self.settings.seed, self.device),
             "test_images": test,
             "train_images": to_tensor(self._real_images(), self.device),
         }
@@ -86,7 +87,7 @@ class Fidelity(Measure):
 
     def _real_images(self) -> np.ndarray:
         """The real images that samples are compared with, uint8."""
-        return choose(self.dataset.train.examples, self.settings.num_samples, self.settings.seed)
+        return choose(self.dataset.train.examples, self.num_samples, self.settings.seed)
 
 
 def pixel_noise(dataset: Dataset, n: int, seed: int, device: torch.device) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,8 @@ class Points(Measure):
     """Compares generated points with test points, and with the distribution that the test points come from.
 
     Distances are in units of the data's standard deviation (the root of the variance's mean over the coordinates), so
-    that distances to narrow and to wide data can be compared.
+    that distances to narrow and to wide data can be compared. `energy_absolute` is in the data's own units, as in a
+    picture: there, the same relative error is smaller for narrow data.
     """
 
     Settings = PointsSettings
@@ -60,12 +62,14 @@ class Points(Measure):
         """Energy distance of points `(n, d)` to the data, and the metrics of a mixture or of a curve."""
         compared = points[: self.settings.num_compared]
         energy = energy_distance(compared / self.unit, self.reference, self.within_reference)
+        # The energy distance is the root of a distance, so it grows with the root of the unit.
+        energies = {"energy": energy, "energy_absolute": energy * math.sqrt(self.unit)}
         if isinstance(self.point_set, Mixture):
             centres = np.array(self.point_set.centres, dtype=np.float32)
             modes, inside = mode_coverage(points, centres, self.point_set.std)
-            return {"energy": energy, "modes": float(modes), "inside": inside}
+            return {**energies, "modes": float(modes), "inside": inside}
         curve = self.point_set.curve().astype(np.float32)
-        return {"energy": energy, "distance": distance_to_curve(compared, curve) / self.unit}
+        return {**energies, "distance": distance_to_curve(compared, curve) / self.unit}
 
     def references(self) -> dict[str, float]:
         """The energy distance of normal points with the data's mean and deviation, and of the training points."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -62,14 +62,16 @@ class FeatureSettings(MeasureSettings):
 class FidelitySettings(FeatureSettings):
     """How similar generated images are to real ones, by their features."""
 
-    num_samples: int = Field(ge=2, description="generated images, and as many real ones if there are enough")
+    num_samples: Annotated[int, Field(ge=2)] | Literal["epoch"] = Field(
+        description='generated images, and as many real ones if there are enough; "epoch": as many as training images'
+    )
     reference_split: Literal["train"] = "train"
     inception_weights: Path | None = Field(None, exclude=True, description="the file, if not in torch hub's cache")
     inception_sha256: str | None = Field(None, exclude=True, description="checksum of weights other than pytorch-fid's")
 
     def check(self, dataset: str) -> None:
         refuse_points(dataset)
-        if self.num_samples <= self.neighbours:
+        if self.num_samples != "epoch" and self.num_samples <= self.neighbours:
             raise InputError(f"{self.num_samples} samples are too few: more than {self.neighbours} are needed.")
 
 
@@ -123,7 +125,8 @@ class PointsSettings(MeasureSettings):
         shown = Metric("maximize", shown=True)
         is_mixture = isinstance(POINT_SETS[dataset], Mixture)
         of_shape = {"modes": shown, "inside": shown} if is_mixture else {"distance": Metric("minimize", shown=True)}
-        return {"energy": Metric("minimize", shown=True), **of_shape, "boundary": shown}
+        energies = {"energy": Metric("minimize", shown=True), "energy_absolute": MINIMIZED}
+        return {**energies, **of_shape, "boundary": shown}
 
     def check(self, dataset: str) -> None:
         if dataset not in POINT_SETS:

@@ -113,6 +113,21 @@ def test_emnist_letters_are_upright_and_count_from_zero(tmp_path):
     assert test.labels.tolist() == [25, 11, 11, 11]
 
 
+def test_emnist32_is_the_same_letters_resized(tmp_path):
+    bar = np.zeros((28, 28), np.uint8)
+    bar[7:21, 14:] = 255
+    write_files(tmp_path / "EMNIST/raw", np.repeat(bar.T[None], 12, axis=0), np.full(12, 9, np.uint8), EMNIST_PREFIXES)
+    for split in SOURCES["emnist32"].load(tmp_path):
+        assert split.examples.shape[1:] == SOURCES["emnist32"].shape == (1, 32, 32)
+        assert split.examples.dtype == np.uint8
+        expected = np.zeros((32, 32))
+        expected[8:24, 16:] = 255  # the bar ends where it did, in shares of the image
+        inside = (slice(9, 23), slice(17, 32))
+        np.testing.assert_array_equal(split.examples[0, 0][inside], expected[inside])
+        assert abs(split.examples[0, 0] - expected).mean() < 6
+        assert set(split.labels) == {8}
+
+
 @pytest.mark.parametrize("suffix", ["", ".gz"])
 @pytest.mark.parametrize("what_is_left", [slice(0), slice(2), slice(-30)])
 def test_truncated_files_are_named(suffix, what_is_left, tmp_path):

@@ -69,7 +69,7 @@ def test_of_real_points_every_metric_is_good(cache):
 
 def test_collapse_is_seen(cache):
     gaussians = measure("eight_gaussians", cache)
-    metrics = gaussians(Fixed(np.tile([[2.0, 0.01]], (500, 1)), 3.0), None).metrics
+    metrics = of(gaussians, FixedWithScores(np.tile([[2.0, 0.01]], (500, 1)), 3.0))
     assert metrics["modes"] == 1
     assert metrics["inside"] == 1
     assert metrics["energy"] > 0.5
@@ -87,6 +87,17 @@ def test_distances_are_in_units_of_the_datas_deviation(cache):
 
     assert metrics["energy"] == pytest.approx(energy_distance(x, y), rel=0.15)
     assert "boundary" not in metrics
+
+
+def test_the_absolute_energy_is_in_the_units_of_the_line(cache):
+    from scipy.stats import energy_distance
+
+    narrow = measure(LINE, cache)
+    points = narrow.test + np.float32(0.1)
+    metrics = of(narrow, Fixed(points))
+    expected = energy_distance(points[:400, 0], narrow.test[:400, 0])
+    assert metrics["energy_absolute"] == pytest.approx(expected, rel=1e-4)
+    assert metrics["energy"] == pytest.approx(expected / np.sqrt(narrow.test.std()), rel=1e-4)
 
 
 def test_the_grid_covers_the_data_and_more(cache):
@@ -128,7 +139,7 @@ def spec(cache, folder, seeds=1, objective="energy_best"):
         config=CONFIG,
         rounds=7,
         evaluate_every=3,
-        first_evaluation=1,
+        evaluate_at=(1, 5, 100),
         seeds=seeds,
         protocol=Protocol(dataset="spiral", measures=(PointsSettings(num_samples=50, num_compared=40),)),
         objective=objective,
@@ -149,13 +160,13 @@ def test_a_training_on_points_evaluates_first_then_regularly_and_leaves_pictures
     trial = spec(cache, tmp_path, seeds)
     points = Evaluator(trial.protocol, cache, CPU)
     reports = run(make_training(trial, points, CPU))
-    assert [report["round"] for report in reports] == [1, 3, 6, 7]
+    assert [report["round"] for report in reports] == [1, 3, 5, 6, 7]
     assert reports[-1]["points_generated"] == seeds * 7 * 20
     assert all(report["energy_best"] <= report["energy"] for report in reports)
     with Image.open(tmp_path / "trial" / "pictures" / "training.gif") as animation:
-        assert animation.n_frames == 4
+        assert animation.n_frames == 5
     with Image.open(tmp_path / "trial" / "pictures" / "training.png") as sheet:
-        assert sheet.size == (4 * 240, 240)
+        assert sheet.size == (5 * 240, 240)
 
 
 def test_a_restored_training_reports_the_same_and_the_best_is_exported(cache, tmp_path):

@@ -1,0 +1,40 @@
+"""What a study prints at its end about claims."""
+
+from __future__ import annotations
+
+import optuna
+import pytest
+from optuna.distributions import CategoricalDistribution
+from optuna.trial import TrialState, create_trial
+
+from study.config import StudyConfig
+from study.console import Console
+from study.optuna_storage import METRICS
+from study.planning import make_plan
+from study.trials import FAILURE, PROCESS_LOST
+from trainables.training import PER_SEED
+
+MODELS = {"batch_norm": CategoricalDistribution(("both", "generator")), "depth": CategoricalDistribution((0, 1, 2, 3))}
+
+
+def ended(space, depth, state=TrialState.COMPLETE, **attributes):
+    """A trial without BatchNorm in the discriminator."""
+    params = {"batch_norm": "generator", "depth": depth}
+    value = 1.0 if state == TrialState.COMPLETE else None
+    return create_trial(state=state, value=value, params=params, distributions=MODELS, user_attrs=attributes)
+
+
+@pytest.mark.parametrize(
+    ("reason", "verdict"),
+    [("the loss is nan", "1 supported"), (PROCESS_LOST, "0 supported")],
+    ids=["diverged", "killed"],
+)
+def test_trials_that_diverge_count_as_worst_in_claims_and_killed_ones_do_not(reason, verdict, tmp_path, capsys):
+    plan = make_plan(StudyConfig(space="table51_cifar10", scale="smoke", storage_dir=tmp_path))
+    study = optuna.create_study(direction="maximize")
+    study.add_trials([ended(plan.space, 0, TrialState.FAIL, **{FAILURE: reason}) for _ in range(4)])
+    seeds = [{"is_lenet_best": score} for score in (5.1, 5.3, 4.9)]
+    study.add_trials([ended(plan.space, 1, **{PER_SEED: seeds}), ended(plan.space, 1, **{METRICS: seeds[0]})])
+    Console().print_claims(plan, study)
+    shown = capsys.readouterr().out
+    assert f"claims: {verdict}, 0 contradicted" in shown
