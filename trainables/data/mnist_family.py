@@ -74,8 +74,8 @@ def emnist(downloads: Path) -> tuple[Split, Split]:
 def emnist32(downloads: Path) -> tuple[Split, Split]:
     """EMNIST's letters as 32x32 images.
 
-    [Yesilcimen 2022], section 4.2.2, gives the size, but not how the 28x28 images are changed. Reading: they are resized
-    by bilinear interpolation, not padded.
+    [Yesilcimen 2022], section 4.2.2, gives the size, but not how the 28x28 images get it. Reading: they are resized by
+    bilinear interpolation, not padded.
     """
     from trainables.data.conform import conform  # imports torch, which takes seconds
 
