@@ -23,6 +23,9 @@ GENERATOR_MAPS = (128, 128, 64)
 """On the smallest maps, and after each of the two doublings."""
 DISCRIMINATOR_MAPS = (16, 32, 64, 128)
 """After each halving."""
+SMALLEST_SIDE = 2
+"""Of the maps that the discriminator scores. On a single pixel, the BatchNorm before the score would give real and
+generated data, which are normalised apart, the same mean score, whatever the weights are."""
 EPSILON = 0.8
 DROPOUT = 0.25
 
@@ -55,22 +58,26 @@ class UpsamplingGenerator(nn.Module):
 
 
 class DropoutDiscriminator(nn.Module):
-    """Four 3x3 convolutions of stride 2, each with LeakyReLU(0.2), dropout of maps and, but for the first, BatchNorm.
+    """Up to four 3x3 convolutions of stride 2, with LeakyReLU(0.2), dropout of maps and, but for the first, BatchNorm.
 
-    Images `(B, *shape)` become logits `(B,)`. Raises `InputError` as `UpsamplingGenerator` does.
+    There are four from 17 pixels on, and fewer where maps would have less than `SMALLEST_SIDE`. Images `(B, *shape)`
+    become logits `(B,)`. Raises `InputError` as `UpsamplingGenerator` does.
     """
 
     def __init__(self, shape: Sequence[int], depth: int, width: float, batch_norm: bool) -> None:
         super().__init__()
         refuse_blocks(depth)
         smallest_maps(shape, 2)
-        maps = [scaled(c, width) for c in DISCRIMINATOR_MAPS]
+        height, width_px = shape[1:]
+        maps: list[int] = []
+        while len(maps) < len(DISCRIMINATOR_MAPS) and min(height, width_px) > 2 * (SMALLEST_SIDE - 1):
+            maps.append(scaled(DISCRIMINATOR_MAPS[len(maps)], width))
+            height, width_px = -(-height // 2), -(-width_px // 2)
         layers: list[nn.Module] = []
         for i, (before, after) in enumerate(pairwise([shape[0], *maps])):
             layers += [nn.Conv2d(before, after, 3, 2, padding=1), nn.LeakyReLU(0.2, inplace=True)]
             layers += [ChannelDropout(DROPOUT)]
             layers += [nn.BatchNorm2d(after, EPSILON)] if batch_norm and i > 0 else []
-        height, width_px = (-(-side // 2 ** len(maps)) for side in shape[1:])
         score = nn.Linear(maps[-1] * height * width_px, 1)
         self.layers = nn.Sequential(*layers, nn.Flatten(), score, nn.Flatten(0))
 

@@ -308,6 +308,27 @@ def test_the_upsampling_dcgan_is_its_formula():
     torch.testing.assert_close(judged(images), UpsamplingFormula.judge(judged, images))
 
 
+@pytest.mark.parametrize(("side", "layers"), [(64, 4), (32, 4), (28, 4), (20, 4), (16, 3), (8, 2), (4, 1)])
+def test_the_upsampling_dcgan_scores_no_single_pixel(side, layers):
+    network = discriminator("dcgan_upsampling", (1, side, side), width=1 / 16)
+    convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
+    assert [m.out_channels for m in convolutions] == [1, 2, 4, 8][:layers]
+    assert network.layers[-2].in_features >= 4 * convolutions[-1].out_channels
+
+
+def test_the_upsampling_dcgan_can_give_two_batches_different_mean_scores_though_they_are_normalised_apart():
+    torch.manual_seed(0)
+    network = discriminator("dcgan_upsampling", DIGITS)
+    adam = torch.optim.Adam(network.parameters(), lr=2e-3)
+    left = torch.linspace(-1, 1, 8).expand(64, *DIGITS)
+    for _ in range(60):
+        loss = F.softplus(-network(left)).mean() + F.softplus(network(left.flip(3))).mean()
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+    assert loss < 0.7
+
+
 class TestChannelDropout:
     def test_drops_whole_maps_as_often_as_it_says_and_keeps_the_mean(self):
         torch.manual_seed(0)
