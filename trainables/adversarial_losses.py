@@ -27,6 +27,12 @@ class AdversarialLoss:
     generator: Callable[[Tensor], Tensor]
     on_logits: bool
     """Whether the outputs are logits, so that `sigmoid(s)` is a probability."""
+    logits: Callable[[Tensor], Tensor] | None
+    """From outputs to the logits of the probability that data are real; None if outputs do not give a probability.
+
+    Let `p` and `q` be the densities of real and generated data. The optimal output of the hinge loss is the sign of
+    `p - q`, and the optimal output of the Wasserstein loss is defined up to a constant: neither gives `p / (p + q)`.
+    """
 
 
 def cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
@@ -51,6 +57,19 @@ def least_squares_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     replaces the cross-entropy, and is taken of the output itself, not of its sigmoid.
     """
     return (real - 1.0).square().mean() + fake.square().mean()
+
+
+def least_squares_logits(outputs: Tensor) -> Tensor:
+    """The logits of outputs that are probabilities, which are clamped to `[1e-6, 1 - 1e-6]`.
+
+    For densities `p` of real and `q` of generated data, the optimal output is `p / (p + q)`.
+    """
+    return outputs.clamp(1e-6, 1 - 1e-6).logit()
+
+
+def unchanged(outputs: Tensor) -> Tensor:
+    """The logits of outputs that are logits."""
+    return outputs
 
 
 def least_squares_generator(fake: Tensor) -> Tensor:
@@ -86,9 +105,9 @@ def gradient_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor, fa
 
 
 ADVERSARIAL_LOSSES: dict[LossName, AdversarialLoss] = {
-    "saturating": AdversarialLoss(cross_entropy, saturating, on_logits=True),
-    "non_saturating": AdversarialLoss(cross_entropy, non_saturating, on_logits=True),
-    "l2": AdversarialLoss(least_squares_discriminator, least_squares_generator, on_logits=False),
-    "hinge": AdversarialLoss(hinge_discriminator, minus_mean, on_logits=False),
-    "wasserstein": AdversarialLoss(wasserstein_discriminator, minus_mean, on_logits=False),
+    "saturating": AdversarialLoss(cross_entropy, saturating, True, unchanged),
+    "non_saturating": AdversarialLoss(cross_entropy, non_saturating, True, unchanged),
+    "l2": AdversarialLoss(least_squares_discriminator, least_squares_generator, False, least_squares_logits),
+    "hinge": AdversarialLoss(hinge_discriminator, minus_mean, False, None),
+    "wasserstein": AdversarialLoss(wasserstein_discriminator, minus_mean, False, None),
 }

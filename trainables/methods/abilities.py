@@ -27,6 +27,15 @@ class ChoosesSamples(Samples, Protocol):
 
 
 @runtime_checkable
+class Follows(Protocol):
+    """Makes samples of the same latents in each evaluation, so that one can see how far each sample moves."""
+
+    def follow(self, n: int) -> Tensor:
+        """Make `n` samples, as `sample` does, of latents that are the same at every call."""
+        ...
+
+
+@runtime_checkable
 class Scores(Protocol):
     """Tells in-distribution from out-of-distribution examples."""
 

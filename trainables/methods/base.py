@@ -81,6 +81,16 @@ class Method(ABC):
     def networks(self) -> dict[str, nn.Module]:
         """The networks that the abilities need, by name. A new object with these weights and this config is alike."""
 
+    def finish(self) -> None:
+        """Drop what only further rounds would need: the state of optimisers, and what a subclass adds.
+
+        Called after the last evaluation, so that the last checkpoint is small. The method keeps its abilities, and its
+        state can be loaded like any other, but no round can follow.
+        """
+        for name in self.state:
+            if isinstance(optimizer := getattr(self, name), torch.optim.Optimizer):
+                optimizer.state.clear()
+
     def state_dict(self) -> State:
         """Everything that the next round depends on, as tensors and plain values. No copies: save them before it."""
         return {RNG: self.rng.get_state()} | {name: _state_of(getattr(self, name)) for name in self.state}

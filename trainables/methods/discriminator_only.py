@@ -24,7 +24,7 @@ from trainables.methods import batchwise
 from trainables.methods.base import Method, MethodConfig, require_finite, seeded_networks
 from trainables.methods.fake_pool import FakePool
 from trainables.methods.image_descent import Descent, DescentSettings, descend
-from trainables.methods.updates import as_numbers, frozen, train_to_tell_apart, update
+from trainables.methods.updates import accuracy, as_numbers, frozen, train_to_tell_apart, update
 from trainables.networks.class_energy import ClassEnergyDiscriminator
 
 
@@ -54,11 +54,15 @@ class DiscriminatorOnlyConfig(MethodConfig):
 
 
 class DiscriminatorOnly(Method):
-    """Discriminator-only generation of images."""
+    """Discriminator-only generation of images.
+
+    Every round reports `initial_accuracy`, which is measured once, after the initial training: the share of right
+    answers for all training images, which should score above 0, and as many scrambled ones, which should score below.
+    """
 
     Config = DiscriminatorOnlyConfig
     config: DiscriminatorOnlyConfig
-    state = ("round", "discriminator", "optimizer", "real_batches", "pool", "epoch_images")
+    state = ("round", "discriminator", "optimizer", "real_batches", "pool", "epoch_images", "initial_accuracy")
     progress_metrics = ("images_generated", "inner_updates")
 
     def __init__(self, config: DiscriminatorOnlyConfig, dataset: Dataset, device: torch.device) -> None:
@@ -80,15 +84,20 @@ class DiscriminatorOnly(Method):
         self.pool = FakePool(pool_size, config.pool_slack, config.batch_size, dataset.shape, device)
         self.epoch_images = torch.empty(0, *dataset.shape, dtype=torch.uint8)
         """The last generated images, on the CPU, as many as in an epoch."""
+        self.initial_accuracy: float | None = None
         self.round = 0
 
     def train_round(self) -> dict[str, float]:
         """One pass of algorithm 1's outer loop; the initial training precedes the first."""
-        metrics = self._initial_training() if self.round == 0 else {}
+        if self.round == 0 and self.config.initial_epochs > 0:
+            self._initial_training()
+            self.initial_accuracy = self._accuracy()
         self.round += 1
         fakes = self._generate(self.rng)
         self.pool.add(fakes.images, self.score)
-        metrics |= self._fine_tune()
+        metrics = self._fine_tune()
+        if self.initial_accuracy is not None:
+            metrics["initial_accuracy"] = self.initial_accuracy
         metrics |= as_numbers(
             {"loss_generation": fakes.loss, "score_generated": fakes.mean_score, "inner_updates": fakes.num_updates}
         )
@@ -96,7 +105,7 @@ class DiscriminatorOnly(Method):
         self._keep_for_evaluation(fakes.images)
         return require_finite(metrics, self.round)
 
-    def _initial_training(self) -> dict[str, float]:
+    def _initial_training(self) -> None:
         """Train real against scrambled images (eq. 3.1)."""
 
         def scores() -> tuple[Tensor, Tensor]:
@@ -106,8 +115,18 @@ class DiscriminatorOnly(Method):
             return real_scores, fake_scores
 
         updates_per_epoch = -(-len(self.dataset.train) // self.config.batch_size)
-        epochs = self.config.initial_epochs
-        return train_to_tell_apart(scores, hinge_discriminator, self.optimizer, epochs, updates_per_epoch)
+        updates = self.config.initial_epochs * updates_per_epoch
+        train_to_tell_apart(scores, hinge_discriminator, self.optimizer, updates)
+
+    def _accuracy(self) -> float:
+        """The accuracy with which training images are told from scrambled ones."""
+        examples = self.dataset.train.examples
+        real_scores, fake_scores = [], []
+        for start in range(0, len(examples), batchwise.OUTPUT_BATCH):
+            images = to_tensor(examples[start : start + batchwise.OUTPUT_BATCH], self.device)
+            real_scores.append(self.score(images))
+            fake_scores.append(self.score(scramble_strips(images, self.config.max_strip, self.rng)))
+        return accuracy(torch.cat(real_scores), torch.cat(fake_scores))
 
     def _fine_tune(self) -> dict[str, float]:
         """One update on a real batch and on batches from the pool (eq. 3.8 and 3.9)."""
@@ -165,6 +184,11 @@ class DiscriminatorOnly(Method):
         """Keep the images of the last epoch, in 8 bits, as pytorch-fid reads them from files in the document."""
         kept = torch.cat([self.epoch_images, torch.from_numpy(to_uint8(fakes))])
         self.epoch_images = kept[-max(len(self.dataset.train), len(fakes)) :]
+
+    def finish(self) -> None:
+        """As in the base class; also empty the pool, which is three times as large as the training set."""
+        super().finish()
+        self.pool.clear()
 
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
         """`n` images; the first ones do not depend on `n`."""

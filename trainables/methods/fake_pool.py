@@ -41,6 +41,10 @@ class FakePool:
         indices = torch.randint(self._length, (n,), generator=rng)
         return self.images[indices.to(self._images.device)]
 
+    def clear(self) -> None:
+        """Drop all images."""
+        self._length = 0
+
     def state_dict(self) -> Tensor:
         """The images of the pool, a copy."""
         return self.images.clone()

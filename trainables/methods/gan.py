@@ -13,24 +13,27 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from trainables.adversarial_losses import ADVERSARIAL_LOSSES, LossName, gradient_penalty
+from trainables.adversarial_losses import ADVERSARIAL_LOSSES, LossName, gradient_penalty, unchanged
 from trainables.data.batches import EpochSampler
 from trainables.data.dataset import Dataset
 from trainables.data.tensors import to_tensor
+from trainables.errors import InputError
 from trainables.methods import batchwise
 from trainables.methods.base import Method, MethodConfig, require_finite, seeded_networks, sub_seed
 from trainables.methods.latents import Distribution, Latents
 from trainables.methods.updates import as_numbers, update
 from trainables.networks import DISCRIMINATORS, GENERATORS, DiscriminatorName, GeneratorName
-from trainables.networks.batch_norm import Statistics, normalising_by
+from trainables.networks.batch_norm import Statistics, gathering_nothing, normalising_by
 from trainables.networks.layers import initialise
 
 
 class GanConfig(MethodConfig):
     """The defaults are the settings of [Yamazaki 2017] for MNIST (appendix A) with the plain network `M0_B`."""
 
-    generator: GeneratorName = "residual_b"
-    discriminator: DiscriminatorName = "residual_b"
+    generator: GeneratorName = Field(
+        "residual_b", description="a name in trainables.networks; '..._after_stride' is another reading of the blocks"
+    )
+    discriminator: DiscriminatorName = Field("residual_b", description="the same for the discriminator")
     generator_depth: int = Field(0, ge=0, description="residual blocks of a stage, or hidden layers of a perceptron")
     discriminator_depth: int = Field(0, ge=0, description="the same for the discriminator")
     generator_width: float = Field(1.0, gt=0, le=4, description="multiplies the generator's channels")
@@ -40,7 +43,7 @@ class GanConfig(MethodConfig):
     latent_dim: int = Field(100, ge=1)
     latent: Distribution = "uniform"
     latent_scale: float = Field(1.0, gt=0, description="half the range of a uniform latent, deviation of a normal one")
-    loss: LossName = "non_saturating"
+    loss: LossName = Field("non_saturating", description="for points, a loss that gives probabilities")
     lambda_gp: float = Field(10.0, ge=0, description="weight of the gradient penalty, for the Wasserstein loss only")
     generator_lr: float = Field(2e-4, gt=0, le=1, description="Adam")
     discriminator_lr: float = Field(2e-4, gt=0, le=1, description="Adam")
@@ -78,9 +81,13 @@ class Gan(Method):
     new latents.
 
     BatchNorm normalises real and generated data apart, each by its own batch, in training. Samples are made with
-    running statistics ([Yamazaki 2017], appendix D) or with those of batches of `batch_size`; the same choice holds for
-    pictures and metrics. `score` uses running statistics, gathered in all forward passes of D. An averaged generator
-    has the averages of the running statistics too, with the decay of its weights.
+    running statistics ([Yamazaki 2017], appendix D) or with the statistics of batches of `batch_size`; pictures and
+    metrics use the same samples. D gathers its running statistics from real batches only, and `score` uses them: so
+    real data get the scores that they get in training. An averaged generator also averages the running statistics, with
+    the same decay as its weights.
+
+    Scores of points are logits, so points need a loss that gives probabilities (`trainables.adversarial_losses`).
+    Scores of images are D's outputs without a change.
     """
 
     Config = GanConfig
@@ -100,6 +107,13 @@ class Gan(Method):
     def __init__(self, config: GanConfig, dataset: Dataset, device: torch.device) -> None:
         super().__init__(config, dataset, device)
         self.loss = ADVERSARIAL_LOSSES[config.loss]
+        logits = self.loss.logits if len(dataset.shape) == 1 else unchanged
+        if logits is None:
+            raise InputError(
+                f"the loss {config.loss!r} gives no probability that a point is real, and {dataset.name!r} has points: "
+                "set loss to 'non_saturating', 'saturating' or 'l2'."
+            )
+        self.logits = logits
         self.latents = Latents(config.latent, config.latent_dim, config.latent_scale)
         with seeded_networks(config.seed):
             generator = GENERATORS[config.generator](
@@ -163,7 +177,7 @@ class Gan(Method):
     def _update_discriminator(self, generated: Tensor) -> dict[str, Tensor]:
         config = self.config
         real = to_tensor(self.dataset.train.examples[self.real_batches.next().numpy()], self.device)
-        real_outputs, fake_outputs = self.discriminator(real), self.discriminator(generated)
+        real_outputs, fake_outputs = self.discriminator(real), self._judge(generated)
         loss = self.loss.discriminator(real_outputs, fake_outputs)
         metrics = {}
         if config.loss == "wasserstein" and config.lambda_gp > 0:
@@ -182,12 +196,17 @@ class Gan(Method):
         }
 
     def _update_generator(self, generated: Tensor) -> Tensor:
-        loss = self.loss.generator(self.discriminator(generated))
+        loss = self.loss.generator(self._judge(generated))
         # The gradients of D's weights are not needed: a third of the backward pass is saved.
         update(self.generator_optimizer, loss, self._generator_parameters)
         if self.averaged is not None:
             self.averaged.update_parameters(self.generator)
         return loss.detach()
+
+    def _judge(self, generated: Tensor) -> Tensor:
+        """D's outputs on generated data in training; its running statistics are of real data only."""
+        with gathering_nothing(self.discriminator):
+            return self.discriminator(generated)
 
     def _latents(self, rng: torch.Generator) -> Tensor:
         """A batch of latents `(batch_size, latent_dim)`."""
@@ -206,12 +225,16 @@ class Gan(Method):
 
         The latents follow from the config's seed; `rng` is not used.
         """
+        return self.follow(n)
+
+    def follow(self, n: int) -> Tensor:
+        """`n` samples of latents that are the same in every evaluation."""
         return self.sample(n, torch.Generator().manual_seed(self.evaluation_seed))
 
     def score(self, x: Tensor) -> Tensor:
-        """D's outputs `(n,)`: logits if the loss is one of probabilities."""
+        """D's outputs `(n,)`; for points, the logits of the probability that they are real."""
         with normalising_by(self.discriminator, "running"):
-            return batchwise.outputs(self.discriminator, x, self.device)
+            return self.logits(batchwise.outputs(self.discriminator, x, self.device))
 
     def networks(self) -> dict[str, nn.Module]:
         """The averaged generator, or the generator if there is no average, and the discriminator."""

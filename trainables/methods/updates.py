@@ -36,20 +36,17 @@ def train_to_tell_apart(
     scores: Callable[[], tuple[Tensor, Tensor]],
     loss: Callable[[Tensor, Tensor], Tensor],
     optimizer: torch.optim.Optimizer,
-    epochs: int,
-    updates_per_epoch: int,
-) -> dict[str, float]:
+    updates: int,
+) -> None:
     """Train a discriminator before the first round, on real data and on fakes that no generator has made.
 
     Each call of `scores` returns the scores of the next real and fake batch: real data should score above 0, fakes
-    below. `initial_accuracy` is the accuracy in the last epoch, where each batch is scored before its update; without
-    epochs there is none.
+    below.
     """
-    accuracies: list[Tensor] = []
-    for _ in range(epochs):
-        accuracies = []
-        for _ in range(updates_per_epoch):
-            real, fake = scores()
-            update(optimizer, loss(real, fake))
-            accuracies.append(torch.cat([real > 0, fake < 0]).float().mean())
-    return {"initial_accuracy": torch.stack(accuracies).mean().item()} if accuracies else {}
+    for _ in range(updates):
+        update(optimizer, loss(*scores()))
+
+
+def accuracy(real_scores: Tensor, fake_scores: Tensor) -> float:
+    """Share of the examples with the right sign: real ones above 0, fake ones below."""
+    return torch.cat([real_scores > 0, fake_scores < 0]).float().mean().item()

@@ -6,6 +6,11 @@ peculiarities are kept: in the discriminator, BatchNorm comes after the non-line
 convolution has an epsilon of 0.8, which is added to the variance. `width` multiplies the maps.
 
 The discriminator returns logits; in the collection it ends with a sigmoid.
+
+The collection first enlarges digits to 32x32. Reading: the data are not changed, so that methods are compared on the
+same images. The network for 32x32 gets them with a black border, and the border of generated images is cropped
+(`bordered_generator` and `bordered_discriminator`). Without a border, `UpsamplingGenerator` and `DropoutDiscriminator`
+have fewer weights for 1x28x28, because the first layer makes 7x7 maps instead of 8x8.
 """
 
 from __future__ import annotations
@@ -15,23 +20,27 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from trainables.errors import InputError
 from trainables.networks.dcgan import refuse_blocks
 from trainables.networks.layers import ChannelDropout, scaled
 from trainables.networks.residual import smallest_maps
 
 GENERATOR_MAPS = (128, 128, 64)
-"""On the smallest maps, and after each of the two doublings."""
+"""The number of smallest maps, and the number after each of the two doublings."""
 DISCRIMINATOR_MAPS = (16, 32, 64, 128)
-"""After each halving."""
+"""The number after each halving."""
 SMALLEST_SIDE = 2
-"""Of the maps that the discriminator scores. On a single pixel, the BatchNorm before the score would give real and
-generated data, which are normalised apart, the same mean score, whatever the weights are."""
+"""Side of the smallest maps of the discriminator. Real and generated data are normalised apart. So with maps of a
+single pixel, the last BatchNorm would give both the same mean score, whatever the weights are."""
 EPSILON = 0.8
 DROPOUT = 0.25
+SIDE = 32
+"""Side of the published network's images, in pixels."""
+BLACK = -1.0
 
 
 class UpsamplingGenerator(nn.Module):
-    """A linear layer to maps of a quarter of the sides, which are doubled twice, by repeating pixels; LeakyReLU(0.2).
+    """A linear layer to maps with a quarter of the sides, which are doubled twice by repeating pixels; LeakyReLU(0.2).
 
     Latents `(B, latent_dim)` become images `(B, *shape)` in [-1, 1]. Raises `InputError` for sides that do not divide
     by 4, and for a `depth` other than 0.
@@ -60,8 +69,8 @@ class UpsamplingGenerator(nn.Module):
 class DropoutDiscriminator(nn.Module):
     """Up to four 3x3 convolutions of stride 2, with LeakyReLU(0.2), dropout of maps and, but for the first, BatchNorm.
 
-    There are four from 17 pixels on, and fewer where maps would have less than `SMALLEST_SIDE`. Images `(B, *shape)`
-    become logits `(B,)`. Raises `InputError` as `UpsamplingGenerator` does.
+    Images of 17 pixels and more have four; smaller ones have as many as leave maps of `SMALLEST_SIDE`. Images
+    `(B, *shape)` become logits `(B,)`. Raises `InputError` as `UpsamplingGenerator` does.
     """
 
     def __init__(self, shape: Sequence[int], depth: int, width: float, batch_norm: bool) -> None:
@@ -83,3 +92,33 @@ class DropoutDiscriminator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)
+
+
+def bordered_generator(
+    shape: Sequence[int], latent_dim: int, depth: int, width: float, batch_norm: bool
+) -> nn.Sequential:
+    """The generator for 32x32, whose images are cropped to `shape`; raises `InputError` as `border` does."""
+    left, right, top, bottom = border(shape)
+    crop = nn.ConstantPad2d((-left, -right, -top, -bottom), BLACK)
+    return nn.Sequential(UpsamplingGenerator((shape[0], SIDE, SIDE), latent_dim, depth, width, batch_norm), crop)
+
+
+def bordered_discriminator(shape: Sequence[int], depth: int, width: float, batch_norm: bool) -> nn.Sequential:
+    """The discriminator for 32x32, which gets images with a black border; raises `InputError` as `border` does."""
+    pad = nn.ConstantPad2d(border(shape), BLACK)
+    return nn.Sequential(pad, DropoutDiscriminator((shape[0], SIDE, SIDE), depth, width, batch_norm))
+
+
+def border(shape: Sequence[int]) -> tuple[int, int, int, int]:
+    """The widths of the border that makes images 32x32: left, right, top, bottom.
+
+    Raises `InputError` for larger images, and if `shape` is not the shape of an image.
+    """
+    if len(shape) != 3 or max(shape[1:]) > SIDE:
+        size = "x".join(map(str, shape[1:] if len(shape) == 3 else shape))
+        raise InputError(
+            f"the network is for images of at most {SIDE}x{SIDE}, and the data set's examples are {size}: "
+            "choose another network or data set."
+        )
+    height, width_px = (SIDE - side for side in shape[1:])
+    return width_px // 2, width_px - width_px // 2, height // 2, height - height // 2
