@@ -34,14 +34,14 @@ def save_sample_grid(images: Tensor, path: Path, columns: int = 8) -> None:
 
 
 def save_nearest(samples: Tensor, dataset: Dataset, path: Path) -> None:
-    """Samples in the first row, the nearest training image (Euclidean) of each below (thesis of 2022, figure 4.18)."""
+    """Samples, and below each the nearest training image (Euclidean), as in [Yesilcimen 2022], figure 4.18."""
     _, indices = nearest_training_images(samples, dataset.train.examples)
     nearest = to_tensor(dataset.train.examples[indices], samples.device)
     save_sample_grid(torch.cat([samples, nearest]), path, columns=len(samples))
 
 
 def save_score_histograms(in_scores: np.ndarray, ood_scores: dict[str, np.ndarray], path: Path) -> None:
-    """Histograms of the scores of test images and of each out-of-distribution set (figures 4.19 to 4.21)."""
+    """Histograms of the scores of test images and of each out-of-distribution set, as in figures 4.19 to 4.21."""
     from matplotlib.figure import Figure  # imported late: a driver, which draws nothing, starts without it
 
     figure = Figure(figsize=(6, 3.5))

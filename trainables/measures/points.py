@@ -1,4 +1,4 @@
-"""How like a distribution on the plane or the line generated points are. No classifier is needed."""
+"""How close generated points are to a distribution on the plane or the line. No classifier is needed."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from trainables.metrics.optimal_discriminator import distance_to_optimal
 from trainables.metrics.points import distance_to_curve, energy_distance, mean_distance, mode_coverage, undecided_share
 
 GRID = {1: 400, 2: 60}
-"""Points a side of the grid that D's probability is drawn on, by dimension."""
+"""Points per side of the grid on which D's probability is drawn, by dimension."""
 MARGIN = 0.4
-"""How far the grid goes beyond the data on each side, as a share of its extent."""
+"""How far the grid extends beyond the data on each side, as a share of the data's extent."""
 
 
 class Points(Measure):
-    """Compares generated points with test points and with the distribution that they come from.
+    """Compares generated points with test points, and with the distribution that the test points come from.
 
-    Distances are in units of the data's standard deviation (the root of the mean square distance from the mean,
-    over the coordinates), so that those of narrow and of wide data can be compared; `energy_absolute` is in the data's
-    own units, as a picture shows it, where the same error of narrow data is smaller.
+    Distances are in units of the data's standard deviation (the root of the variance's mean over the coordinates), so
+    that distances to narrow and to wide data can be compared. `energy_absolute` is in the data's own units, as in a
+    picture: there, the same relative error is smaller for narrow data.
     """
 
     Settings = PointsSettings
@@ -63,10 +63,10 @@ class Points(Measure):
         return Measured(metrics, Scene(self.grid, self.test, data, samples, probabilities, moved))
 
     def point_metrics(self, points: np.ndarray) -> dict[str, float]:
-        """Energy distance of points `(n, d)` to the data, and what the shape of the distribution allows besides."""
+        """Energy distance of points `(n, d)` to the data, and the metrics of a mixture or of a curve."""
         compared = points[: self.settings.num_compared]
         energy = energy_distance(compared / self.unit, self.reference, self.within_reference)
-        # It is the root of a distance, so that it grows with the root of the unit.
+        # The energy distance is the root of a distance, so it grows with the root of the unit.
         energies = {"energy": energy, "energy_absolute": energy * math.sqrt(self.unit)}
         if isinstance(self.point_set, Mixture):
             centres = np.array(self.point_set.centres, dtype=np.float32)
@@ -76,9 +76,9 @@ class Points(Measure):
         return {**energies, "distance": distance_to_curve(compared, curve) / self.unit}
 
     def references(self) -> dict[str, float]:
-        """The energy distance of `N(mean, std)` with the data's mean and deviation, and of the training points.
+        """The energy distance of normal points with the data's mean and deviation, and of the training points.
 
-        The gap to the optimal discriminator is of one that says 1/2 everywhere, beside the same two sets.
+        The gap to the optimal discriminator is that of one that says 1/2 everywhere, beside the same two sets.
         """
         rng = np.random.default_rng(0)
         size = (self.settings.num_samples, self.test.shape[1])

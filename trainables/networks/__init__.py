@@ -54,8 +54,8 @@ GENERATORS: dict[GeneratorName, Callable[..., nn.Module]] = {
 }
 """Each is called with `shape`, `latent_dim`, `depth`, `width` and `batch_norm`, and may raise `InputError`.
 
-The two readings of a residual network's blocks (`trainables.networks.residual`) have names of their own, and so has the
-published DCGAN of 32x32 for smaller images (`trainables.networks.dcgan_upsampling`).
+Each reading of a residual network's blocks (`trainables.networks.residual`) has a name of its own, and so has the
+published DCGAN for 32x32 pixels when it is used for smaller images (`trainables.networks.dcgan_upsampling`).
 """
 
 DISCRIMINATORS: dict[DiscriminatorName, Callable[..., nn.Module]] = {

@@ -1,4 +1,4 @@
-"""Which statistics BatchNorm normalises with when a trained network is used."""
+"""The statistics that BatchNorm uses in a trained network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Statistics = Literal["running", "batch"]
 
 @contextmanager
 def gathering_nothing(network: nn.Module) -> Iterator[None]:
-    """Inside, the BatchNorm layers of `network` normalise as they do, and leave their running statistics alone."""
+    """Inside, the BatchNorm layers of `network` normalise as before, but do not change their running statistics."""
     norms = _norms(network)
     for norm in norms:
         norm.track_running_stats = False
@@ -26,7 +26,7 @@ def gathering_nothing(network: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def normalising_by(network: nn.Module, statistics: Statistics) -> Iterator[None]:
-    """Inside, `network` is in evaluation mode, and its BatchNorm layers use these statistics and gather none."""
+    """Inside, `network` is in evaluation mode; its BatchNorm layers use these statistics and do not change them."""
     was_training = network.training
     network.eval()
     for norm in _norms(network):

@@ -1,16 +1,16 @@
-"""The DCGAN of 1,148,098 parameters (thesis of 2022, table 4.3: FID 10.85): upsampling instead of strides in G.
+"""The DCGAN of 1,148,098 parameters ([Yesilcimen 2022], table 4.3: FID 10.85): upsampling instead of strides in G.
 
-The thesis gives its name and its number of parameters. Reading: it is the network of the public collection PyTorch-GAN
+The document gives its name and number of parameters. Reading: it is the network of the public collection PyTorch-GAN
 (`implementations/dcgan`), which has exactly as many for images of 1x32x32 and 100 latent numbers. Two of its
-peculiarities are kept. In the discriminator, BatchNorm comes after the non-linearity. And BatchNorm behind a
-convolution has 0.8 for its epsilon, which is added to a variance. `width` multiplies the maps.
+peculiarities are kept: in the discriminator, BatchNorm comes after the non-linearity, and BatchNorm after a
+convolution has an epsilon of 0.8, which is added to the variance. `width` multiplies the maps.
 
-The discriminator gives logits; in the collection a sigmoid is part of it.
+The discriminator returns logits; in the collection it ends with a sigmoid.
 
-The collection enlarges digits to 32x32 first. Reading: the data stay what they are, so that all methods are compared on
-the same images, and the network of 32x32 takes them with a black border, which is cropped from what the generator
-makes (`bordered_generator` and `bordered_discriminator`). `UpsamplingGenerator` and `DropoutDiscriminator` themselves
-have fewer weights for 1x28x28, since the first layer makes 7x7 maps instead of 8x8.
+The collection first enlarges digits to 32x32. Reading: the data are not changed, so that methods are compared on the
+same images. The network for 32x32 gets them with a black border, and the border of generated images is cropped
+(`bordered_generator` and `bordered_discriminator`). Without a border, `UpsamplingGenerator` and `DropoutDiscriminator`
+have fewer weights for 1x28x28, because the first layer makes 7x7 maps instead of 8x8.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from trainables.networks.layers import ChannelDropout, scaled
 from trainables.networks.residual import smallest_maps
 
 GENERATOR_MAPS = (128, 128, 64)
-"""On the smallest maps, and after each of the two doublings."""
+"""The number of smallest maps, and the number after each of the two doublings."""
 DISCRIMINATOR_MAPS = (16, 32, 64, 128)
-"""After each halving."""
+"""The number after each halving."""
 SMALLEST_SIDE = 2
-"""Of the maps that the discriminator scores. On a single pixel, the BatchNorm before the score would give real and
-generated data, which are normalised apart, the same mean score, whatever the weights are."""
+"""Side of the smallest maps of the discriminator. Real and generated data are normalised apart. So with maps of a
+single pixel, the last BatchNorm would give both the same mean score, whatever the weights are."""
 EPSILON = 0.8
 DROPOUT = 0.25
 SIDE = 32
-"""Pixels a side of the published network's images."""
+"""Side of the published network's images, in pixels."""
 BLACK = -1.0
 
 
 class UpsamplingGenerator(nn.Module):
-    """A linear layer to maps of a quarter of the sides, which are doubled twice, by repeating pixels; LeakyReLU(0.2).
+    """A linear layer to maps with a quarter of the sides, which are doubled twice by repeating pixels; LeakyReLU(0.2).
 
     Latents `(B, latent_dim)` become images `(B, *shape)` in [-1, 1]. Raises `InputError` for sides that do not divide
     by 4, and for a `depth` other than 0.
@@ -69,8 +69,8 @@ class UpsamplingGenerator(nn.Module):
 class DropoutDiscriminator(nn.Module):
     """Up to four 3x3 convolutions of stride 2, with LeakyReLU(0.2), dropout of maps and, but for the first, BatchNorm.
 
-    There are four from 17 pixels on, and fewer where maps would have less than `SMALLEST_SIDE`. Images `(B, *shape)`
-    become logits `(B,)`. Raises `InputError` as `UpsamplingGenerator` does.
+    Images of 17 pixels and more have four; smaller ones have as many as leave maps of `SMALLEST_SIDE`. Images
+    `(B, *shape)` become logits `(B,)`. Raises `InputError` as `UpsamplingGenerator` does.
     """
 
     def __init__(self, shape: Sequence[int], depth: int, width: float, batch_norm: bool) -> None:
@@ -97,22 +97,22 @@ class DropoutDiscriminator(nn.Module):
 def bordered_generator(
     shape: Sequence[int], latent_dim: int, depth: int, width: float, batch_norm: bool
 ) -> nn.Sequential:
-    """The generator of 32x32, whose images are cropped to `shape`; raises `InputError` as `border` does."""
+    """The generator for 32x32, whose images are cropped to `shape`; raises `InputError` as `border` does."""
     left, right, top, bottom = border(shape)
     crop = nn.ConstantPad2d((-left, -right, -top, -bottom), BLACK)
     return nn.Sequential(UpsamplingGenerator((shape[0], SIDE, SIDE), latent_dim, depth, width, batch_norm), crop)
 
 
 def bordered_discriminator(shape: Sequence[int], depth: int, width: float, batch_norm: bool) -> nn.Sequential:
-    """The discriminator of 32x32, which sees images with a black border; raises `InputError` as `border` does."""
+    """The discriminator for 32x32, which gets images with a black border; raises `InputError` as `border` does."""
     pad = nn.ConstantPad2d(border(shape), BLACK)
     return nn.Sequential(pad, DropoutDiscriminator((shape[0], SIDE, SIDE), depth, width, batch_norm))
 
 
 def border(shape: Sequence[int]) -> tuple[int, int, int, int]:
-    """How many pixels images lack to 32x32 on the left, on the right, above and below.
+    """The widths of the border that makes images 32x32: left, right, top, bottom.
 
-    Raises `InputError` for larger images, and where `shape` is not that of an image.
+    Raises `InputError` for larger images, and if `shape` is not the shape of an image.
     """
     if len(shape) != 3 or max(shape[1:]) > SIDE:
         size = "x".join(map(str, shape[1:] if len(shape) == 3 else shape))
