@@ -27,7 +27,7 @@ from study.tables import claims_table, references_of, results_table, shown_metri
 from study.trials import FAILURE, PROCESS_LOST, NotInSnapshot, is_finite, number_of
 from trainables.preparation import Preparations
 from trainables.protocol import base_name
-from trainables.training import PER_SEED
+from trainables.repetitions import PER_SEED
 
 BEST_SHOWN = 5
 STATES = {"complete": "finished", "pruned": "stopped early", "fail": "failed", "running": "to go on with"}

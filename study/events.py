@@ -18,7 +18,7 @@ from study.trials import FAILURE, REPORTED, numbers
 from trainables.files import write_atomically
 from trainables.preparation import Preparations
 from trainables.protocol import Protocol
-from trainables.training import TrialSpec
+from trainables.trial_spec import TrialSpec
 
 PARENT = "parent"
 """What stands for the study where a trial is named."""

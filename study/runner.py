@@ -36,7 +36,7 @@ from trainables.export import BEST_FILE
 from trainables.files import write_atomically
 from trainables.preparation import Preparations, check_method, prepare_protocol
 from trainables.protocol import base_name
-from trainables.training import PER_SEED
+from trainables.repetitions import PER_SEED
 from trainables.trial import Trial
 
 DELIVERY_SECONDS = 60.0

@@ -31,7 +31,7 @@ from study.trials import is_finite, number_of
 from trainables.errors import InputError
 from trainables.exploit import EXPLOIT
 from trainables.measures.base import Direction
-from trainables.training import TrialSpec
+from trainables.trial_spec import TrialSpec
 
 TIME = "round"
 REDUCTION = 3

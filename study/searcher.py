@@ -13,7 +13,8 @@ from ray.tune.search import Searcher
 from study.nodes.placement import NODE
 from study.optuna_storage import METRICS, ask, num_started, reopen
 from study.trials import FAILURE, PROCESS_LOST, NotInSnapshot, is_finite, numbers
-from trainables.training import PER_SEED, TrialSpec
+from trainables.repetitions import PER_SEED
+from trainables.trial_spec import TrialSpec
 
 LOST = "lost"
 """How often the process of a trial was lost before it got any further."""

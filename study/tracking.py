@@ -13,7 +13,8 @@ from study import events
 from study.schedulers import perturbed
 from study.spool import Spool
 from study.trials import FAILURE, PROCESS_LOST, NotInSnapshot, number_of
-from trainables.training import PER_SEED, TrialSpec
+from trainables.repetitions import PER_SEED
+from trainables.trial_spec import TrialSpec
 
 
 class Tracker(NotInSnapshot, Callback):

@@ -22,7 +22,7 @@ from trainables.errors import InputError, lookup
 from trainables.methods.base import MethodConfig, method_class
 from trainables.preparation import check_abilities
 from trainables.protocol import Protocol
-from trainables.training import TrialSpec
+from trainables.trial_spec import TrialSpec
 
 SUGGESTIONS_TRIED = 20
 """How many random suggestions of a space the method must accept before a study starts."""

@@ -26,15 +26,15 @@ class CheckpointFolder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def save(self, state: dict[str, Any], round_number: int) -> None:
-        """Write `state` (tensors and plain types) as the checkpoint after `round_number`, drop the oldest."""
+    def save(self, state: dict[str, Any], round_number: int, kept: int = KEPT) -> None:
+        """Write `state` (tensors and plain types) as the checkpoint after `round_number`, keep the `kept` newest."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"round-{round_number:08d}.pt"
         content = io.BytesIO()
         torch.save(state, content)
         write_atomically(path.with_suffix(".sha256"), hashlib.sha256(content.getbuffer()).hexdigest().encode())
         write_atomically(path, content.getbuffer())
-        for old in self._newest_first()[KEPT:]:
+        for old in self._newest_first()[kept:]:
             old.unlink()
             old.with_suffix(".sha256").unlink(missing_ok=True)
 

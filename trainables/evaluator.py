@@ -10,6 +10,7 @@ import torch
 from trainables.data.cache import open_dataset
 from trainables.measures.base import Measure, Measured
 from trainables.measures.subject import Subject
+from trainables.methods.abilities import ChoosesSamples
 from trainables.methods.base import Method
 from trainables.protocol import Protocol, measure_class
 
@@ -54,6 +55,12 @@ class Evaluator:
         by_measure = tuple((measure, measure(subject)) for measure in self.measures)
         metrics = {name: value for _, measured in by_measure for name, value in measured.metrics.items()}
         return Evaluation(metrics, by_measure)
+
+    def of_new_samples(self, method: Method, seed: int) -> dict[str, float]:
+        """What measures say of new samples, of a method that is evaluated by others."""
+        if not isinstance(method, ChoosesSamples):
+            return {}
+        return {name: value for m in self.measures for name, value in m.of_new_samples(method, seed).items()}
 
     def references(self) -> dict[str, float]:
         """The reference values of all measures, by name."""

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from trainables.checkpoints import write_atomically
 from trainables.data.cache import prepare
+from trainables.data.dataset import Dataset
 from trainables.errors import InputError
 from trainables.measures.base import Direction
 from trainables.methods.base import Method, method_class
@@ -100,13 +101,19 @@ def load_export(path: Path, cache_dir: Path, device: torch.device) -> Method:
     Its data set is prepared in `cache_dir`. Raises `InputError` if the file is missing, damaged or something
     else, if its method or data set is unknown, and if the data cannot be had.
     """
+    header = read_header(path)
+    method_class(header.method)
+    return build(path, prepare(header.dataset, cache_dir), device)
+
+
+def build(path: Path, dataset: Dataset, device: torch.device) -> Method:
+    """As `load_export`, with the data set at hand."""
     with _opened(path) as (header, file):
         names = file.keys()
         weights = {name: file.get_tensor(name) for name in names}
     method_type = method_class(header.method)
     if _sha256(weights) != header.weights_sha256:
         raise InputError(f"{path} is damaged: the checksum of its weights does not match.")
-    dataset = prepare(header.dataset, cache_dir)
     try:
         method = method_type(method_type.Config.model_validate(header.config), dataset, device)
         for network, module in method.networks().items():

@@ -18,14 +18,11 @@ from trainables.data.image_sets import read_image_set
 from trainables.data.sources import source_of
 from trainables.data.tensors import to_tensor
 from trainables.errors import InputError
-from trainables.extractors.base import Extracted, Extractor
+from trainables.extractors.base import Extractor, extract_array
 from trainables.extractors.by_name import load_extractor, prepare_extractor
 from trainables.measures.reference import Reference, feature_metrics
 from trainables.measures.settings import ExtractorName, FeatureSettings
 from trainables.metrics.parzen import parzen_log_likelihood
-
-CHUNK = 1000
-"""Images that are held as floats at once."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +80,8 @@ def score(config: ScoreConfig) -> dict[str, Any]:
     )
     try:
         print(f"features of {len(real)} real and {len(fake)} other images ...", file=sys.stderr)
-        reference = Reference.of(_extract(extractor, real)[0], protocol.neighbours, device)
-        metrics = feature_metrics(protocol, reference, *_extract(extractor, fake))
+        reference = Reference.of(extract_array(extractor, real)[0], protocol.neighbours, device)
+        metrics = feature_metrics(protocol, reference, *extract_array(extractor, fake))
         outcome: dict[str, Any] = {"metrics": metrics}
         if config.parzen:
             outcome["parzen"] = asdict(parzen_log_likelihood(*_parzen_sets(real, fake, config.seed)))
@@ -108,12 +105,6 @@ def _extractor(config: ScoreConfig, device: torch.device) -> Extractor:
         config.features, dataset, cache_dir, config.inception_weights, config.inception_sha256
     )
     return load_extractor(config.features, prepared.sha256, dataset, cache_dir, device)
-
-
-def _extract(extractor: Extractor, images: np.ndarray) -> Extracted:
-    parts = [extractor(_floats(images[start : start + CHUNK])) for start in range(0, len(images), CHUNK)]
-    features, probabilities = zip(*parts, strict=True)
-    return np.concatenate(features), np.concatenate(probabilities)
 
 
 def _parzen_sets(real: np.ndarray, fake: np.ndarray, seed: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -9,26 +9,25 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from torch import Tensor
 
-from trainables.checkpoints import CheckpointFolder, write_atomically
+from trainables.checkpoints import KEPT, CheckpointFolder
+from trainables.data.statistics import pixel_statistics
 from trainables.evaluator import Evaluation, Evaluator
-from trainables.export import BEST_FILE, export
-from trainables.methods.base import method_class
+from trainables.export import BEST_FILE, build, export
+from trainables.methods.abilities import Follows
+from trainables.methods.base import method_class, sub_seed
+from trainables.metrics.points import movement
 from trainables.oscillation import Oscillation
-from trainables.protocol import AT_BEST, BEST, Protocol, base_name
-from trainables.registry import look_in
+from trainables.protocol import AT_BEST, BEST, base_name
+from trainables.trial_spec import TrialSpec
 
 State = dict[str, Any]
 
-Report = dict[str, Any]
-"""Metrics by name; and under `PER_SEED`, where there are several seeds, a list with the metrics of each."""
-
-PER_SEED = "per_seed"
 
 REPORTED = "reported_ms"
 """The key under which a report says when it was made, in milliseconds since the epoch: a repeated one says the same."""
@@ -36,48 +35,8 @@ REPORTED = "reported_ms"
 SECONDS = ("seconds_training", "seconds_evaluation", "seconds_saving")
 """What a training's time goes into. A report is saved with the checkpoint: what that takes is in the next one."""
 
-SEED_STEP = 1_000_003
-"""Between the seeds of a trial's repetitions: a prime beyond the number of trials, which have neighbouring seeds."""
-
-
-class TrialSpec(BaseModel):
-    """Everything that a trial is told: JSON in, JSON out, the same on every machine of a cluster."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    number: int = Field(ge=0, description="the trial's number in its study")
-    method: str
-    config: dict[str, Any] = Field(description="the method's own settings")
-    params: dict[str, Any] = Field(default_factory=dict, description="what Optuna suggested")
-    first_trial: str | None = Field(None, description="its name, if the trial was not suggested but enqueued")
-    rounds: int = Field(ge=1, description="the budget, in the method's rounds")
-    evaluate_every: int = Field(ge=1, description="rounds between two evaluations")
-    evaluate_at: tuple[Annotated[int, Field(ge=1)], ...] = Field((), description="rounds of further evaluations")
-    seeds: int = Field(1, ge=1, description="repetitions of the trial, each with the budget, that are averaged")
-    protocol: Protocol
-    objective: str = Field(description="the full name of the metric that decides which weights are kept")
-    cache_dir: str = Field(description="where data sets and classifiers are, absolute")
-    folder: str = Field(description="where the trial keeps checkpoints, pictures and the best weights, absolute")
-    outside: str | None = Field(None, description="a folder of modules that are not installed, absolute")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _find_modules(cls, value: Any) -> Any:
-        """Before the protocol is read, whose measures may be in one of the modules."""
-        if isinstance(value, dict):
-            look_in(value.get("outside"))
-        return value
-
-    def repetition(self, k: int) -> TrialSpec:
-        """Repetition `k` as a spec of its own: seed `seed + k * SEED_STEP`, in the folder `seed-<k>`."""
-        seed = method_class(self.method).Config.model_validate(self.config).seed + k * SEED_STEP
-        changed = {"config": self.config | {"seed": seed}, "seeds": 1, "folder": str(Path(self.folder) / f"seed-{k}")}
-        return self.model_copy(update=changed)
-
-
-def make_training(spec: TrialSpec, evaluator: Evaluator, device: torch.device) -> Training | Repetitions:
-    """The training of `spec`, with as many repetitions as it asks for."""
-    return Training(spec, evaluator, device) if spec.seeds == 1 else Repetitions(spec, evaluator, device)
+FOLLOWED = 256
+"""Samples of the same latents whose movement is measured."""
 
 
 class Training:
@@ -104,6 +63,7 @@ class Training:
         """Of each metric its best value so far, and its value in the evaluation whose weights are kept."""
         self.metrics = spec.protocol.metrics()
         self.oscillation = Oscillation()
+        self.followed: Tensor | None = None
         self.totals: dict[str, float] = defaultdict(float, dict.fromkeys(SECONDS, 0.0))
         state = self.checkpoints.load_newest()
         if state is not None:
@@ -117,7 +77,8 @@ class Training:
         started = time.perf_counter()
         metrics = self._train_rounds()
         trained = time.perf_counter()
-        evaluation = self.evaluator(self.method, 1_000_003 * self.config.seed + self.round)
+        evaluation = self.evaluator(self.method, sub_seed(self.config.seed, f"evaluation {self.round}"))
+        metrics |= self._movement()
         improved = self._update_best(evaluation.metrics)
         self._draw(evaluation, improved)
         evaluated = time.perf_counter()
@@ -125,9 +86,13 @@ class Training:
         self.totals["seconds_evaluation"] += evaluated - trained
         if improved:
             self._export(evaluation)
+        if self.is_done:
+            metrics |= self._of_new_samples()
+            self.method.finish()
         metrics |= {**evaluation.metrics, **self.best, REPORTED: time.time_ns() // 1_000_000}
-        self.report = _report(metrics, self.totals, self.round)
-        self.checkpoints.save(self.state_dict(), self.round)
+        self.report = flat_report(metrics, self.totals, self.round)
+        # Of a finished trial one is enough: the one before it holds all that further rounds would have needed.
+        self.checkpoints.save(self.state_dict(), self.round, kept=1 if self.is_done else KEPT)
         self.totals["seconds_saving"] += time.perf_counter() - evaluated
         return self.report
 
@@ -154,6 +119,23 @@ class Training:
         swings = {name: float(np.std(window)) for name, window in losses.items()}
         means = {name: float(sum(v) / len(v)) for name, v in values.items()}
         return means | swings | self.oscillation.deviations()
+
+    def _movement(self) -> dict[str, float]:
+        """How far samples of the same latents have travelled since the last evaluation, in the data's deviations."""
+        if not isinstance(self.method, Follows):
+            return {}
+        before, self.followed = self.followed, self.method.follow(FOLLOWED).cpu()
+        if before is None:
+            return {}
+        _, variance = pixel_statistics(self.evaluator.dataset.test.examples)
+        return {"movement": movement(before.numpy(), self.followed.numpy(), float(variance.mean().sqrt()))}
+
+    def _of_new_samples(self) -> dict[str, float]:
+        """What is measured of new samples of the kept weights: nobody gets those of the evaluation again."""
+        if not (self.folder / BEST_FILE).exists():  # the objective was never finite
+            return {}
+        kept = build(self.folder / BEST_FILE, self.evaluator.dataset, self.method.device)
+        return self.evaluator.of_new_samples(kept, sub_seed(self.config.seed, "new samples"))
 
     def _next_evaluation(self) -> int:
         """The round after which comes the next evaluation: a multiple of `evaluate_every`, a further one, the last."""
@@ -208,6 +190,7 @@ class Training:
             "best": dict(self.best),
             "totals": dict(self.totals),
             "oscillation": self.oscillation.state_dict(),
+            "followed": self.followed,
             "method": self.method.state_dict(),
         }
 
@@ -218,87 +201,11 @@ class Training:
         self.best = dict(state["best"])
         self.totals = defaultdict(float, state["totals"])
         self.oscillation.load_state_dict(state["oscillation"])
+        self.followed = state["followed"]
         self.method.load_state_dict(state["method"])
 
 
-class Repetitions:
-    """The training of one `TrialSpec` with several seeds: as many `Training`s, one after the other, then averaged.
-
-    Each has its own folder. The pictures and the weights of the best of them, by the objective, are in the trial's
-    folder too.
-    All are in memory at once. When one diverges, so does the trial: a mean over the others would flatter it.
-    """
-
-    def __init__(self, spec: TrialSpec, evaluator: Evaluator, device: torch.device) -> None:
-        self.spec = spec
-        self.trainings = [Training(spec.repetition(k), evaluator, device) for k in range(spec.seeds)]
-        keeps_best = spec.objective.endswith(BEST)
-        self._key = spec.objective if keeps_best else spec.objective + AT_BEST
-        self._shown: float | None = None
-        together = len({training.round for training in self.trainings}) == 1
-        self.report: Report = {}
-        """What the last `advance` returned; empty where the repetitions have not got equally far."""
-        if together and all(training.report for training in self.trainings):
-            self.report = self._report()
-            self._keep_best()
-
-    def advance(self) -> Report:
-        """Train every repetition up to the next evaluation; return the metrics, flat.
-
-        A metric is the mean over the repetitions; what the evaluation measured, and its best values, have a
-        `<name>_std` beside it (with Bessel's correction). Counters and durations are summed, "round" is that of one.
-
-        Raises `NonFiniteLossError` where a repetition diverges.
-        """
-        # A process that died between two repetitions has left some ahead: the others catch up with them.
-        rounds = [training.round for training in self.trainings]
-        target = max(rounds) if len(set(rounds)) > 1 else max(rounds) + 1
-        for training in self.trainings:
-            while training.round < min(target, self.spec.rounds):
-                training.advance()
-        self._keep_best()
-        self.report = self._report()
-        return self.report
-
-    @property
-    def round(self) -> int:
-        """The rounds that every repetition has trained."""
-        return min(training.round for training in self.trainings)
-
-    @property
-    def is_done(self) -> bool:
-        return all(training.is_done for training in self.trainings)
-
-    def _report(self) -> Report:
-        reports = [training.report for training in self.trainings]
-        totals, averages = {}, {}
-        for name in reports[0]:
-            values = [report[name] for report in reports]
-            if name in self.trainings[0].totals:
-                totals[name] = sum(values)
-                continue
-            averages[name] = float(np.mean(values))
-            if base_name(name) + BEST in reports[0]:
-                averages[f"{name}_std"] = float(np.std(values, ddof=1))
-        averages[REPORTED] = max(report[REPORTED] for report in reports)
-        return {**_report(averages, totals, self.round), PER_SEED: reports}
-
-    def _keep_best(self) -> None:
-        """Copy pictures and weights of the best repetition, by the objective, into the trial's folder."""
-        loss = self.spec.protocol.metrics()[base_name(self.spec.objective)].loss
-        best = min(self.trainings, key=lambda training: loss(training.best[self._key]))
-        value = best.best[self._key]
-        if value == self._shown and not self.is_done:
-            return
-        target = Path(self.spec.folder)
-        (target / "pictures").mkdir(parents=True, exist_ok=True)
-        for path in (best.folder / BEST_FILE, *(best.folder / "pictures").glob("*.*")):
-            if path.exists():
-                write_atomically(target / path.relative_to(best.folder), path.read_bytes())
-        self._shown = value
-
-
-def _report(metrics: Mapping[str, float], totals: Mapping[str, float], round_number: int) -> dict[str, float]:
+def flat_report(metrics: Mapping[str, float], totals: Mapping[str, float], round_number: int) -> dict[str, float]:
     """What was measured and what it cost, flat."""
     report = {**metrics, **totals, "round": round_number, "memory_mb": _peak_memory_mb()}
     report["evaluation_share"] = totals["seconds_evaluation"] / sum(totals[name] for name in SECONDS)

@@ -16,7 +16,9 @@ from ray.tune import Trainable
 from trainables.evaluator import Evaluator
 from trainables.exploit import take_over
 from trainables.methods.base import NonFiniteLossError
-from trainables.training import Repetitions, Training, TrialSpec, make_training
+from trainables.repetitions import Repetitions, make_training
+from trainables.training import Training
+from trainables.trial_spec import TrialSpec
 
 MARKER = "checkpoint.json"
 """What Ray keeps of a checkpoint: where the trial's own checkpoints are."""

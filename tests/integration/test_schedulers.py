@@ -24,8 +24,9 @@ from trainables.evaluator import Evaluator
 from trainables.exploit import EXPLOIT
 from trainables.preparation import prepare_protocol
 from trainables.protocol import Protocol
-from trainables.training import TrialSpec, make_training
+from trainables.repetitions import make_training
 from trainables.trial import Trial
+from trainables.trial_spec import TrialSpec
 
 pytestmark = pytest.mark.slow
 

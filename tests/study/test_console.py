@@ -12,7 +12,7 @@ from study.console import Console
 from study.optuna_storage import METRICS
 from study.planning import make_plan
 from study.trials import FAILURE, PROCESS_LOST
-from trainables.training import PER_SEED
+from trainables.repetitions import PER_SEED
 
 MODELS = {"batch_norm": CategoricalDistribution(("both", "generator")), "depth": CategoricalDistribution((0, 1, 2, 3))}
 

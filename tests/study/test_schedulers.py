@@ -13,7 +13,7 @@ from study.schedulers import MAKERS, make_scheduler, perturbed
 from trainables.errors import InputError
 from trainables.exploit import EXPLOIT
 from trainables.protocol import Protocol
-from trainables.training import TrialSpec
+from trainables.trial_spec import TrialSpec
 
 METRIC = "fid_lenet_best"
 STOP, CONTINUE = TrialScheduler.STOP, TrialScheduler.CONTINUE

@@ -12,7 +12,7 @@ from search_spaces.gradnorm import GradNorm
 from study.optuna_storage import FIRST_TRIAL, METRICS, create_study, open_storage
 from study.searcher import LOST, MAX_RESTARTS, OptunaSearcher
 from trainables.protocol import Protocol
-from trainables.training import TrialSpec
+from trainables.trial_spec import TrialSpec
 
 OBJECTIVE = "fid_lenet_best"
 

@@ -13,7 +13,9 @@ from trainables.export import load_export, read_header
 from trainables.measures.settings import FidelitySettings
 from trainables.methods.base import NonFiniteLossError
 from trainables.preparation import prepare_protocol
-from trainables.training import Repetitions, Training, TrialSpec, make_training
+from trainables.repetitions import Repetitions, make_training
+from trainables.training import Training
+from trainables.trial_spec import TrialSpec
 
 CPU = torch.device("cpu")
 CONFIG = {"width": 1 / 64, "batch_size": 32, "initial_epochs": 1, "max_updates": 3, "seed": 4}

@@ -11,8 +11,8 @@ from filelock import FileLock
 
 from trainables.evaluator import Evaluator
 from trainables.preparation import prepare_protocol
-from trainables.training import TrialSpec
 from trainables.trial import Trial
+from trainables.trial_spec import TrialSpec
 
 
 def test_it_waits_for_a_process_that_still_trains_it(cache_dir, tmp_path, of_images):

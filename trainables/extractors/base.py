@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trainables.data.tensors import to_tensor
+
 Extracted = tuple[np.ndarray, np.ndarray]
 """Features `(n, F)` and class probabilities `(n, K)`, float64."""
 
@@ -30,6 +32,17 @@ class Extractor(Protocol):
 
     def __call__(self, images: Tensor) -> Extracted:
         """Features and class probabilities of images `(n, C, H, W)` in [-1, 1]; raises `ValueError` for others."""
+
+
+CHUNK = 1000
+"""Images that are held as floats at once."""
+
+
+def extract_array(extractor: Extractor, images: np.ndarray) -> Extracted:
+    """Features and class probabilities of an array of images `(n, C, H, W)`, uint8 or floats in [-1, 1]."""
+    parts = [extractor(to_tensor(images[start : start + CHUNK]).float()) for start in range(0, len(images), CHUNK)]
+    features, probabilities = zip(*parts, strict=True)
+    return np.concatenate(features), np.concatenate(probabilities)
 
 
 BATCH_ON_GPU = 500

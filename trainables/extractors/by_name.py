@@ -8,9 +8,10 @@ import torch
 
 from trainables.data.cache import prepare
 from trainables.data.sources import parent_of
+from trainables.errors import InputError
 from trainables.extractors.base import Extractor
 from trainables.extractors.inception import load_inception, prepare_inception
-from trainables.extractors.lenet import load_classifier, prepare_classifier
+from trainables.extractors.lenet import ClassifierExtractor, load_classifier, prepare_classifier
 
 
 def prepare_extractor(
@@ -31,6 +32,14 @@ def prepare_extractor(
     return classifier, classifier.test_accuracy
 
 
+def prepare_classifier_of(dataset: str, cache_dir: Path) -> str:
+    """The checksum of the classifier of a data set, empty where it cannot have one. For the driver."""
+    try:
+        return prepare_classifier(prepare(parent_of(dataset), cache_dir), cache_dir).sha256
+    except InputError:
+        return ""
+
+
 def load_extractor(features: str, sha256: str, dataset: str, cache_dir: Path, device: torch.device) -> Extractor:
     """The extractor that the driver prepared, on `device`. For trials.
 
@@ -38,6 +47,11 @@ def load_extractor(features: str, sha256: str, dataset: str, cache_dir: Path, de
     """
     if features == "inception":
         return load_inception(sha256, cache_dir, device)
+    return load_classifier_of(dataset, sha256, cache_dir, device)
+
+
+def load_classifier_of(dataset: str, sha256: str, cache_dir: Path, device: torch.device) -> ClassifierExtractor:
+    """The classifier of a data set that the driver prepared, on `device`. For trials. Raises as `load_extractor`."""
     classifier = load_classifier(parent_of(dataset), cache_dir, device)
     if classifier.sha256 != sha256:
         raise RuntimeError("the classifier in the cache is not the one of this study's protocol.")

@@ -68,6 +68,12 @@ class ClassifierExtractor:
             )
         return in_batches(self._extract, images, self.device, BATCH_ON_CPU)
 
+    @torch.inference_mode()
+    def logits(self, features: np.ndarray) -> np.ndarray:
+        """The class scores before the softmax, `(n, K)`, float64, of features `(n, F)`."""
+        of_device = torch.from_numpy(features).to(self.device, torch.float32)
+        return self.network.output(of_device).double().cpu().numpy()
+
     def _extract(self, batch: Tensor) -> Extracted:
         features = self.network.features(batch.to(self.device, torch.float32))
         # float64 before the softmax: in float32, the Inception Score would lose probabilities below 1e-45.

@@ -108,6 +108,13 @@ class Measure(ABC):
         """Reference values of this measure's metrics: the values of noise, real data or simple baselines."""
         return {}
 
+    def of_new_samples(self, method: Any, seed: int) -> dict[str, float]:
+        """More metrics of the kept weights, at the end of a training, of samples that were not in an evaluation.
+
+        A method may be evaluated by other samples than new ones (`ChoosesSamples`).
+        """
+        return {}
+
     def draw(self, measured: Measured, folder: Path) -> None:
         """Draw an evaluation into `folder`, over the pictures of an earlier one."""
 

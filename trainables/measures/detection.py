@@ -16,15 +16,19 @@ from trainables.data.scramble import scramble_strips
 from trainables.data.sources import parent_of
 from trainables.data.subset import choose
 from trainables.data.tensors import to_tensor
-from trainables.errors import InputError
-from trainables.extractors.by_name import load_extractor, prepare_extractor
+from trainables.extractors.base import extract_array
+from trainables.extractors.by_name import load_classifier_of, prepare_classifier_of
 from trainables.measures.base import Measure, Measured, Prepared
 from trainables.measures.image_figures import save_score_histograms
 from trainables.measures.nearest import distances_to_training
 from trainables.measures.settings import SCRAMBLED, DetectionSettings
 from trainables.measures.subject import Subject
 from trainables.methods.abilities import Scores
+from trainables.metrics.detectors import energy_score, maximum_softmax, neighbour_score
 from trainables.metrics.ood import detection
+
+NUM_NEIGHBOURS = 5000
+"""Training images at most whose features "neighbour" compares with."""
 
 Score = Callable[[Tensor], Tensor]
 """Images `(n, C, H, W)` in [-1, 1] to scores `(n,)`, higher = more in-distribution."""
@@ -48,7 +52,7 @@ class Detection(Measure):
                 prepare(name, cache_dir)
         left_out = [name for name in others if name not in found]
         notes = [f"left out of AUROC, not on this machine: {', '.join(left_out)}"] if left_out else []
-        complete = {"ood_sets": tuple(found), "classifier_sha256": _classifier_sha256(dataset, cache_dir)}
+        complete = {"ood_sets": tuple(found), "classifier_sha256": prepare_classifier_of(dataset, cache_dir)}
         return Prepared(DetectionSettings(**settings.model_dump() | complete), tuple(notes))
 
     def __init__(self, settings: DetectionSettings, dataset: Dataset, cache_dir: Path, device: torch.device) -> None:
@@ -76,30 +80,48 @@ class Detection(Measure):
                 found[f"{metric}_{name}_low"] = interval.low
                 found[f"{metric}_{name}_high"] = interval.high
         if by_set:
-            found["auroc"] = float(np.mean([found[f"auroc_{name}"] for name in by_set]))
+            # Methods are trained to reject scrambled images, so these say nothing of sets that are new to them.
+            new = [name for name in by_set if name != SCRAMBLED] or [SCRAMBLED]
+            found["auroc"] = float(np.mean([found[f"auroc_{name}"] for name in new]))
         return found
 
     def references(self) -> dict[str, float]:
-        """AUROC of scores without a generative model. A method that is not better has learned nothing for detection.
+        """AUROC of scores that need no generative model: a method that is not above them has learned nothing about it.
 
-        "intensity" is how near the mean of an image's pixels is to the mean of the training images, "nearest" is how
-        near the nearest training image is (Euclidean), "softmax" is the classifier's largest class probability.
+        "intensity" is how near the mean of the pixels is to the training images' mean, "nearest" how near the nearest
+        training image is (Euclidean). By the data set's classifier, "softmax" is the largest class probability,
+        "energy" minus the energy of its logits, "neighbour" how near the nearest feature of a training image is.
         """
-        # The mean of the bytes: the whole training set as floats would need too much memory.
+        # Of bytes, so that not all of the training set is held as floats.
         mean = float(self.dataset.train.examples.mean()) / 127.5 - 1.0
-        simple: dict[str, Score] = {
-            "intensity": lambda images: -(images.mean(dim=(1, 2, 3)) - mean).abs(),
-            "nearest": lambda images: -torch.from_numpy(distances_to_training(images, self.dataset.train.examples)),
+        detectors: dict[str, SetScores] = {
+            "intensity": self.scores(lambda images: -(images.mean(dim=(1, 2, 3)) - mean).abs()),
+            "nearest": self.scores(
+                lambda images: -torch.from_numpy(distances_to_training(images, self.dataset.train.examples))
+            ),
+            **(self._classifier_scores() if self.settings.classifier_sha256 else {}),
         }
-        if self.settings.classifier_sha256:
-            name, sha256 = self.dataset.name, self.settings.classifier_sha256
-            classifier = load_extractor("lenet", sha256, name, self.cache_dir, self.device)
-            simple["softmax"] = lambda images: torch.from_numpy(classifier(images)[1].max(axis=1))
         return {
-            f"{metric}_{baseline}": value
-            for baseline, score in simple.items()
-            for metric, value in self.metrics(*self.scores(score)).items()
+            f"{metric}_{detector}": value
+            for detector, scores in detectors.items()
+            for metric, value in self.metrics(*scores).items()
             if metric.startswith("auroc")
+        }
+
+    def _classifier_scores(self) -> dict[str, SetScores]:
+        """The scores of detectors that use the data set's classifier."""
+        name, sha256 = self.dataset.name, self.settings.classifier_sha256
+        classifier = load_classifier_of(name, sha256, self.cache_dir, self.device)
+        known, *others = (classifier(images)[0] for images in (self.known, *self.sets.values()))
+        training = extract_array(classifier, choose(self.dataset.train.examples, NUM_NEIGHBOURS, self.settings.seed))[0]
+        detectors: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+            "softmax": lambda features: maximum_softmax(classifier.logits(features)),
+            "energy": lambda features: energy_score(classifier.logits(features)),
+            "neighbour": lambda features: neighbour_score(features, training),
+        }
+        return {
+            detector: (score(known), dict(zip(self.sets, map(score, others), strict=True)))
+            for detector, score in detectors.items()
         }
 
     def draw(self, measured: Measured, folder: Path) -> None:
@@ -115,11 +137,3 @@ class Detection(Measure):
         if name == SCRAMBLED:
             return scramble_strips(self.known, 0.5, torch.Generator().manual_seed(self.settings.seed))
         return self._test_images(open_dataset(name, self.cache_dir))
-
-
-def _classifier_sha256(dataset: str, cache_dir: Path) -> str:
-    """The checksum of the data set's classifier, empty if it cannot have one."""
-    try:
-        return prepare_extractor("lenet", dataset, cache_dir)[0].sha256
-    except InputError:
-        return ""

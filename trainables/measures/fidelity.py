@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +12,21 @@ from torch import Tensor
 from trainables.data.dataset import Dataset
 from trainables.data.statistics import pixel_statistics
 from trainables.data.subset import choose
-from trainables.data.tensors import to_tensor
-from trainables.extractors.by_name import load_extractor, prepare_extractor
+from trainables.extractors.base import Extracted, Extractor, extract_array
+from trainables.extractors.by_name import (
+    load_classifier_of,
+    load_extractor,
+    prepare_classifier_of,
+    prepare_extractor,
+)
 from trainables.measures.base import Measure, Measured, Prepared
 from trainables.measures.image_figures import save_sample_grid
 from trainables.measures.reference import Reference, feature_metrics
 from trainables.measures.reference_cache import ReferenceKey, cached_reference
-from trainables.measures.settings import FidelitySettings
+from trainables.measures.settings import CLASSIFIER_ENTROPY, RESAMPLED, FidelitySettings
 from trainables.measures.subject import Subject
 from trainables.methods.abilities import Samples
+from trainables.metrics.collapse import class_entropy
 
 SHOWN = 64
 """Samples in a picture."""
@@ -37,6 +44,8 @@ class Fidelity(Measure):
             settings.features, dataset, cache_dir, settings.inception_weights, settings.inception_sha256
         )
         complete = {"extractor_version": extractor.version, "extractor_sha256": extractor.sha256}
+        if settings.features != "lenet":
+            complete["classifier_sha256"] = prepare_classifier_of(dataset, cache_dir)
         kept = FidelitySettings(**settings.model_dump() | complete)
         if accuracy is None:
             return Prepared(kept)
@@ -49,6 +58,9 @@ class Fidelity(Measure):
         self.dataset = dataset
         self.device = device
         self.extractor = load_extractor(settings.features, settings.extractor_sha256, dataset.name, cache_dir, device)
+        self.classifier: Extractor | None = None
+        if settings.classifier_sha256:
+            self.classifier = load_classifier_of(dataset.name, settings.classifier_sha256, cache_dir, device)
         key = ReferenceKey.of(settings, dataset.name, self._real_images())
         self.reference = cached_reference(key, cache_dir, self._make_reference, device)
 
@@ -58,7 +70,24 @@ class Fidelity(Measure):
 
     def image_metrics(self, images: Tensor) -> dict[str, float]:
         """The metrics of images `(n, C, H, W)` in [-1, 1]."""
-        return feature_metrics(self.settings, self.reference, *self.extractor(images))
+        return self._metrics(lambda extractor: extractor(images))
+
+    def array_metrics(self, images: np.ndarray) -> dict[str, float]:
+        """The metrics of images `(n, C, H, W)`, uint8, of which few are held as floats at once."""
+        return self._metrics(lambda extractor: extract_array(extractor, images))
+
+    def _metrics(self, extract: Callable[[Extractor], Extracted]) -> dict[str, float]:
+        found = feature_metrics(self.settings, self.reference, *extract(self.extractor))
+        if self.classifier is None:
+            return found
+        _, probabilities = extract(self.classifier)
+        return found | {CLASSIFIER_ENTROPY: class_entropy(probabilities)}
+
+    def of_new_samples(self, method: Samples, seed: int) -> dict[str, float]:
+        """The Frechet distance of new samples, with `_resampled` after its name."""
+        samples = method.sample(self.num_samples, torch.Generator().manual_seed(seed))
+        name = self.settings.families()["fid"]
+        return {name + RESAMPLED: self.image_metrics(samples)[name]}
 
     def references(self) -> dict[str, float]:
         """The metrics of pixel noise, of test images and of the training images.
@@ -66,15 +95,14 @@ class Fidelity(Measure):
         The noise is `N(mean, std)` with the training images' mean and deviation of each pixel, from which the
         discriminator-only method starts. Metrics that compare with the training images are left out for these.
         """
-        test = to_tensor(self.dataset.test.examples[: self.num_samples], self.device)
-        sets = {
-            "noise": pixel_noise(self.dataset, self.num_samples, self.settings.seed, self.device),
-            "test_images": test,
-            "train_images": to_tensor(self._real_images(), self.device),
+        noise = pixel_noise(self.dataset, self.num_samples, self.settings.seed, self.device)
+        test = choose(self.dataset.test.examples, self.num_samples, self.settings.seed)
+        real = self.array_metrics(self._real_images())
+        by_set = {
+            "noise": self.image_metrics(noise),
+            "test_images": self.array_metrics(test),
+            "train_images": {name: value for name, value in real.items() if name.startswith(("is_", "entropy_"))},
         }
-        by_set = {name: self.image_metrics(images) for name, images in sets.items()}
-        alone = ("is_", "entropy_")
-        by_set["train_images"] = {n: v for n, v in by_set["train_images"].items() if n.startswith(alone)}
         return {f"{metric}_{name}": value for name, metrics in by_set.items() for metric, value in metrics.items()}
 
     def draw(self, measured: Measured, folder: Path) -> None:
@@ -82,7 +110,7 @@ class Fidelity(Measure):
         save_sample_grid(measured.seen[:SHOWN], folder / "samples.png")
 
     def _make_reference(self) -> Reference:
-        features, _ = self.extractor(to_tensor(self._real_images(), self.device))
+        features, _ = extract_array(self.extractor, self._real_images())
         return Reference.of(features, self.settings.neighbours, self.device)
 
     def _real_images(self) -> np.ndarray:

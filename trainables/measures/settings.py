@@ -36,6 +36,13 @@ FEATURE_METRICS = {
 """The metrics of features and class probabilities, without the name of the extractor."""
 
 
+CLASSIFIER_ENTROPY = "entropy_lenet"
+"""The entropy of the classes that the data set's classifier predicts, where another extractor measures."""
+
+RESAMPLED = "_resampled"
+"""Ends the name of a metric of new samples of the weights that were kept."""
+
+
 class FeatureSettings(MeasureSettings):
     """How sets of images are compared by their features."""
 
@@ -71,8 +78,13 @@ class FidelitySettings(FeatureSettings):
         description='generated images, and as many real ones if there are enough; "epoch": as many as training images'
     )
     reference_split: Literal["train"] = "train"
+    classifier_sha256: str = ""
+    """The data set's classifier, where it has one and another extractor measures."""
     inception_weights: Path | None = Field(None, exclude=True, description="the file, if not in torch hub's cache")
     inception_sha256: str | None = Field(None, exclude=True, description="checksum of weights other than pytorch-fid's")
+
+    def metrics(self, dataset: str) -> dict[str, Metric]:
+        return super().metrics(dataset) | ({CLASSIFIER_ENTROPY: MAXIMIZED} if self.classifier_sha256 else {})
 
     def check(self, dataset: str) -> None:
         refuse_points(dataset)

@@ -13,7 +13,9 @@ from trainables.measures.settings import FidelitySettings, PointsSettings
 from trainables.measures.subject import Subject
 from trainables.preparation import prepare_protocol
 from trainables.protocol import Protocol
-from trainables.training import Training, TrialSpec, make_training
+from trainables.repetitions import make_training
+from trainables.training import Training
+from trainables.trial_spec import TrialSpec
 
 CPU = torch.device("cpu")
 CONFIG = {"hidden_units": 8, "batch_size": 20, "initial_epochs": 1, "updates": 2, "seed": 4}

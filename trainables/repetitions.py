@@ -1,0 +1,103 @@
+"""A trial with several seeds: a training for each, one after the other, then averaged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from trainables.evaluator import Evaluator
+from trainables.export import BEST_FILE
+from trainables.files import write_atomically
+from trainables.protocol import AT_BEST, BEST, base_name
+from trainables.training import REPORTED, Training, flat_report
+from trainables.trial_spec import TrialSpec
+
+Report = dict[str, Any]
+"""Metrics by name; and under `PER_SEED`, where there are several seeds, a list with the metrics of each."""
+
+PER_SEED = "per_seed"
+
+
+def make_training(spec: TrialSpec, evaluator: Evaluator, device: torch.device) -> Training | Repetitions:
+    """The training of `spec`, with as many repetitions as it asks for."""
+    return Training(spec, evaluator, device) if spec.seeds == 1 else Repetitions(spec, evaluator, device)
+
+
+class Repetitions:
+    """The training of one `TrialSpec` with several seeds: as many `Training`s, one after the other, then averaged.
+
+    Each has its own folder. The pictures and the weights of the best of them, by the objective, are in the trial's
+    folder too.
+    All are in memory at once. When one diverges, so does the trial: a mean over the others would flatter it.
+    """
+
+    def __init__(self, spec: TrialSpec, evaluator: Evaluator, device: torch.device) -> None:
+        self.spec = spec
+        self.trainings = [Training(spec.repetition(k), evaluator, device) for k in range(spec.seeds)]
+        keeps_best = spec.objective.endswith(BEST)
+        self._key = spec.objective if keeps_best else spec.objective + AT_BEST
+        self._shown: float | None = None
+        together = len({training.round for training in self.trainings}) == 1
+        self.report: Report = {}
+        """What the last `advance` returned; empty where the repetitions have not got equally far."""
+        if together and all(training.report for training in self.trainings):
+            self.report = self._report()
+            self._keep_best()
+
+    def advance(self) -> Report:
+        """Train every repetition up to the next evaluation; return the metrics, flat.
+
+        A metric is the mean over the repetitions; what the evaluation measured, and its best values, have a
+        `<name>_std` beside it (with Bessel's correction). Counters and durations are summed, "round" is that of one.
+
+        Raises `NonFiniteLossError` where a repetition diverges.
+        """
+        # A process that died between two repetitions has left some ahead: the others catch up with them.
+        rounds = [training.round for training in self.trainings]
+        target = max(rounds) if len(set(rounds)) > 1 else max(rounds) + 1
+        for training in self.trainings:
+            while training.round < min(target, self.spec.rounds):
+                training.advance()
+        self._keep_best()
+        self.report = self._report()
+        return self.report
+
+    @property
+    def round(self) -> int:
+        """The rounds that every repetition has trained."""
+        return min(training.round for training in self.trainings)
+
+    @property
+    def is_done(self) -> bool:
+        return all(training.is_done for training in self.trainings)
+
+    def _report(self) -> Report:
+        reports = [training.report for training in self.trainings]
+        totals, averages = {}, {}
+        for name in reports[0]:
+            values = [report[name] for report in reports]
+            if name in self.trainings[0].totals:
+                totals[name] = sum(values)
+                continue
+            averages[name] = float(np.mean(values))
+            if base_name(name) + BEST in reports[0]:
+                averages[f"{name}_std"] = float(np.std(values, ddof=1))
+        averages[REPORTED] = max(report[REPORTED] for report in reports)
+        return {**flat_report(averages, totals, self.round), PER_SEED: reports}
+
+    def _keep_best(self) -> None:
+        """Copy pictures and weights of the best repetition, by the objective, into the trial's folder."""
+        loss = self.spec.protocol.metrics()[base_name(self.spec.objective)].loss
+        best = min(self.trainings, key=lambda training: loss(training.best[self._key]))
+        value = best.best[self._key]
+        if value == self._shown and not self.is_done:
+            return
+        target = Path(self.spec.folder)
+        (target / "pictures").mkdir(parents=True, exist_ok=True)
+        for path in (best.folder / BEST_FILE, *(best.folder / "pictures").glob("*.*")):
+            if path.exists():
+                write_atomically(target / path.relative_to(best.folder), path.read_bytes())
+        self._shown = value
