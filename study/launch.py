@@ -32,11 +32,8 @@ def launch(config: StudyConfig, said: Collection[str]) -> int:
     if config.list_all:
         print_registries()
         return 0
-    import optuna
-
     from study.planning import make_plan
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     plan = make_plan(config, said)
     if config.dry_run:
         print_plan(plan)

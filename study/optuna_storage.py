@@ -18,6 +18,8 @@ from study.sentences import first_line, without_credentials
 from trainables.errors import InputError
 from trainables.measures.base import Direction
 
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
 FIRST_TRIAL = "first_trial"
 """The user attribute with the name of a trial that the space gave; others were suggested by the sampler."""
 METRICS = "metrics"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -168,7 +169,9 @@ def _suggestions(space: SearchSpace) -> list[Suggestion]:
 
 
 def _first_suggestions(space: SearchSpace) -> list[Suggestion]:
-    return [_suggest(space, FixedTrial(dict(first.params), n)) for n, first in enumerate(space.first_trials())]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of Optuna, for values beyond a range: the method may take them
+        return [_suggest(space, FixedTrial(dict(first.params), n)) for n, first in enumerate(space.first_trials())]
 
 
 def _suggest(space: SearchSpace, trial: BaseTrial) -> Suggestion:

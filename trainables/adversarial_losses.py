@@ -1,8 +1,7 @@
 """The losses of GANs, by name, as pure functions of a discriminator's outputs.
 
-`real` and `fake` are the outputs `s` `(B,)` on real and on generated data: logits where a loss speaks of
-probabilities `D = sigmoid(s)`. Losses are scalars to be minimised. "Project" is the one of 2016 on the first GANs,
-"exercise" the one of 2023 on GANs.
+`real` and `fake` are the outputs `s` `(B,)` on real and on generated data. In losses of probabilities the outputs are
+logits, with `D = sigmoid(s)`. Losses are scalars to be minimised.
 """
 
 from __future__ import annotations
@@ -27,35 +26,54 @@ class AdversarialLoss:
     discriminator: Callable[[Tensor, Tensor], Tensor]
     generator: Callable[[Tensor], Tensor]
     on_logits: bool
-    """Whether `sigmoid(s)` is a probability; else the outputs speak for themselves."""
+    """Whether the outputs are logits, so that `sigmoid(s)` is a probability."""
+    logits: Callable[[Tensor], Tensor] | None
+    """From outputs to the logits of the probability that data are real; None if outputs do not give a probability.
+
+    Let `p` and `q` be the densities of real and generated data. The optimal output of the hinge loss is the sign of
+    `p - q`, and the optimal output of the Wasserstein loss is defined up to a constant: neither gives `p / (p + q)`.
+    """
 
 
 def cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
-    """`-mean(log D(x)) - mean(log(1 - D(G(z))))`: eq. 1 of the project, with its sign turned."""
+    """`-mean(log D(x)) - mean(log(1 - D(G(z))))`: minus eq. 1 of [Tabak 2016]."""
     return F.softplus(-real).mean() + F.softplus(fake).mean()
 
 
 def saturating(fake: Tensor) -> Tensor:
-    """`mean(log(1 - D(G(z))))` (project, eq. 3): negative, with a gradient that vanishes where D is sure."""
+    """`mean(log(1 - D(G(z))))` ([Tabak 2016], eq. 3): negative; its gradient vanishes where D is sure."""
     return F.logsigmoid(-fake).mean()
 
 
 def non_saturating(fake: Tensor) -> Tensor:
-    """`-mean(log D(G(z)))`: eq. 2 of the project, with its sign turned."""
+    """`-mean(log D(G(z)))`: minus eq. 2 of [Tabak 2016]."""
     return F.softplus(-fake).mean()
 
 
 def least_squares_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     """`mean((s - 1)^2)` on real and `mean(s^2)` on generated data.
 
-    The exercise calls it "MSE loss" and gives no formula. Reading: the mean squared error to the labels 1 and 0 takes
-    the place of the cross-entropy, on the output itself, not on its sigmoid.
+    [Halbreich 2023] calls it "MSE loss" and gives no formula. Reading: the mean squared error to the labels 1 and 0
+    replaces the cross-entropy, and is taken of the output itself, not of its sigmoid.
     """
     return (real - 1.0).square().mean() + fake.square().mean()
 
 
+def least_squares_logits(outputs: Tensor) -> Tensor:
+    """The logits of outputs that are probabilities, which are clamped to `[1e-6, 1 - 1e-6]`.
+
+    For densities `p` of real and `q` of generated data, the optimal output is `p / (p + q)`.
+    """
+    return outputs.clamp(1e-6, 1 - 1e-6).logit()
+
+
+def unchanged(outputs: Tensor) -> Tensor:
+    """The logits of outputs that are logits."""
+    return outputs
+
+
 def least_squares_generator(fake: Tensor) -> Tensor:
-    """`mean((s - 1)^2)`, the label of real data."""
+    """`mean((s - 1)^2)`: the squared error to the label of real data."""
     return (fake - 1.0).square().mean()
 
 
@@ -65,7 +83,7 @@ def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def wasserstein_discriminator(real: Tensor, fake: Tensor) -> Tensor:
-    """`mean(s)` on generated minus `mean(s)` on real data: minus the estimate of the distance."""
+    """`mean(s)` on generated data minus `mean(s)` on real data: minus the estimated distance."""
     return fake.mean() - real.mean()
 
 
@@ -77,8 +95,8 @@ def minus_mean(fake: Tensor) -> Tensor:
 def gradient_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, shares: Tensor) -> Tensor:
     """`mean((||ds/dx|| - 1)^2)` at `x = share * real + (1 - share) * fake` (Gulrajani et al., 2017, eq. 3).
 
-    `shares` `(B,)`, one for each pair, are uniform in [0, 1). It is differentiable, and takes `real` and `fake`
-    as constants.
+    `shares` `(B,)`, one for each pair, are uniform in [0, 1). The penalty is differentiable with respect to the
+    discriminator's weights; `real` and `fake` are constants.
     """
     shares = shares.view(-1, *[1] * (real.dim() - 1))
     between = (fake + shares * (real - fake)).detach().requires_grad_()
@@ -87,9 +105,9 @@ def gradient_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor, fa
 
 
 ADVERSARIAL_LOSSES: dict[LossName, AdversarialLoss] = {
-    "saturating": AdversarialLoss(cross_entropy, saturating, on_logits=True),
-    "non_saturating": AdversarialLoss(cross_entropy, non_saturating, on_logits=True),
-    "l2": AdversarialLoss(least_squares_discriminator, least_squares_generator, on_logits=False),
-    "hinge": AdversarialLoss(hinge_discriminator, minus_mean, on_logits=False),
-    "wasserstein": AdversarialLoss(wasserstein_discriminator, minus_mean, on_logits=False),
+    "saturating": AdversarialLoss(cross_entropy, saturating, True, unchanged),
+    "non_saturating": AdversarialLoss(cross_entropy, non_saturating, True, unchanged),
+    "l2": AdversarialLoss(least_squares_discriminator, least_squares_generator, False, least_squares_logits),
+    "hinge": AdversarialLoss(hinge_discriminator, minus_mean, False, None),
+    "wasserstein": AdversarialLoss(wasserstein_discriminator, minus_mean, False, None),
 }

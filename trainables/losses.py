@@ -1,7 +1,6 @@
 """Losses as pure functions. Tensors in, a scalar tensor out; every one is differentiable.
 
-`scores` are a discriminator's outputs `(B,)`; images are `(B, C, H, W)`. "Thesis" is the one of 2022 on
-discriminator-only generation.
+`scores` are a discriminator's outputs `(B,)`; images are `(B, C, H, W)`. Equations are from [Yesilcimen 2022].
 """
 
 from __future__ import annotations
@@ -16,38 +15,38 @@ GradientNormReading = Literal["per_image", "batch_mean"]
 
 
 def hinge_real(scores: Tensor) -> Tensor:
-    """`mean(max(0, 1 - D(x)))`: what real images cost (thesis, eq. 3.1, first term; eq. 3.3)."""
+    """`mean(max(0, 1 - D(x)))`: what real images cost (eq. 3.1, first term; eq. 3.3)."""
     return F.relu(1.0 - scores).mean()
 
 
 def hinge_fake(scores: Tensor) -> Tensor:
-    """`mean(max(0, 1 + D(x)))`: what fake images cost (thesis, eq. 3.1, second term)."""
+    """`mean(max(0, 1 + D(x)))`: what fake images cost (eq. 3.1, second term)."""
     return F.relu(1.0 + scores).mean()
 
 
 def total_variation(images: Tensor) -> Tensor:
-    """Sum of squared differences of horizontal and vertical neighbours / (C*H*W*B) (thesis, eq. 3.2)."""
+    """Sum of squared differences of horizontal and vertical neighbours / (C*H*W*B) (eq. 3.2)."""
     horizontal = images[..., :, 1:] - images[..., :, :-1]
     vertical = images[..., 1:, :] - images[..., :-1, :]
     return (horizontal.square().sum() + vertical.square().sum()) / images.numel()
 
 
 def dataset_statistics(images: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
-    """Squared distance of the batch's pixel means and variances to the data set's (thesis, eq. 3.4).
+    """Squared distance of the batch's pixel means and variances to the data set's (eq. 3.4).
 
-    `mean` and `variance` are `(C, H, W)`; the sums run over all pixels. Variances are those of the
-    population (divided by B), of the batch and of the data set alike.
+    `mean` and `variance` are `(C, H, W)`; the sums run over all pixels. Both variances are divided by the number of
+    images, not by one less.
     """
     batch_variance, batch_mean = torch.var_mean(images, dim=0, correction=0)
     return (mean - batch_mean).square().sum() + (variance - batch_variance).square().sum()
 
 
 def gradient_norm(scores: Tensor, images: Tensor, reading: GradientNormReading = "per_image") -> Tensor:
-    """L2 norm of the gradient of the scores with respect to the images (thesis, eq. 3.6).
+    """L2 norm of the gradient of the scores with respect to the images (eq. 3.6).
 
-    `scores` must come from `images`, which require a gradient. The equation leaves the batch open:
-    "per_image" is the mean over the batch of `||dD(x_i)/dx_i||`, "batch_mean" the norm of the gradient
-    of `mean(D(x))` over the whole batch, which is smaller by about `sqrt(B)`.
+    `scores` must be computed from `images`, which require a gradient. The equation does not say what happens to the
+    batch. "per_image" is the mean over the batch of `||dD(x_i)/dx_i||`. "batch_mean" is the norm of the gradient of
+    `mean(D(x))` with respect to the whole batch, which is smaller by about `sqrt(B)`.
     """
     if reading == "per_image":
         (gradient,) = torch.autograd.grad(scores.sum(), images, create_graph=True)
@@ -57,5 +56,5 @@ def gradient_norm(scores: Tensor, images: Tensor, reading: GradientNormReading =
 
 
 def summed_cross_entropy(energies: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy of the class energies `(B, K)` with labels `(B,)`, summed over the batch (thesis, eq. 3.7)."""
+    """Cross-entropy of the class energies `(B, K)` with labels `(B,)`, summed over the batch (eq. 3.7)."""
     return F.cross_entropy(energies, labels, reduction="sum")

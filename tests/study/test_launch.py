@@ -40,13 +40,13 @@ def refused(capsys, *arguments):
         (["--space", "gradnorm", "--dataset", "folder:"], "name the folder of images, as in folder:PATH"),
         (
             ["--space", "gradnorm", "--dataset", "spiral"],
-            "images are measured here, and data set 'spiral' has points",
+            "this space measures images, and data set 'spiral' has points",
         ),
         (["--space", "toy_spiral", "--dataset", "digits"], "'points' is for points, and data set 'digits' has images"),
         (["--space", "toy_plane", "--dataset", "spiral"], "each trial of space 'toy_plane' names its data set"),
         (["--space", "toy_plane", "--objectives", "modes"], "unknown objective 'modes'"),
         (["--space", "gradnorm", "--ood-sets", "mnits"], "unknown data set 'mnits': did you mean 'mnist'"),
-        (["--space", "gradnorm", "--ood-sets", "spiral"], "points are no out-of-distribution set of images"),
+        (["--space", "gradnorm", "--ood-sets", "spiral"], "this data set has points, name data sets of images"),
         (["--space", "gradnorm", "--ood-sets", "digits"], "--ood-sets digits: that is what is trained on"),
         (["--space", "gradnorm", "--inception-sha256", "ab"], "are for --features inception, not lenet"),
         (

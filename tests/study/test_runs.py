@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import math
+from dataclasses import replace
+
+import optuna
 import pytest
 from mlflow import MlflowClient
 
+from study import events
+from study.config import StudyConfig
 from study.events import PARENT
-from study.runs import Runs
+from study.optuna_storage import create_study
+from study.planning import make_plan
+from study.runs import Runs, read
 from study.sentences import without_credentials
+from study.trial_specs import make_spec
 from trainables.errors import InputError
+from trainables.preparation import Preparation
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +90,82 @@ def test_a_server_that_does_not_answer_is_one_sentence_without_its_password(tmp_
 )
 def test_credentials_are_not_shown(uri, shown):
     assert without_credentials(uri) == shown
+
+
+# --- events, and what is read of them ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def plan(uri, tmp_path, request):
+    config = StudyConfig(space="toy_plane", scale="smoke", name=request.node.name, storage_dir=tmp_path)
+    return make_plan(replace(config, tracking_uri=uri, seeds=2))
+
+
+@pytest.fixture
+def study(plan):
+    """A study of two trials, as its driver tells it; the second fails."""
+    runs = Runs(plan.tracking_uri, "read", plan.name, plan.artifacts)
+    preparations = {
+        name: Preparation(protocol, {"energy_noise": 3.0 + n}, ())
+        for n, (name, protocol) in enumerate(plan.protocols.items())
+    }
+    tags = events.study_tags(plan, preparations)
+    told = [events.study_started(plan, preparations, tags)]
+    optuna_study = create_study("s", optuna.storages.InMemoryStorage(), plan.directions, plan.space.first_trials())
+    specs = [make_spec(plan, optuna_study.ask(), plan.protocols) for _ in range(2)]
+    told += [events.trial_started(spec, tags) for spec in specs]
+    for round_number, energy in ((4, 1.5), (2, 2.5)):
+        result = {"round": round_number, "energy": energy, "reported_ms": 5, "config": {}, "time_total_s": 3.0}
+        told.append(events.trial_reported(0, result | {"diverged": math.nan, "per_seed": [{"energy": 1.0}]}))
+    folder = plan.folder.trial(0)
+    events.keep_per_seed(folder, [{"energy": 1.0, "reported_ms": 5}, {"energy": 2.0, "boundary": math.nan}])
+    told += [events.trial_ended(0, folder, None), events.trial_ended(1, plan.folder.trial(1), "loss became nan")]
+    told += [events.trial_compared(0, True), events.study_ended(0, plan.folder.path / "none", "FINISHED")]
+    for event in told:
+        runs.deliver(json.loads(json.dumps(event)))
+    assert runs.refused == []
+    return specs
+
+
+def test_what_is_written_is_read(study, plan):
+    recorded = read(plan.tracking_uri, plan.name)
+    assert recorded.study["status"] == "FINISHED"
+    assert recorded.study["tags.best_trial"] == "0000"
+    assert recorded.study["params.objectives"] == str(list(plan.objectives))
+    assert recorded.study["params.seeds"] == "2"
+    assert recorded.study["params.protocol.swiss_roll.points.num_samples"] == str(
+        plan.space.scale.measures[0].num_samples
+    )
+    assert recorded.study["metrics.energy_noise.eight_gaussians"] == 4.0
+    assert list(recorded.trials.index) == [0, 1]
+    assert list(recorded.trials["status"]) == ["FINISHED", "FAILED"]
+    assert recorded.trials["tags.failure"][1] == "loss became nan"
+    for spec in study:
+        row = recorded.trials.loc[spec.number]
+        assert row["tags.first_trial"] == spec.first_trial == plan.space.first_trials()[spec.number].name
+        assert {name: row[f"params.searched.{name}"] for name in spec.params} == {
+            name: str(value) for name, value in spec.params.items()
+        }
+        assert row["params.rounds"] == str(plan.rounds)
+        assert row["tags.protocol"] == spec.protocol.sha256
+    curves = recorded.curves[recorded.curves["metric"] == "energy"]
+    assert curves.values.tolist() == [[0, "energy", 2, 2.5], [0, "energy", 4, 1.5]]
+    assert set(recorded.curves["metric"]) == {"energy", "round"}
+    assert recorded.per_seed.values.tolist() == [[0, 0, "energy", 1.0], [0, 1, "energy", 2.0]]
+
+
+def test_only_the_curves_that_are_asked_for_are_read(study, plan):
+    assert set(read(plan.tracking_uri, plan.name, ["energy"]).curves["metric"]) == {"energy"}
+
+
+def test_a_study_that_mlflow_does_not_know(uri):
+    with pytest.raises(InputError, match="holds no study 'nothing': check its name"):
+        read(uri, "nothing")
+    with pytest.raises(InputError, match="does not answer") as error:
+        read("http://someone:secret@127.0.0.1:1", "s")
+    assert "secret" not in str(error.value)
+
+
+def test_params_of_a_resumed_study_are_not_told_again(plan):
+    preparations = {name: Preparation(protocol, {}, ()) for name, protocol in plan.protocols.items()}
+    assert events.study_started(replace(plan, is_resumed=True), preparations, {})["params"] == {}

@@ -99,3 +99,20 @@ def test_the_penalty_is_taken_between_the_real_and_the_generated_example_of_a_pa
     penalty = gradient_penalty(lambda x: x.square().sum(1) / 2, real, fake, shares)
     norms = [0.25 * 3 + 0.75 * 1, 0.5 * 4 + 0.5 * 2]
     assert penalty.item() == pytest.approx(sum((n - 1) ** 2 for n in norms) / 2)
+
+
+def test_the_outputs_of_losses_with_probabilities_become_logits():
+    """At the output that is optimal for densities `p` of real and `q` of generated data, the logit is `log(p / q)`."""
+    p, q = torch.tensor([0.1, 2.0, 3.0]), torch.tensor([0.4, 2.0, 0.5])
+    optimal = {"saturating": torch.log(p / q), "non_saturating": torch.log(p / q), "l2": p / (p + q)}
+    for name, loss in ADVERSARIAL_LOSSES.items():
+        if name in optimal:
+            torch.testing.assert_close(loss.logits(optimal[name]), torch.log(p / q))
+        else:
+            assert loss.logits is None
+
+
+def test_outputs_of_least_squares_beyond_the_labels_are_nearly_sure():
+    logits = ADVERSARIAL_LOSSES["l2"].logits(torch.tensor([-3.0, 0.0, 0.5, 1.0, 1.7]))
+    torch.testing.assert_close(torch.sigmoid(logits), torch.tensor([1e-6, 1e-6, 0.5, 1 - 1e-6, 1 - 1e-6]))
+    assert logits.isfinite().all()

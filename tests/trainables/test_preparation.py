@@ -56,7 +56,7 @@ def test_a_folder_by_class_is_prepared_from_end_to_end(tmp_path, of_images):
 @pytest.mark.parametrize(
     ("classes", "size", "sentence"),
     [
-        ([""], (8, 8), "has no labels .*sub-folder per class"),
+        ([""], (8, 8), "has no labels .*each class is a sub-folder"),
         (["ape"], (8, 8), "has one class only"),
         (["ape", "bee"], (3, 8), "images of 3x8 cannot be pooled twice: 4x4 is the least"),
     ],

@@ -114,7 +114,7 @@ def save(path, array):
         (np.full((9, 1, 8, 8), np.nan), "NaN or infinite"),
         (np.full((9, 1, 8, 8), 255.0), "floats must be in [-1, 1]"),
         (np.zeros((9, 1, 8, 8), np.int64), "values of type int64"),
-        (np.array([None]), "no .npy file of numbers"),
+        (np.array([None]), "not a .npy file of numbers"),
     ],
     ids=["few", "shape", "channels last", "none", "nan", "range", "integers", "objects"],
 )

@@ -11,11 +11,11 @@ from torch import Generator, Tensor
 class EpochSampler:
     """An endless sequence of fresh permutations of `0 .. length - 1`, cut into batches of `batch_size`.
 
-    One permutation is an epoch. Every batch is full: one that meets the end of an epoch goes on with the next
-    permutation, where it may draw an index again. `batch_size` may exceed `length`.
+    One permutation is an epoch. Every batch is full: a batch that reaches the end of an epoch continues with the
+    next permutation, where an index may come again. `batch_size` may exceed `length`.
 
-    A permutation is drawn from `rng`, on the CPU, when its first index is needed. The generator belongs
-    to the caller, who may draw other things from it, and who saves its state beside the sampler's.
+    A permutation is drawn from `rng`, on the CPU, when its first index is needed. `rng` belongs to the caller, who
+    may draw other things from it, and who saves its state beside the sampler's.
 
     Raises `ValueError` if `length` or `batch_size` is not positive.
     """
@@ -44,14 +44,13 @@ class EpochSampler:
         return torch.cat(parts)
 
     def state_dict(self) -> dict[str, Any]:
-        """The current permutation, `(length,)`, int64, and the position in it. No batch yet: an empty one."""
+        """The current permutation, `(length,)`, int64, empty before the first batch, and the position in it."""
         return {"permutation": self._permutation, "position": self._position}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where `state` was taken.
+        """Continue where `state` was taken.
 
-        The rest of that epoch follows in any case, the same later epochs only if the generator, too, is in
-        the state that it had then.
+        The rest of that epoch is the same in any case, later epochs only if `rng` has its state of that time, too.
 
         Raises `ValueError` for the state of a sampler of another length.
         """

@@ -32,7 +32,7 @@ def mnist5k(downloads: Path) -> tuple[Split, Split]:
 def photo_patches(downloads: Path) -> tuple[Split, Split]:
     """Patches of scikit-learn's two photographs (0: a temple, 1: a flower).
 
-    They do not overlap, so that no pixel is in both splits.
+    Patches do not overlap, so no pixel is in both splits.
     """
     from sklearn.datasets import load_sample_images
 
@@ -42,7 +42,7 @@ def photo_patches(downloads: Path) -> tuple[Split, Split]:
 
 
 def _patches(photo: np.ndarray) -> np.ndarray:
-    """A photograph `(H, W, 3)` on a grid of patches `(N, 3, PATCH_SIZE, PATCH_SIZE)`; the rest is dropped."""
+    """A photograph `(H, W, 3)`, cut into patches `(N, 3, PATCH_SIZE, PATCH_SIZE)`; the margin is dropped."""
     rows, columns = photo.shape[0] // PATCH_SIZE, photo.shape[1] // PATCH_SIZE
     whole = photo[: rows * PATCH_SIZE, : columns * PATCH_SIZE]
     grid = whole.reshape(rows, PATCH_SIZE, columns, PATCH_SIZE, 3)

@@ -1,7 +1,7 @@
 """Data sets as memory-mapped files: written once by the driver, shared by all trials of a node.
 
 `<cache_dir>/<file_name(name)>/` holds `train_examples.npy`, `test_examples.npy` and, where there are labels,
-`train_labels.npy`, `test_labels.npy`; `<cache_dir>/downloads/` keeps what the sources fetched.
+`train_labels.npy`, `test_labels.npy`; `<cache_dir>/downloads/` keeps downloaded files.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from trainables.data.sources import Source, file_name, source_of
 from trainables.errors import InputError
 
 FORMAT = 2
-"""Raise it when the files change, or when a source yields other images than before: older caches are then rebuilt."""
+"""Raise it when the layout changes, or when a source gives other images than before. Older caches are then rebuilt."""
 
 
 def prepare(name: str, cache_dir: Path) -> Dataset:
     """Load data set `name`, write it to the cache, and open it there. For the driver: this may download.
 
-    A data set already there is only checked against its checksums and its source's fingerprint, and rebuilt
-    with a warning if it is damaged or its files have changed. It appears whole or not at all, and several
-    processes may prepare it at once. A complete cache may be read-only.
+    A data set that is in the cache is checked against its checksums and its source's fingerprint. It is rebuilt with
+    a warning if it is damaged or its files have changed. It appears whole or not at all, and several processes may
+    prepare it at once. A complete cache may be read-only.
 
-    Raises `InputError` for an unknown name, data that cannot be had or is not what it should be, and a folder
-    that cannot be written.
+    Raises `InputError` for an unknown name, data that is absent or not as published, and a folder that cannot be
+    written.
     """
     source = source_of(name)
     folder = cache_dir / file_name(name)
     downloads = cache_dir / "downloads"
     try:
-        # Before the files are read: a change while they are is noticed later.
+        # The fingerprint is taken before the files are read, so a change during the reading is noticed later.
         key = {"format": FORMAT, "fingerprint": source.fingerprint(downloads)}
         before = _key_of(folder)
         again = f"{folder} is damaged or of another format: preparing {name!r} again."
@@ -58,10 +58,10 @@ def is_at_hand(name: str, cache_dir: Path) -> bool:
 
 
 def open_dataset(name: str, cache_dir: Path) -> Dataset:
-    """Memory-map data set `name`, read-only, from the cache `prepare` wrote. For trials: never downloads.
+    """Memory-map data set `name`, read-only, from the cache that `prepare` wrote. For trials: never downloads.
 
-    Raises `InputError` for an unknown name, and where the data set is absent or visibly damaged; its
-    checksums are left to `prepare`.
+    Raises `InputError` for an unknown name, and if the data set is absent or visibly damaged; only `prepare` compares
+    checksums.
     """
     source = source_of(name)
     folder = cache_dir / file_name(name)
@@ -81,7 +81,7 @@ def open_dataset(name: str, cache_dir: Path) -> Dataset:
 
 
 def _key_of(folder: Path) -> Key:
-    """The key of what is in the cache; empty where there is nothing that can be read."""
+    """The key of the entry in the cache; empty if there is none that can be read."""
     try:
         return read_meta(folder).key
     except (OSError, ValueError):

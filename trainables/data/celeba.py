@@ -1,4 +1,4 @@
-"""CelebA (Liu et al., 2015) at 64x64: the faces of the DCGAN exercise."""
+"""CelebA (Liu et al., 2015) at 64x64: the faces of [Halbreich 2023]."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ ALIGNED = (218, 178)
 """Height and width of the published images."""
 
 CROP = 178
-"""The side of the square in the centre that is kept: the whole width, as with PyTorch's DCGAN, which resizes the
-shorter side to 64 and then crops."""
+"""The side of the square in the centre that is kept: the whole width. PyTorch's DCGAN example keeps the same: it
+resizes the shorter side to 64 and then crops."""
 
 ATTRIBUTE = "Male"
-"""The label, 0 or 1. CelebA has no classes, which the classifier of the metrics needs; of its 40 attributes this one
-shows in the whole face and in its outline, and both values are frequent."""
+"""The label, 0 or 1. The classifier of the `_lenet` metrics needs classes, and CelebA has none. Of its 40 attributes
+this one shows in the whole face and in its outline, and both values are frequent."""
 
 IMAGES = "img_align_celeba"
 PARTITION = "list_eval_partition.txt"
@@ -38,8 +38,8 @@ TRAIN, TEST = "0", "2"
 def celeba64(downloads: Path) -> tuple[Split, Split]:
     """The aligned faces, cropped to their centre and resized, with the official training and test splits.
 
-    They are read from the folder that `CELEBA_DIR` names, otherwise from `celeba` in the downloads, where they
-    are downloaded to if need be. Raises `InputError` if the download fails and for files that are damaged.
+    They are read from the folder that `CELEBA_DIR` names. Without it they are read from `celeba` in the downloads,
+    and downloaded if they are not there. Raises `InputError` if the download fails, and for damaged files.
     """
     folder = _folder(downloads)
     missing = _missing(folder)
@@ -55,7 +55,7 @@ def celeba64(downloads: Path) -> tuple[Split, Split]:
 
 
 def has_celeba64(downloads: Path) -> bool:
-    """Whether `celeba64` would do without a download."""
+    """Whether `celeba64` can be loaded without a download."""
     return not _missing(_folder(downloads))
 
 
@@ -82,7 +82,7 @@ def _fetch(folder: Path, missing: list[str]) -> None:
 
 
 def _of_partition(folder: Path, value: str) -> tuple[list[str], np.ndarray]:
-    """The names of the images of a part of the partition, and their labels."""
+    """The names and the labels of the images in one part of the partition."""
     try:
         wanted = {row[0] for row in _rows(folder / PARTITION) if row[1] == value}
         rows = _rows(folder / ATTRIBUTES)

@@ -14,7 +14,7 @@ CIFAR10_FOLDER = "cifar-10-batches-py"
 
 
 def cifar10(downloads: Path) -> tuple[Split, Split]:
-    """CIFAR-10 with its official splits; its classes in torchvision's order, airplane to truck.
+    """CIFAR-10 with its official splits; the classes are in torchvision's order, from airplane to truck.
 
     Raises `InputError` if the download fails, and for files that are not the published ones.
     """
@@ -31,15 +31,15 @@ def cifar10(downloads: Path) -> tuple[Split, Split]:
 
 
 def has_cifar10(downloads: Path) -> bool:
-    """Whether `cifar10` would do without a download."""
+    """Whether `cifar10` can be loaded without a download."""
     return (downloads / CIFAR10_FOLDER).is_dir()
 
 
 def _read(downloads: Path, train: bool) -> Split:
     from torchvision.datasets import CIFAR10
 
-    # The files are pickles, which may run any program: only torchvision opens them, and only after it has
-    # compared their checksums with those of the published files.
+    # The files are pickles, which may run any program. Only torchvision opens them, after it has compared their
+    # checksums with the published ones.
     try:
         batches = CIFAR10(downloads, train=train)
     except RuntimeError as error:

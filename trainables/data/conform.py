@@ -1,4 +1,4 @@
-"""Another data set's images in the shape that a model takes, as out-of-distribution inputs need."""
+"""Images of one data set in the shape of another one: out-of-distribution sets need this."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from trainables.errors import InputError
 # Luma of red, green and blue: ITU-R BT.601-7, section 2.5.1.
 LUMA = (0.299, 0.587, 0.114)
 
-# Images resized at once, which bounds the memory that their float copies take.
+# Number of images that are resized at once; it limits the memory of their float copies.
 CHUNK = 1024
 
 
 def conform(images: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Turn `images` `(N, C, H, W)`, uint8, into `(N, *shape)`, uint8; `shape` is `(channels, height, width)`.
 
-    RGB becomes gray as BT.601 luma, gray becomes RGB by repetition. Other sizes are reached by bilinear
-    interpolation, antialiased where it shrinks; the aspect ratio follows `shape`. All is computed in float32
-    and rounded once. Images that have the shape already are returned as they are, not copied.
+    RGB becomes gray as BT.601 luma, gray becomes RGB by repetition. The size changes by bilinear interpolation,
+    antialiased where images shrink; the aspect ratio follows `shape`. The computation is in float32 and rounds once.
+    Images that have the shape already are returned without a copy.
 
     Raises `InputError` if the channels differ and are not 1 and 3.
     """

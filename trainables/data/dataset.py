@@ -1,4 +1,4 @@
-"""What a data set is to the rest of the project: two splits, memory-mapped, of uint8 images or float32 points."""
+"""A data set as the rest of the project sees it: two memory-mapped splits, of uint8 images or float32 points."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 class Split:
     """Images `(N, C, H, W)`, uint8, or points `(N, d)`, float32.
 
-    Where there are labels, they are `(N,)`, int64, in `[0, num_classes)`.
+    Labels, if there are any, are `(N,)`, int64, in `[0, num_classes)`.
     """
 
     examples: np.ndarray

@@ -1,7 +1,7 @@
 """Downloads through torchvision, which knows addresses and checksums: whole or not at all.
 
-torchvision is imported where it is used: that takes seconds, which a trial, opening only the cache, can do
-without.
+torchvision is imported where it is used. The import takes seconds, and a trial, which only opens the cache, does not
+need it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 NETWORK_TIMEOUT = 10.0
-"""Seconds of silence after which a server counts as unreachable. torchvision sets no limit of its own, so that
-behind a firewall that drops packets a download would hang for minutes."""
+"""Seconds of silence after which a server counts as unreachable. torchvision sets no limit, so a download would hang
+for minutes behind a firewall that drops packets."""
 
 
 class DownloadError(Exception):
@@ -25,8 +25,8 @@ class DownloadError(Exception):
 def download(dataset: str, subfolder: str, names: Sequence[str], folder: Path, **options: str) -> None:
     """Put the files and folders `names` of torchvision's data set `dataset` into `folder`.
 
-    They are what torchvision leaves in `subfolder` of the folder it is given; `options` are arguments of its
-    class. An interrupted download or unpacking leaves none of them. Raises `DownloadError`.
+    torchvision leaves them in `subfolder` of the folder that it is given; `options` are arguments of its class. An
+    interrupted download or unpacking leaves none of them in `folder`. Raises `DownloadError`.
     """
     from torchvision import datasets
 
@@ -35,8 +35,8 @@ def download(dataset: str, subfolder: str, names: Sequence[str], folder: Path, *
         try:
             with network_timeout():
                 getattr(datasets, dataset)(partial, download=True, **options)
-        except Exception as error:  # torchvision's own, and what it lets through of urllib, gzip, zipfile
-            # torchvision reports every mirror on lines of its own; the last one stands for all.
+        except Exception as error:  # torchvision raises its own errors, and those of urllib, gzip and zipfile
+            # torchvision reports each mirror on lines of its own; the last line is enough.
             reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
             raise DownloadError(reason) from error
         for name in names:

@@ -12,10 +12,10 @@ SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", "
 
 
 def load_folder(folder: Path, downloads: Path) -> tuple[Split, Split]:
-    """The images in the sub-folders of `folder`, whose names are the classes, or those directly in it, unlabelled.
+    """The images in the sub-folders of `folder`, whose names are the classes, or the images directly in it, unlabelled.
 
-    Files with other suffixes than `SUFFIXES` and hidden ones are left out. Raises `InputError` where there are
-    images in neither place, or in both, and where `load_files` does.
+    Hidden files and files with other suffixes than `SUFFIXES` are left out. Raises `InputError` if there are images
+    in neither place or in both, and as `load_files` does.
     """
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}: check the path after 'folder:'.")
@@ -33,12 +33,12 @@ def load_folder(folder: Path, downloads: Path) -> tuple[Split, Split]:
 
 
 def folder_fingerprint(folder: Path) -> str | None:
-    """`fingerprint` of the images of `folder`; None where the folder is gone, so that its cache stays of use."""
+    """`fingerprint` of the images of `folder`; None if the folder is gone: its cache can still be used."""
     return fingerprint(list_images(folder)) if folder.is_dir() else None
 
 
 def list_images(folder: Path) -> list[Path]:
-    """Images in `folder` and its sub-folders, in the order of their paths; not in sub-folders of those."""
+    """The images in `folder` and in its direct sub-folders, in the order of their paths."""
     found = [*folder.glob("*"), *folder.glob("*/*")]
     return sorted(path for path in found if _is_image(path.relative_to(folder)) and path.is_file())
 

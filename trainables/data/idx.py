@@ -27,8 +27,8 @@ def load_or_download(
 ) -> tuple[Split, Split]:
     """The training and the test split from the first of `folders` that has all four files.
 
-    Where none has, they are downloaded into the last one. `dataset` names a class of `torchvision.datasets`
-    and `options` are its arguments. Images are `(N, 1, H, W)`, uint8, labels `(N,)`, int64.
+    If none has, they are downloaded into the last one. `dataset` names a class of `torchvision.datasets`, and
+    `options` are its arguments. Images are `(N, 1, H, W)`, uint8, labels `(N,)`, int64.
 
     Raises `InputError` if the download fails; `hint` ends its sentence with other ways to get the data.
     """
@@ -95,7 +95,7 @@ def _read(folder: Path, name: str, read: Callable[[Path], Tensor]) -> Tensor:
         with tempfile.TemporaryDirectory() as plain:
             extract_archive(path, plain)
             return read(Path(plain, name))
-    except Exception as error:  # whatever gzip, zlib and the parser make of arbitrary bytes
+    except Exception as error:  # gzip, zlib and the parser may raise anything when they read arbitrary bytes
         if isinstance(error, OSError) and error.errno is not None:
-            raise  # the disk's fault, not the content's
+            raise  # an error of the disk, not of the content
         raise InputError(f"{path} is damaged: replace it, or remove it to have it downloaded.") from error

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 GRAY_MODES = ("1", "L", "LA")
 RGB_MODES = ("P", "RGB", "RGBA", "CMYK", "YCbCr")
-"""Pillow's modes that have 8 bits a channel at most, so that nothing is lost but transparency."""
+"""Pillow's modes with at most 8 bits a channel: only transparency is lost."""
 
 LEAST_OF_A_CLASS = 5
-"""Images that a class must have, so that one in five is at least one."""
+"""A class must have so many images, so that a fifth of them is at least one."""
 
 Adapt = Callable[[np.ndarray], np.ndarray]
 
@@ -31,10 +31,10 @@ Adapt = Callable[[np.ndarray], np.ndarray]
 def load_files(
     paths: Sequence[Path], classes: Sequence[str] | None, scratch: Path, adapt: Adapt = lambda image: image
 ) -> tuple[Split, Split]:
-    """The images in `paths`, in two splits; `classes` has the class of each, labelled in alphabetical order.
+    """The images in `paths`, in two splits; `classes` are their classes, labelled in alphabetical order.
 
-    A fifth of each class is for testing (`split_indices`). `read_images` says what the images are. Raises
-    `InputError` for a class of fewer than `LEAST_OF_A_CLASS` images, or fewer in all if there are no classes.
+    A fifth of each class is for testing (`split_indices`). The images are read by `read_images`. Raises `InputError`
+    if a class, or the whole set if there are no classes, has fewer than `LEAST_OF_A_CLASS` images.
     """
     labels = None
     if classes is None:
@@ -55,11 +55,11 @@ def load_files(
 def read_images(parts: Sequence[Sequence[Path]], scratch: Path, adapt: Adapt = lambda image: image) -> list[np.ndarray]:
     """The images of each part, `(N, C, H, W)`, uint8: gray if all files of all parts are gray, RGB otherwise.
 
-    `adapt` takes `(1, C, H, W)`, one image, to what is kept of it. The arrays are memory-mapped: they are in
-    unnamed files in the folder `scratch`, which go when the arrays go.
+    `adapt` changes one image `(1, C, H, W)`, for example its size. The arrays are memory-mapped, from unnamed files in
+    the folder `scratch`, which vanish with the arrays.
 
-    Raises `InputError` for a file that cannot be read, has more than 8 bits a channel, or another size than
-    the first by name.
+    Raises `InputError` for a file that cannot be read, has more than 8 bits a channel, or has another size than
+    the first file by name.
     """
     mode = _common_mode(sorted(path for part in parts for path in part))
     scratch.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ def read_images(parts: Sequence[Sequence[Path]], scratch: Path, adapt: Adapt = l
 
 
 def fingerprint(paths: Iterable[Path]) -> str:
-    """A hash of paths, sizes and times of last change: another one where files were added, changed or removed."""
+    """A hash of paths, sizes and times of last change. It changes if files are added, changed or removed."""
     digest = hashlib.sha256()
     for path in paths:
         status = path.stat()
@@ -78,12 +78,12 @@ def fingerprint(paths: Iterable[Path]) -> str:
 def _check_enough(what: str, count: int) -> None:
     if count < LEAST_OF_A_CLASS:
         raise InputError(
-            f"{what} has {count} images: at least {LEAST_OF_A_CLASS} are needed, since one in five is for testing."
+            f"{what} has {count} images: at least {LEAST_OF_A_CLASS} are needed, a fifth is for testing. Add some."
         )
 
 
 def _common_mode(paths: Sequence[Path]) -> str:
-    """Reads the headers alone: a file that does not fit is named before all are decoded."""
+    """Read only the headers, so that a file that does not fit is reported before all files are decoded."""
     mode, size = "L", None
     for path in paths:
         with _opened(path) as image:
@@ -103,7 +103,7 @@ def _common_mode(paths: Sequence[Path]) -> str:
 
 def _read(paths: Sequence[Path], mode: str, scratch: Path, adapt: Adapt) -> np.ndarray:
     shape: tuple[int, ...] = ()
-    # Written as a file, not through a memory map: a full disk would end the process there, not raise OSError.
+    # Written as a file: writing through a memory map to a full disk would kill the process, not raise OSError.
     with TemporaryFile(dir=scratch) as file:
         for path in paths:
             with _opened(path) as image:
@@ -123,7 +123,7 @@ def _opened(path: Path) -> Iterator[Image]:
     try:
         with PIL.Image.open(path) as image:
             yield image
-    # What Pillow makes of arbitrary bytes.
+    # Pillow raises these when it reads arbitrary bytes.
     except (OSError, SyntaxError, ValueError, EOFError, PIL.Image.DecompressionBombError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or "damaged, or not an image"
         raise InputError(f"{path} cannot be read ({reason}): replace or remove it.") from error

@@ -1,4 +1,4 @@
-"""Sets of images to be scored: a folder of image files, an array, or a folder of arrays."""
+"""Sets of images to score: a folder of image files, an array, or a folder of arrays."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from trainables.errors import InputError
 
 
 def read_image_set(path: Path) -> np.ndarray:
-    """Images `(n, C, H, W)`, C = 1 or 3: uint8, or floats in [-1, 1], as methods make them.
+    """Images `(n, C, H, W)`, C = 1 or 3: uint8, or floats in [-1, 1].
 
     `path` is a folder of images of one size (its sub-folders are read, too), a `.npy` file, or a folder of `.npy`
-    files of one shape. Raises `InputError` where there are none, and for other shapes, values and files.
+    files of one shape. Raises `InputError` if there are no images, and for other shapes, values and files.
     """
     if path.is_dir():
         images = list_images(path)
         arrays = sorted(path.glob("*.npy"))
         if images and arrays:
-            raise InputError(f"{path} has images and .npy files: leave one kind.")
+            raise InputError(f"{path} has images and .npy files: keep one kind only.")
         if images:
             return read_images([images], Path(tempfile.gettempdir()))[0]
         if not arrays:
@@ -35,7 +35,7 @@ def read_image_set(path: Path) -> np.ndarray:
 
 def _joined(arrays: list[np.ndarray], path: Path) -> np.ndarray:
     if len({(array.shape[1:], array.dtype) for array in arrays}) > 1:
-        raise InputError(f"the .npy files in {path} have different shapes or types: give all one.")
+        raise InputError(f"the .npy files in {path} have different shapes or types: convert them to one.")
     return np.concatenate(arrays)
 
 
@@ -43,7 +43,7 @@ def _read_array(path: Path) -> np.ndarray:
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path} cannot be read: it is damaged, or no .npy file of numbers.") from error
+        raise InputError(f"{path} cannot be read: it is damaged, or not a .npy file of numbers.") from error
     if array.ndim != 4 or array.shape[1] not in (1, 3) or not len(array):
         raise InputError(f"{path} has the shape {array.shape}: images must be (n, 1 or 3, height, width).")
     if array.dtype == np.uint8:

@@ -1,4 +1,4 @@
-"""MNIST and the sets in its format, with their official splits: where their files are."""
+"""MNIST and the data sets in its file format, with their official splits."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def mnist(downloads: Path) -> tuple[Split, Split]:
 
 
 def has_mnist(downloads: Path) -> bool:
-    """Whether `mnist` would do without a download."""
+    """Whether `mnist` can be loaded without a download."""
     return find_folder([downloads / MNIST_FOLDER]) is not None
 
 
@@ -35,15 +35,15 @@ def kmnist(downloads: Path) -> tuple[Split, Split]:
 
 
 def has_kmnist(downloads: Path) -> bool:
-    """Whether `kmnist` would do without a download."""
+    """Whether `kmnist` can be loaded without a download."""
     return find_folder([downloads / KMNIST_FOLDER]) is not None
 
 
 def fashion_mnist(downloads: Path) -> tuple[Split, Split]:
     """Fashion-MNIST with its official splits.
 
-    If the environment variable `FASHION_MNIST_DIR` names a folder, only that is looked at; otherwise it is
-    `FASHION_MNIST_FOLDERS`, then the downloads.
+    If the environment variable `FASHION_MNIST_DIR` names a folder, the files must be there. Otherwise they are looked
+    for in `FASHION_MNIST_FOLDERS`, then in the downloads.
     """
     folders = _fashion_mnist_folders(downloads)
     if len(folders) == 1:
@@ -56,7 +56,7 @@ def fashion_mnist(downloads: Path) -> tuple[Split, Split]:
 
 
 def has_fashion_mnist(downloads: Path) -> bool:
-    """Whether `fashion_mnist` would do without a download."""
+    """Whether `fashion_mnist` can be loaded without a download."""
     return find_folder(_fashion_mnist_folders(downloads)) is not None
 
 
@@ -66,7 +66,7 @@ def _fashion_mnist_folders(downloads: Path) -> list[Path]:
 
 
 def emnist(downloads: Path) -> tuple[Split, Split]:
-    """EMNIST's `letters` with its official splits; upper and lower case share a class, a is 0 and z is 25."""
+    """EMNIST's `letters` with its official splits. Upper and lower case share a class: a is 0, z is 25."""
     train, test = load_or_download("EMNIST", [downloads / EMNIST_FOLDER], EMNIST_PREFIXES, split="letters")
     return _upright_letters(train), _upright_letters(test)
 
@@ -74,21 +74,21 @@ def emnist(downloads: Path) -> tuple[Split, Split]:
 def emnist32(downloads: Path) -> tuple[Split, Split]:
     """EMNIST's letters as 32x32 images.
 
-    [Yesilcimen 2022], section 4.2.2, gives the size, and not how the 28x28 images get it. Reading: they are resized
-    (bilinear interpolation), not padded.
+    [Yesilcimen 2022], section 4.2.2, gives the size, but not how the 28x28 images get it. Reading: they are resized by
+    bilinear interpolation, not padded.
     """
-    from trainables.data.conform import conform  # torch takes seconds that naming data sets does without
+    from trainables.data.conform import conform  # imports torch, which takes seconds
 
     train, test = (Split(conform(split.examples, (1, 32, 32)), split.labels) for split in emnist(downloads))
     return train, test
 
 
 def has_emnist(downloads: Path) -> bool:
-    """Whether `emnist` would do without a download."""
+    """Whether `emnist` can be loaded without a download."""
     return find_folder([downloads / EMNIST_FOLDER], EMNIST_PREFIXES) is not None
 
 
 def _upright_letters(split: Split) -> Split:
-    """EMNIST stores its images transposed and counts its letters from 1."""
+    """EMNIST's files hold the images transposed, and count the letters from 1."""
     assert split.labels is not None
     return Split(split.examples.swapaxes(-1, -2), split.labels - 1)

@@ -1,6 +1,6 @@
 """Data sets of points on the plane and the line: deterministic, float32, in the units of the documents.
 
-A name has one distribution; the training and the test split are two draws from it.
+Each name stands for one distribution; the training and the test split are two draws from it.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from trainables.data.dataset import Split
 
 SEED = 0
 TEST_SIZE = 10_000
-"""Points in every test split, which stands for the distribution itself in evaluations."""
+"""Points in every test split. In evaluations the test split stands for the distribution."""
 
 CURVE_POINTS = 2000
-"""Points that stand for a whole curve: on the Swiss roll, the longest, neighbours are 0.07 apart or less."""
+"""Points that stand for a whole curve. On the longest, the Swiss roll, neighbours are at most 0.07 apart."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class PointSet(ABC):
         """Draw `n` points `(n, d)`, float64."""
 
     def splits(self) -> tuple[Split, Split]:
-        """The training and the test split, float32 and without labels; always the same ones."""
+        """The training and the test split, float32, without labels, always the same."""
         rng = np.random.default_rng(SEED)
         train, test = (self.sample(n, rng).astype(np.float32) for n in (self.train_size, TEST_SIZE))
         return Split(train), Split(test)
@@ -101,21 +101,21 @@ def _ring(modes: int, radius: float) -> tuple[tuple[float, ...], ...]:
 
 
 def _line(mean: float, std: float) -> Mixture:
-    # The report on first GANs draws 120 real numbers at each step. A batch of 120 of so many is all but that.
+    # [Tabak 2016] draws 120 new numbers at each step. A batch of 120 from 10,000 is practically the same.
     return Mixture(f"10,000 numbers of N({mean:g}, {std:g})", 10_000, ((mean,),), std)
 
 
 POINT_SETS: dict[str, Mixture | Spiral] = {
-    # Thesis of 2022, section 4.1, gives the number of points and the square [-1, 1]^2 that they lie in. The reading:
-    # one turn, with which the accuracy after the initial training is the published 0.84, and a little noise.
+    # [Yesilcimen 2022], section 4.1, gives the number of points and the square [-1, 1]^2 that they lie in. Reading: a
+    # little noise, and one turn, with which the accuracy after the initial training is the published 0.84.
     "spiral": Spiral("400 points on a spiral", 400, turns=(0.25, 1.25), scale=0.9 / (2.5 * np.pi), noise=0.02),
-    # Thesis of 2017, section 4.4.1: Marsland's roll, which is scikit-learn's `make_swiss_roll` without the axis in
-    # the middle, not scaled.
+    # [Yamazaki 2017], section 4.4.1: Marsland's roll, which is scikit-learn's `make_swiss_roll` without the middle
+    # axis, not scaled.
     "swiss_roll": Spiral("10,000 points of a Swiss roll", 10_000, turns=(0.75, 2.25), scale=1.0, noise=0.2),
-    # The same section gives neither radius nor deviation. These are Metz et al.'s (2016, arXiv:1611.02163), from whom
-    # most papers have this mixture.
+    # The same section gives neither radius nor deviation. These are from Metz et al. (2016, arXiv:1611.02163), whose
+    # mixture most papers use.
     "eight_gaussians": Mixture("10,000 points of 8 Gaussians on a circle", 10_000, _ring(8, radius=2.0), 0.02),
-    # Report of 2016 on first GANs, section 3.1.
+    # [Tabak 2016], section 3.1.
     "line_-2_0.5": _line(-2.0, 0.5),
     "line_3_0.5": _line(3.0, 0.5),
     "line_3_0.2": _line(3.0, 0.2),

@@ -1,9 +1,9 @@
-"""Where the data sets come from: a name -> its training and test split.
+"""Where the data sets come from: from a name to the training and the test split.
 
-A new data set is one function, in the file of its kind, and one line in `SOURCES`. Some forms of names have a
-parameter (`PARAMETERISED`), and other packages add names, so a name is looked up with `source_of`. Only
-`cache.prepare` loads from here, so the libraries that ship, fetch, read or resize data are imported by the function
-that needs them, and never by a trial.
+A new data set is one function, in the file of its kind, and one line in `SOURCES`. Some names have a parameter
+(`PARAMETERISED`), and other packages add names, so use `source_of` to look a name up. Only `cache.prepare` loads data.
+The libraries that ship, fetch, read or resize data are imported by the functions that need them, so trials never
+import them.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ class Source:
     """How to get a data set, and what it will look like.
 
     `load(downloads)` returns the training and the test split: images `(N, *shape)`, uint8, labels `(N,)`,
-    int64, in `[0, num_classes)`; or points `(N, *shape)`, float32, with a `shape` of one number. What has to be
-    downloaded is kept in the folder `downloads`. Raises `InputError` where the data is neither there nor to be
-    had. `at_hand(downloads)` tells whether `load` would do without a download.
+    int64, in `[0, num_classes)`; or points `(N, *shape)`, float32, with a `shape` of one number. It keeps downloaded
+    files in the folder `downloads`, and raises `InputError` if the data is absent and cannot be downloaded.
+    `at_hand(downloads)` tells whether `load` needs no download.
 
-    Where the files decide, `shape` is empty and `num_classes` None, as it is of unlabelled data, and
-    `fingerprint(downloads)` is a string that changes with them, None where they are gone.
+    If only the files can tell, `shape` is empty and `num_classes` None; unlabelled data also has None.
+    `fingerprint(downloads)` is a string that changes with the user's files, None if they are gone.
     """
 
     load: Callable[[Path], tuple[Split, Split]]
@@ -99,18 +99,18 @@ PARAMETERISED = {
     "MODULE:NAME": "a data set of your own: a Source in a module that Python finds, such as my_package.faces:FACES",
     "NAME:CLASS": "one class of a set above, such as mnist5k:3",
 }
-"""The forms of names that are not in `SOURCES`, for a person."""
+"""The names with a parameter, and their descriptions for `--list`."""
 
 KIND = "dataset"
-"""Other packages register sources as entry points of the group of this kind."""
+"""The kind of entry points by which other packages register sources."""
 
 
 def source_of(name: str) -> Source:
     """The source of data set `name`, or of one class of it.
 
-    That is one of `SOURCES`, an entry point of another package, a folder of images, or an object in a module:
-    whichever comes first. No folder is looked at. Raises `InputError` for an unknown name, and a class that the set
-    does not have.
+    The name is looked up in `SOURCES`, then among the entry points of other packages; it may also be a folder of images
+    or an object in a module. No folder is read. Raises `InputError` for an unknown name, and for a class that the
+    data set does not have.
     """
     whole, chosen = _split(name)
     source = _whole(whole)
@@ -118,7 +118,7 @@ def source_of(name: str) -> Source:
 
 
 def full_name(name: str) -> str:
-    """`name` with an absolute path if it is a folder's: what it means to a process that runs elsewhere."""
+    """`name`, with an absolute path if it is a folder, so that it means the same in another working directory."""
     kind, _, parameter = name.partition(":")
     return f"{FOLDER}:{_absolute(parameter)}" if kind == FOLDER and parameter else name
 
@@ -126,13 +126,13 @@ def full_name(name: str) -> str:
 def parent_of(name: str) -> str:
     """The data set that `name` is one class of, `name` itself otherwise.
 
-    A classifier of a single class would tell nothing apart, so that the parent's stands in for it.
+    A single class cannot have a classifier of its own, so it uses the classifier of the whole data set.
     """
     return _split(name)[0]
 
 
 def file_name(name: str) -> str:
-    """What files and folders that belong to data set `name` are called: another name for every data set."""
+    """The name of files and folders that belong to data set `name`, different for every data set."""
     whole, chosen = _split(name)
     kind, _, parameter = whole.partition(":")
     if kind in SOURCES:
@@ -148,7 +148,7 @@ def _label(text: str) -> str:
 
 
 def _split(name: str) -> tuple[str, str | None]:
-    """A data set, and the class that is chosen of it, if one is."""
+    """The data set, and its class if one is chosen."""
     kind, colon, parameter = name.partition(":")
     if not colon or kind == FOLDER:
         return name, None
@@ -161,7 +161,7 @@ def _split(name: str) -> tuple[str, str | None]:
 
 
 def _is_module(name: str) -> bool:
-    """Whether Python may find a module of this name; one in a package is not looked for, which would import that."""
+    """Whether Python may find a module of this name; a dotted name is not searched, which would import its package."""
     return all(part.isidentifier() for part in name.split(".")) and (
         "." in name or name in sys.modules or importlib.util.find_spec(name) is not None
     )
@@ -194,7 +194,7 @@ def _folder(path: str) -> Source:
 
 
 def _from_outside(target: str) -> Source:
-    """The source `module:NAME`. Unless it has a fingerprint of its own, that of its module tells of changes."""
+    """The source `module:NAME`. If it has no fingerprint of its own, the checksum of its module is the fingerprint."""
     source = resolve_object("data set", target, Source)
     file = sys.modules[target.partition(":")[0]].__file__
     if source.fingerprint is not _nothing or file is None:
@@ -203,12 +203,12 @@ def _from_outside(target: str) -> Source:
 
 
 def _absolute(path: str) -> Path:
-    # Not resolved: what a link points to may differ between the nodes that share it.
+    # Not resolved: a link may point to different places on different nodes.
     return Path(os.path.abspath(Path(path).expanduser()))
 
 
 def _one_class(name: str, source: Source, parameter: str) -> Source:
-    """The images of class `parameter` of `source`; labels and their number stay those of the whole set."""
+    """The images of class `parameter` of `source`; labels and `num_classes` stay as in the whole data set."""
     if source.num_classes is not None:
         _check_class(name, parameter, source.num_classes)
 

@@ -1,4 +1,4 @@
-"""How sets that come without an official test split are split: one example in five, chosen once and for all."""
+"""The test split of data sets without an official one: a fifth of the examples, always the same ones."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ SPLIT_SEED = 0
 
 
 def split_indices(length: int, labels: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the training and the test examples, both shuffled; a fifth of each class, if there are any.
+    """Indices of the training and the test examples, both shuffled. With labels, a fifth of each class is for testing.
 
-    Raises `ValueError` if there are classes of fewer than two examples, or more classes than test examples.
+    Raises `ValueError` if a class has fewer than two examples, or if there are more classes than test examples.
     """
     from sklearn.model_selection import train_test_split
 

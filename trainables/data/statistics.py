@@ -1,4 +1,4 @@
-"""Statistics of a data set's pixels, a chunk at a time: no training set is ever held as floats."""
+"""Statistics of a data set's pixels, computed a chunk at a time: the whole set is never in memory as floats."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ CHUNK = 4096
 
 
 def pixel_statistics(examples: np.ndarray, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
-    """Mean and variance (divided by N) of each pixel, `shape`, float32, of images as `to_tensor` scales them.
+    """Mean and variance (divided by N) of each pixel, both `shape`, float32, in the range that `to_tensor` gives.
 
-    `examples` `(N, *shape)` are uint8 images, scaled to [-1, 1], or points, which stay what they are.
+    `examples` `(N, *shape)` are uint8 images, whose statistics are scaled to [-1, 1], or points, which are not scaled.
     """
     total = np.zeros(examples.shape[1:])
     squares = np.zeros(examples.shape[1:])

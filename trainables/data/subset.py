@@ -6,7 +6,7 @@ import numpy as np
 
 
 def choose(images: np.ndarray, n: int, seed: int) -> np.ndarray:
-    """`n` of the images without replacement, in their order; all of them where there are no more."""
+    """Choose `n` of the images without replacement, in their own order; all of them if there are no more than `n`."""
     if len(images) <= n:
         return images
     chosen = np.random.default_rng(seed).choice(len(images), n, replace=False)

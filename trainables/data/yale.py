@@ -10,15 +10,15 @@ from trainables.data.image_files import fingerprint, load_files
 from trainables.errors import InputError
 
 SHAPE = (1, 32, 32)
-"""The thesis of 2022 trains on 32x32 gray faces "taken in different illumination conditions" (section 4.2.2)."""
+"""[Yesilcimen 2022] has 32x32 gray faces "taken in different illumination conditions" (section 4.2.2)."""
 
 
 def yale_faces(downloads: Path) -> tuple[Split, Split]:
-    """The faces, 192x168 pixels in the published files, resized to 32x32; a class a person, in order of number.
+    """The faces, 192x168 pixels in the published files, resized to 32x32. Each person is a class, in order of number.
 
-    All `yaleB*.pgm` in or below the folder that `YALE_FACES_DIR` names, otherwise `CroppedYale` in the
-    downloads, but those of ambient light, which are not cropped. They are not to be had automatically.
-    Raises `InputError` where there are none.
+    They are all `yaleB*.pgm` in or below the folder that `YALE_FACES_DIR` names, or else `CroppedYale` in the
+    downloads, except the images of ambient light, which are not cropped. They cannot be downloaded automatically.
+    Raises `InputError` if there are none.
     """
     from trainables.data.conform import conform  # imports torch
 
@@ -34,12 +34,12 @@ def yale_faces(downloads: Path) -> tuple[Split, Split]:
 
 
 def has_yale_faces(downloads: Path) -> bool:
-    """Whether there are any."""
+    """Whether there are any files."""
     return bool(_faces(_folder(downloads)))
 
 
 def yale_fingerprint(downloads: Path) -> str | None:
-    """`fingerprint` of the files; None where there are none."""
+    """`fingerprint` of the files; None if there are none."""
     paths = _faces(_folder(downloads))
     return fingerprint(paths) if paths else None
 

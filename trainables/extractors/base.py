@@ -14,9 +14,9 @@ Extracted = tuple[np.ndarray, np.ndarray]
 
 
 class Extractor(Protocol):
-    """Images in, features and class probabilities out, by a network with a version and a checksum.
+    """A network that gives features and class probabilities of images, with a version and a checksum.
 
-    The names of metrics end in its `name`.
+    Metrics on its features end in its `name`.
     """
 
     @property
@@ -29,7 +29,7 @@ class Extractor(Protocol):
     def sha256(self) -> str: ...
 
     def __call__(self, images: Tensor) -> Extracted:
-        """Of images `(n, C, H, W)` in [-1, 1]; raises `ValueError` for others."""
+        """Features and class probabilities of images `(n, C, H, W)` in [-1, 1]; raises `ValueError` for others."""
 
 
 BATCH_ON_GPU = 500
@@ -37,12 +37,12 @@ BATCH_ON_GPU = 500
 
 
 def in_batches(extract: Callable[[Tensor], Extracted], images: Tensor, device: torch.device, on_cpu: int) -> Extracted:
-    """`extract` the images in batches: of `on_cpu` on the CPU, of `BATCH_ON_GPU`, or what fits, on a GPU.
+    """`extract` the images in batches of `on_cpu` on the CPU, and of `BATCH_ON_GPU`, or fewer if need be, on a GPU.
 
-    Raises `ValueError` for NaN, no image at all, and values outside [-1, 1].
+    Raises `ValueError` for NaN, an empty set, and values outside [-1, 1].
     """
-    if not len(images) or not bool((images.abs() <= 1.0).all()):  # which NaN is not, either
-        raise ValueError("features are of at least one image, and of values in [-1, 1].")
+    if not len(images) or not bool((images.abs() <= 1.0).all()):  # False for NaN, too
+        raise ValueError("there must be at least one image, and all values must be in [-1, 1].")
     size = min(len(images), on_cpu if device.type == "cpu" else BATCH_ON_GPU)
     parts, start = [], 0
     while start < len(images):

@@ -23,7 +23,7 @@ def prepare_extractor(
     """The extractor `features` for a data set, on the CPU, and the test accuracy of its classifier. For the driver.
 
     `inception_weights` is the file of Inception's weights and `inception_sha256` its checksum, if not pytorch-fid's.
-    The classifier of one class of a data set is that of the whole set. Raises `InputError` where it cannot be had.
+    One class of a data set has the classifier of the whole set. Raises `InputError` if there is no such extractor.
     """
     if features == "inception":
         return prepare_inception(cache_dir, inception_weights, inception_sha256), None
@@ -34,7 +34,7 @@ def prepare_extractor(
 def load_extractor(features: str, sha256: str, dataset: str, cache_dir: Path, device: torch.device) -> Extractor:
     """The extractor that the driver prepared, on `device`. For trials.
 
-    Raises `InputError` where it is absent or damaged, `RuntimeError` where it is another one.
+    Raises `InputError` if it is absent or damaged, `RuntimeError` if its checksum is not `sha256`.
     """
     if features == "inception":
         return load_inception(sha256, cache_dir, device)

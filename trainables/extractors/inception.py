@@ -42,7 +42,7 @@ class InceptionExtractor:
     def __call__(self, images: Tensor) -> Extracted:
         """Features `(n, 2048)` and class probabilities `(n, 1008)` of images `(n, 1 or 3, H, W)` in [-1, 1].
 
-        As pytorch-fid reads images from files: in 8 bits, gray ones repeated to three channels, in [0, 1]. Raises
+        Images are preprocessed as in pytorch-fid: rounded to 8 bits, gray repeated to three channels. Raises
         `ValueError` for images of another shape or range.
         """
         if images.dim() != 4 or images.shape[1] not in (1, 3) or not images.is_floating_point():
@@ -61,10 +61,11 @@ class InceptionExtractor:
 def prepare_inception(cache_dir: Path, weights: Path | None = None, sha256: str | None = None) -> InceptionExtractor:
     """The extractor, on the CPU, its weights copied into the cache. For the driver: this may download.
 
-    The weights are those in the cache, the file `weights`, those in torch hub's cache, or downloaded there, whichever
-    comes first; with `weights` the file alone. Their checksum has to be pytorch-fid's, or `sha256` if there is one.
+    The weights are taken from the file `weights`, if it is given. Otherwise they are taken from the cache, from torch
+    hub's cache, or downloaded into the latter, whichever works first. Their checksum has to be `sha256`, by default
+    pytorch-fid's.
 
-    Raises `InputError` where they cannot be had, or are others.
+    Raises `InputError` if there are no weights with this checksum.
     """
     expected = (sha256 or WEIGHTS_SHA256).lower()
     folder = _folder(expected, cache_dir)
@@ -89,7 +90,7 @@ def prepare_inception(cache_dir: Path, weights: Path | None = None, sha256: str 
 def load_inception(sha256: str, cache_dir: Path, device: torch.device) -> InceptionExtractor:
     """The extractor that `prepare_inception` left in the cache, on `device`. For trials: never downloads.
 
-    Raises `InputError` where it is absent or damaged.
+    Raises `InputError` if it is absent or damaged.
     """
     folder = _folder(sha256, cache_dir)
     found = find(folder)
@@ -115,19 +116,19 @@ def _check(path: Path, expected: str) -> None:
 def _read(path: Path) -> FidInception:
     try:
         return FidInception(torch.load(path, map_location="cpu", weights_only=True))
-    except Exception as error:  # the unpickler's own, and what it makes of arbitrary bytes
+    except Exception as error:  # the unpickler may raise anything when it reads arbitrary bytes
         raise InputError(
             f"{path} holds no weights of pytorch-fid's Inception: download {WEIGHTS_URL} instead."
         ) from error
 
 
 def _in_torch_hub(expected: str) -> Path:
-    """The file in torch hub's cache, where pytorch-fid looks for it too; downloaded unless it is there."""
+    """The file in torch hub's cache, which pytorch-fid uses too; it is downloaded if it is not there."""
     path = Path(torch.hub.get_dir(), "checkpoints", WEIGHTS_NAME)
     if path.exists():
         return path
     if expected != WEIGHTS_SHA256:
-        raise InputError("--inception-sha256 is of weights that are not in the cache: name them, --inception-weights.")
+        raise InputError("no weights in the cache have this --inception-sha256: name their file, --inception-weights.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with network_timeout():

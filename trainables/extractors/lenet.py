@@ -1,9 +1,8 @@
 """The feature extractor of the `_lenet` metrics: a small classifier trained on the data set itself.
 
 The driver trains it once and keeps it in `<cache_dir>/classifiers/<data set>`; trials load it.
-The numbers it gives compare runs on the same data set with the same weights, and nothing else. Training gives the same
-weights again on the same kind of processor only, so for some of the data sets that need no download the weights are in
-`SHIPPED`: copies of what was in the cache.
+Only compare numbers of the same data set and the same weights. Training gives the same weights only on the same kind of
+processor. So the weights for some of the data sets that need no download are in `SHIPPED`.
 """
 
 from __future__ import annotations
@@ -33,14 +32,14 @@ BATCH_ON_CPU = 1000
 FILE = "lenet.safetensors"
 
 SHIPPED = Path(__file__).with_name("weights")
-"""Entries of a cache, one a data set, used where their data and recipe are those of this program."""
+"""Entries of the cache, one per data set. They are used if their data and recipe are the current ones."""
 
 
 @dataclass(frozen=True)
 class ClassifierExtractor:
-    """A trained `LeNet` in evaluation mode: images in, features and class probabilities out.
+    """A trained `LeNet` in evaluation mode, which gives features and class probabilities of images.
 
-    `sha256` is the checksum of the file of its weights and `test_accuracy` the share of test images classified rightly.
+    `sha256` is the checksum of the file of its weights, `test_accuracy` its accuracy on the test images.
     """
 
     network: LeNet
@@ -60,7 +59,7 @@ class ClassifierExtractor:
     def __call__(self, images: Tensor) -> Extracted:
         """Features `(n, F)` and class probabilities `(n, K)`, float64, of images `(n, C, H, W)` in [-1, 1].
 
-        Raises `ValueError` for images of another shape or range, or not of floats.
+        Raises `ValueError` for images of another shape, range or dtype.
         """
         if images.shape[1:] != self.shape or not images.is_floating_point():
             raise ValueError(
@@ -71,13 +70,13 @@ class ClassifierExtractor:
 
     def _extract(self, batch: Tensor) -> Extracted:
         features = self.network.features(batch.to(self.device, torch.float32))
-        # Before the softmax: in float32, probabilities below 1e-45 would be lost to the inception score.
+        # float64 before the softmax: in float32, the Inception Score would lose probabilities below 1e-45.
         probabilities = self.network.output(features).double().softmax(dim=1)
         return features.double().cpu().numpy(), probabilities.cpu().numpy()
 
 
 class Header(BaseModel):
-    """What the file says of its weights, as JSON in the metadata of safetensors."""
+    """What the file says about its weights: JSON in the metadata of safetensors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -89,9 +88,9 @@ class Header(BaseModel):
 def prepare_classifier(dataset: Dataset, cache_dir: Path, seed: int = 0) -> ClassifierExtractor:
     """The classifier of `dataset`, on the CPU, from the cache, or trained and written there. For the driver.
 
-    One that is shipped needs no training. A cached one that is damaged, or of other data, seed or recipe, is replaced
-    with a warning. It appears whole or not at all, and several processes may prepare it at once. A complete cache may
-    be read-only.
+    A classifier that is shipped needs no training. A cached one that is damaged, or was trained with other data, seed
+    or recipe, is replaced with a warning. The entry appears whole or not at all, and several processes may prepare it
+    at once. A complete cache may be read-only.
 
     Raises `InputError` if the data set cannot be classified, and for a folder that cannot be written.
     """
@@ -118,7 +117,7 @@ def prepare_classifier(dataset: Dataset, cache_dir: Path, seed: int = 0) -> Clas
 def load_classifier(dataset_name: str, cache_dir: Path, device: torch.device | str) -> ClassifierExtractor:
     """The classifier that `prepare_classifier` left in the cache, on `device`. For trials: trains nothing.
 
-    Raises `InputError` where it is absent or damaged.
+    Raises `InputError` if it is absent or damaged.
     """
     folder = _folder(dataset_name, cache_dir)
     found = find(folder)
@@ -138,7 +137,7 @@ def _write(path: Path, dataset: Dataset, seed: int) -> None:
     network, test_accuracy = train_classifier(dataset, seed)
     assert dataset.num_classes is not None  # `train_classifier` refuses unlabelled data
     header = Header(shape=dataset.shape, num_classes=dataset.num_classes, test_accuracy=test_accuracy)
-    # One entry of metadata: of several, safetensors decides the order anew each time.
+    # One entry of metadata: safetensors writes several in a different order each time.
     metadata = {"header": header.model_dump_json()}
     path.write_bytes(safetensors.torch.save(network.half().state_dict(), metadata))
 
@@ -147,7 +146,7 @@ def _read(path: Path) -> tuple[LeNet, Header]:
     with safetensors.safe_open(path, framework="pt") as file:
         header = Header.model_validate_json(file.metadata()["header"])
         weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (not a dict)
-    # Without memory: initial weights would be drawn from the global random state, only to be replaced.
+    # On "meta": initial weights would be drawn from the global random state, only to be replaced.
     with torch.device("meta"):
         network = LeNet(header.shape, header.num_classes)
     network.load_state_dict(weights, assign=True)
@@ -159,7 +158,7 @@ def _folder(dataset_name: str, cache_dir: Path) -> Path:
 
 
 def _data_sha256(dataset: Dataset) -> str:
-    """Of everything that training and the test accuracy depend on."""
+    """The checksum of all data that the weights and the test accuracy depend on."""
     digest = hashlib.sha256(f"{dataset.num_classes} classes".encode())
     arrays = (dataset.train.examples, dataset.train.labels, dataset.test.examples, dataset.test.labels)
     for array in arrays:

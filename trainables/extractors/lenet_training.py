@@ -17,15 +17,15 @@ from trainables.errors import InputError
 from trainables.networks.lenet import LeNet
 
 RECIPE = 2
-"""Raise it when anything here changes: classifiers of older recipes are then trained again."""
+"""Raise it when anything here changes. Classifiers of older recipes are then trained again."""
 
 TARGET_ACCURACY = 0.9809
-"""Training ends at this test accuracy (report on residual GANs, appendix B)."""
+"""Training ends at this test accuracy ([Yamazaki 2017], appendix B)."""
 
 MAX_UPDATES = 600
 MIN_EPOCHS = 5
-"""Where the target is out of reach, training ends with the epoch in which `MAX_UPDATES` is reached, but not
-before `MIN_EPOCHS`: 27 epochs of digits, 10 of mnist5k, 5 of anything large."""
+"""If the target is never reached, training ends with the epoch in which `MAX_UPDATES` is reached, but not
+before `MIN_EPOCHS`: after 27 epochs of digits, 10 of mnist5k, 5 of a large data set."""
 
 LEARNING_RATE = 1e-3
 BATCH_SIZE = 64
@@ -35,23 +35,23 @@ TEST_BATCH_SIZE = 1000
 def train_classifier(dataset: Dataset, seed: int) -> tuple[LeNet, float]:
     """Train a `LeNet` on the CPU; return it, with the weights of its best epoch, and its test accuracy.
 
-    Adam on the cross-entropy, up to `TARGET_ACCURACY`. On one kind of processor a seed gives one classifier, whatever
-    the number of threads: it is trained with one, since the order of sums depends on their number. The weights are
-    rounded to half precision, as they are kept. The global random state is left alone.
+    Adam minimises the cross-entropy, up to `TARGET_ACCURACY`. On one kind of processor a seed always gives the same
+    classifier: training uses one thread, because the order of sums depends on the number of threads. The weights are
+    rounded to half precision, in which they are kept. The global random state is left alone.
 
     Raises `InputError` if the data set has no labels, one class only, or images too small to be pooled.
     """
     if dataset.num_classes is None or dataset.train.labels is None or dataset.test.labels is None:
         raise InputError(
-            f"data set {dataset.name!r} has no labels to train the classifier of the lenet metrics on (a folder has, "
-            "if its images are in a sub-folder per class): choose another data set, or --features inception."
+            f"data set {dataset.name!r} has no labels to train the classifier of the lenet metrics (a folder has "
+            "labels if each class is a sub-folder): choose another data set, or --features inception."
         )
     if dataset.num_classes < 2:
         raise InputError(
-            f"data set {dataset.name!r} has one class only, so that there is nothing to tell apart for the classifier "
-            "of the lenet metrics: add a class, choose another data set, or --features inception."
+            f"data set {dataset.name!r} has one class only, and the classifier of the lenet metrics needs two: "
+            "add a class, choose another data set, or --features inception."
         )
-    # Only the CPU's state is forked, so only the CPU's may be seeded; `torch.manual_seed` seeds GPUs, too.
+    # Only the CPU's state is forked, so only the CPU may be seeded; `torch.manual_seed` would seed GPUs, too.
     with one_thread(), torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         try:
@@ -105,7 +105,7 @@ def _accuracy(network: LeNet, split: Split) -> float:
 def _batches(
     split: Split, batch_size: int, generator: torch.Generator | None = None
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """All images and labels of `split` once: shuffled if there is a generator, in their order otherwise."""
+    """All images and labels of `split` once: shuffled if there is a generator, in their own order otherwise."""
     assert split.labels is not None
     n = len(split)
     order = torch.arange(n) if generator is None else torch.randperm(n, generator=generator)

@@ -24,16 +24,26 @@ Direction = Literal["minimize", "maximize"]
 
 @dataclass(frozen=True)
 class Metric:
-    """Which way a metric is better, and whether the table at the end of a study shows it."""
+    """Which direction of a metric is better, and whether the table at the end of a study shows it.
 
-    direction: Direction
+    With a `target`, the nearer to it the better: such a metric is no objective.
+    """
+
+    direction: Direction = "minimize"
     shown: bool = False
+    target: float | None = None
+
+    def loss(self, value: float) -> float:
+        """The lower, the better: `value`, its distance to the target, or, where more is better, its negative."""
+        if self.target is not None:
+            return abs(value - self.target)
+        return value if self.direction == "minimize" else -value
 
 
 class MeasureSettings(BaseModel):
-    """What the numbers of a measure depend on besides the method: a part of the protocol and of its hash.
+    """What the numbers of a measure depend on, besides the method. The settings are a part of the protocol.
 
-    A field with `exclude=True` tells the driver how to prepare and is not part of the protocol.
+    A field with `exclude=True` tells the driver how to prepare, and is not a part of the protocol.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,20 +52,20 @@ class MeasureSettings(BaseModel):
     """The name of the measure: a key of `MEASURES`, an entry point, or `module:Class`."""
 
     def metrics(self, dataset: str) -> dict[str, Metric]:
-        """What is reported of a data set, by its full name. Known without data."""
+        """The metrics that are reported for a data set, by their full names. No data is needed."""
         raise NotImplementedError
 
     def families(self) -> dict[str, str]:
-        """Short names of metrics whose full name depends on the settings: `fid` -> `fid_lenet`."""
+        """Short names of the metrics whose full names depend on the settings: `fid` -> `fid_lenet`."""
         return {}
 
     def check(self, dataset: str) -> None:
-        """Raise `InputError` where a data set of this name cannot be measured; opens no data."""
+        """Raise `InputError` if a data set of this name cannot be measured. No data is opened."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """The metrics of one evaluation, and what pictures are made of: only the measure that made it knows what."""
+    """The metrics of one evaluation, and `seen`, from which the same measure draws its pictures."""
 
     metrics: dict[str, float]
     seen: Any = None
@@ -63,12 +73,12 @@ class Measured:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Complete settings, and notes for the person who started the study, one sentence each."""
+    """The complete settings, and notes for the person who started the study, one sentence each."""
 
     settings: MeasureSettings
     notes: tuple[str, ...] = ()
     values: dict[str, float] = field(default_factory=dict)
-    """What was found out on the way, by name: the accuracy of a classifier."""
+    """Numbers that were found during the preparation, such as the accuracy of a classifier, by name."""
 
 
 class Measure(ABC):
@@ -82,27 +92,27 @@ class Measure(ABC):
     def prepare(cls, settings: Any, dataset: str, cache_dir: Path) -> Prepared:
         """Put into the cache what the measure reads, and complete the settings. For the driver: may download, train.
 
-        The data set has been prepared before. Raises `InputError` where something cannot be had.
+        The data set has been prepared before. Raises `InputError` if something is not available.
         """
         return Prepared(settings)
 
     @abstractmethod
     def __init__(self, settings: Any, dataset: Dataset, cache_dir: Path, device: torch.device) -> None:
-        """Open what `prepare` left in the cache."""
+        """Open what `prepare` has put into the cache."""
 
     @abstractmethod
     def __call__(self, subject: Subject) -> Measured:
         """Measure a method."""
 
     def references(self) -> dict[str, float]:
-        """Reference values of this measure's metrics: what noise, real data or a simple baseline gets."""
+        """Reference values of this measure's metrics: the values of noise, real data or simple baselines."""
         return {}
 
     def draw(self, measured: Measured, folder: Path) -> None:
-        """Draw an evaluation into `folder`; pictures of an earlier one are overwritten."""
+        """Draw an evaluation into `folder`, over the pictures of an earlier one."""
 
     def draw_frame(self, measured: Measured, round_number: int, folder: Path) -> None:
-        """Draw the evaluation after `round_number` rounds into `folder`, beside those of other rounds."""
+        """Draw the evaluation after `round_number` rounds into `folder`, beside the pictures of other rounds."""
 
     def draw_training(self, frames: Path, folder: Path) -> None:
-        """At the end of a training, draw into `folder` what `draw_frame` has left in `frames`."""
+        """At the end of a training, draw all pictures that `draw_frame` has written to `frames` together."""

@@ -1,4 +1,4 @@
-"""How well a method's score tells test images from those of other data sets (out-of-distribution detection)."""
+"""How well a method's score tells test images from images of other data sets (out-of-distribution detection)."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ Score = Callable[[Tensor], Tensor]
 """Images `(n, C, H, W)` in [-1, 1] to scores `(n,)`, higher = more in-distribution."""
 
 SetScores = tuple[np.ndarray, dict[str, np.ndarray]]
-"""The scores of the test images, and those of each out-of-distribution set."""
+"""The scores of the test images, and the scores of each out-of-distribution set."""
 
 
 class Detection(Measure):
-    """Scores the test images, which are the positive class, and the images of the out-of-distribution sets."""
+    """Scores test images, which are the positive class, and images of the out-of-distribution sets."""
 
     Settings = DetectionSettings
     needs = Scores
@@ -68,7 +68,7 @@ class Detection(Measure):
         return score(self.known).cpu().numpy(), {n: score(images).cpu().numpy() for n, images in self.sets.items()}
 
     def metrics(self, known: np.ndarray, by_set: Mapping[str, np.ndarray]) -> dict[str, float]:
-        """The detection metrics of each set, with the ends of their 95% intervals, and the mean `auroc`."""
+        """The detection metrics of each set with their 95% intervals, and the mean of `auroc` over the sets."""
         found: dict[str, float] = {}
         for name, scores in by_set.items():
             for metric, interval in detection(known, scores, self.settings.resamples, seed=self.settings.seed).items():
@@ -80,12 +80,12 @@ class Detection(Measure):
         return found
 
     def references(self) -> dict[str, float]:
-        """AUROC of scores that need no generative model: a method that is not above them has learned nothing about it.
+        """AUROC of scores without a generative model. A method that is not better has learned nothing for detection.
 
-        "intensity" is how near the mean of the pixels is to the training images' mean, "nearest" how near the
-        nearest training image is (Euclidean), "softmax" the largest class probability of the data set's classifier.
+        "intensity" is how near the mean of an image's pixels is to the mean of the training images, "nearest" is how
+        near the nearest training image is (Euclidean), "softmax" is the classifier's largest class probability.
         """
-        # Of bytes, so that not all of the training set is held as floats.
+        # The mean of the bytes: the whole training set as floats would need too much memory.
         mean = float(self.dataset.train.examples.mean()) / 127.5 - 1.0
         simple: dict[str, Score] = {
             "intensity": lambda images: -(images.mean(dim=(1, 2, 3)) - mean).abs(),
@@ -118,7 +118,7 @@ class Detection(Measure):
 
 
 def _classifier_sha256(dataset: str, cache_dir: Path) -> str:
-    """The checksum of the data set's classifier, empty where it cannot have one."""
+    """The checksum of the data set's classifier, empty if it cannot have one."""
     try:
         return prepare_extractor("lenet", dataset, cache_dir)[0].sha256
     except InputError:

@@ -1,4 +1,4 @@
-"""How like real images generated ones are: Frechet distance, Inception Score and others, on an extractor's features."""
+"""How similar generated images are to real ones, by an extractor's features: Frechet distance, Inception Score etc."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHOWN = 64
 
 
 class Fidelity(Measure):
-    """Compares the features of generated images with those of real ones: samples once, features once, every metric."""
+    """Compares the features of generated and of real images. All metrics use the same samples and features."""
 
     Settings = FidelitySettings
     needs = Samples
@@ -63,8 +63,8 @@ class Fidelity(Measure):
     def references(self) -> dict[str, float]:
         """The metrics of pixel noise, of test images and of the training images.
 
-        The noise is `N(mean, std)` of the training images, per pixel: where the discriminator-only method starts. The
-        training images are the reference itself, so only metrics that do not compare with it are given for them.
+        The noise is `N(mean, std)` with the training images' mean and deviation of each pixel, from which the
+        discriminator-only method starts. Metrics that compare with the training images are left out for these.
         """
         test = to_tensor(self.dataset.test.examples[: self.num_samples], self.device)
         sets = {
@@ -86,12 +86,12 @@ class Fidelity(Measure):
         return Reference.of(features, self.settings.neighbours, self.device)
 
     def _real_images(self) -> np.ndarray:
-        """The images that the reference is made of, uint8."""
+        """The real images that samples are compared with, uint8."""
         return choose(self.dataset.train.examples, self.num_samples, self.settings.seed)
 
 
 def pixel_noise(dataset: Dataset, n: int, seed: int, device: torch.device) -> Tensor:
-    """`n` images of `N(mean, std)` of the training images, per pixel, clamped to [-1, 1]."""
+    """`n` images of noise with each pixel's mean and deviation in the training images, clamped to [-1, 1]."""
     mean, variance = pixel_statistics(dataset.train.examples, device)
     noise = torch.randn(n, *dataset.shape, generator=torch.Generator().manual_seed(seed)).to(device)
     return (mean + variance.sqrt() * noise).clamp(-1, 1)

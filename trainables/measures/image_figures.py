@@ -11,7 +11,7 @@ from torch import Tensor
 
 from trainables.data.dataset import Dataset
 from trainables.data.tensors import to_tensor, to_uint8
-from trainables.metrics.neighbours import nearest_neighbours
+from trainables.measures.nearest import nearest_training_images
 
 ENLARGED_TO = 32
 """Images with fewer pixels a side are enlarged, pixel by pixel, to about this many."""
@@ -34,15 +34,14 @@ def save_sample_grid(images: Tensor, path: Path, columns: int = 8) -> None:
 
 
 def save_nearest(samples: Tensor, dataset: Dataset, path: Path) -> None:
-    """Samples in the first row, the nearest training image (Euclidean) of each below (thesis of 2022, figure 4.18)."""
-    train = to_tensor(dataset.train.examples, samples.device)
-    _, indices = nearest_neighbours(samples, train)
-    nearest = train[torch.as_tensor(indices[:, 0], device=train.device)]
+    """Samples, and below each the nearest training image (Euclidean), as in [Yesilcimen 2022], figure 4.18."""
+    _, indices = nearest_training_images(samples, dataset.train.examples)
+    nearest = to_tensor(dataset.train.examples[indices], samples.device)
     save_sample_grid(torch.cat([samples, nearest]), path, columns=len(samples))
 
 
 def save_score_histograms(in_scores: np.ndarray, ood_scores: dict[str, np.ndarray], path: Path) -> None:
-    """Histograms of the scores of test images and of each out-of-distribution set (figures 4.19 to 4.21)."""
+    """Histograms of the scores of test images and of each out-of-distribution set, as in figures 4.19 to 4.21."""
     from matplotlib.figure import Figure  # imported late: a driver, which draws nothing, starts without it
 
     figure = Figure(figsize=(6, 3.5))

@@ -1,4 +1,4 @@
-"""The training images nearest to others, pixel by pixel, without holding the training set as floats."""
+"""The training images nearest to given images, by pixels. The training set is never in memory as floats."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from trainables.data.tensors import to_tensor
 from trainables.metrics.distances import squared_distances
 
 PIXELS_HELD = 4_000_000
-"""Pixels of training images that are held as floats at once: 32 MB in float64."""
+"""Pixels of training images that are in memory as floats at once: 32 MB in float64."""
 
 
 @torch.inference_mode()
 def nearest_training_images(images: Tensor, training_images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distance, float64, of each image `(n, C, H, W)` in [-1, 1] to the nearest training image, and its index: `(n,)`.
+    """Distances and indices, both `(n,)`, of the training images nearest to images `(n, C, H, W)` in [-1, 1].
 
-    Training images are uint8, `(m, C, H, W)`; they are read a chunk at a time, so they may be memory-mapped. Distances
-    are Euclidean over all pixels in [-1, 1].
+    Training images are uint8, `(m, C, H, W)`. They are read a chunk at a time, so they may be memory-mapped. Distances
+    are Euclidean over all pixels in [-1, 1], and float64.
     """
     vectors = images.flatten(1)
     nearest = torch.full((len(images),), torch.inf, dtype=torch.float64, device=images.device)
@@ -35,5 +35,5 @@ def nearest_training_images(images: Tensor, training_images: np.ndarray) -> tupl
 
 
 def distances_to_training(images: Tensor, training_images: np.ndarray) -> np.ndarray:
-    """The first of `nearest_training_images`."""
+    """The distances of `nearest_training_images`."""
     return nearest_training_images(images, training_images)[0]

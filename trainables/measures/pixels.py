@@ -25,7 +25,7 @@ SHOWN = 16
 
 
 class Pixels(Measure):
-    """Counts near-duplicates among samples, and compares their distances to the training images with test images'."""
+    """Counts near-duplicates among samples, and compares how near samples and test images are to training images."""
 
     Settings = PixelsSettings
     needs = Samples

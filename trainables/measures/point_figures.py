@@ -1,4 +1,4 @@
-"""Pictures of a training on points: one at each evaluation, then all side by side, and as an animation."""
+"""Pictures of a training on points: one per evaluation, then all of them side by side and as an animation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SHOWN = 2500
-"""Points of each kind in a picture at most."""
+"""Most points of each kind in a picture."""
 INCHES, DPI = 2.4, 100
 COLUMNS = 5
 MILLISECONDS = 400
@@ -27,10 +27,11 @@ DATA, GENERATED, NOISE = "tab:green", "tab:red", "tab:blue"
 
 @dataclass(frozen=True)
 class Scene:
-    """What a picture shows, float32 arrays.
+    """What a picture shows, as float32 arrays.
 
-    D's `probabilities` `(g,)` on the `grid` `(g, d)`, whose last axis is fastest; test points and training-sized
-    `data` `(n, d)`; `samples` `(m, d)`; `moved` points, before and after, `(2, k, d)`.
+    `probabilities` `(g,)` are D's on the `grid` `(g, d)`, whose last axis varies fastest. `test` and `data` are test
+    points `(n, d)`, in `data` as many as in training. `samples` are `(m, d)`; `moved` are points before and after a
+    move, `(2, k, d)`.
     """
 
     grid: np.ndarray
@@ -75,7 +76,7 @@ def draw_training(frames: Path, folder: Path) -> None:
 
 
 def _draw_plane(axes: Axes, scene: Scene) -> None:
-    """As in figures 4.1 to 4.6 of the thesis of 2022 and 5.1 of that of 2017: red is real to D, blue is not."""
+    """As in [Yesilcimen 2022], figures 4.1 to 4.6, and [Yamazaki 2017], figure 5.1: where D says real, it is red."""
     xs, ys = (np.unique(scene.grid[:, axis]) for axis in range(2))
     if scene.probabilities is not None:
         heights = scene.probabilities.reshape(len(xs), len(ys)).T
@@ -107,7 +108,7 @@ def _scatter(axes: Axes, points: np.ndarray, size: float, colour: str) -> None:
 
 
 def _draw_line(axes: Axes, scene: Scene) -> None:
-    """As in figure 2 of the project of 2016: both densities and D's probability, which should be 1/2."""
+    """As in [Tabak 2016], figure 2: both densities, and D's probability, which should be 1/2."""
     grid = scene.grid[:, 0]
     bins = np.linspace(grid[0], grid[-1], 80)
     width = bins[1] - bins[0]

@@ -1,4 +1,4 @@
-"""What generated images are compared with: the features of real ones, and all that can be derived from them once."""
+"""The features of real images, and what is computed from them once: generated images are compared with these."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from trainables.metrics.precision_recall import manifold_radii, precision_recall
 
 @dataclass(frozen=True)
 class Reference:
-    """Real features `(n, d)`, float32 as networks give them, their Gaussian, and the radii `(n,)` of their manifold."""
+    """Real features `(n, d)`, float32, their mean and covariance, and the radii `(n,)` of their manifold."""
 
     features: Tensor
     statistics: ReferenceStatistics
@@ -26,7 +26,7 @@ class Reference:
 
     @classmethod
     def of(cls, features: np.ndarray, neighbours: int, device: torch.device) -> Reference:
-        """Derive everything from features `(n, d)`; raises `ValueError` where they are too few or not finite."""
+        """Compute everything from features `(n, d)`; raises `ValueError` if they are too few or not finite."""
         on_device = torch.from_numpy(features).float().to(device)
         return cls(on_device, reference_statistics(features), manifold_radii(on_device, neighbours))
 
@@ -36,14 +36,14 @@ def feature_metrics(
 ) -> dict[str, float]:
     """Every metric of generated features `(m, d)` and class probabilities `(m, K)`, by its full name.
 
-    Subsets for the kernel distance are smaller than the settings' where there are fewer samples, which changes its
-    deviation, not its mean. Raises `ValueError` for too few or other features.
+    If there are fewer samples than the settings ask for in a subset, subsets of the kernel distance are smaller. This
+    changes its deviation, not its mean. Raises `ValueError` for too few features, and for other lengths.
     """
     generated = torch.from_numpy(features).to(reference.features.device)
     subset_size = min(settings.kid_subset_size, len(generated), len(reference.features))
     kid, _ = kernel_distance(reference.features, generated, settings.kid_subsets, subset_size, settings.seed)
     precision, recall = precision_recall(reference.features, generated, settings.neighbours, reference.radii)
-    score, _ = inception_score(probabilities, settings.inception_splits)
+    score, deviation = inception_score(probabilities, settings.inception_splits)
     values = {
         "fid": frechet_distance(reference.statistics, features),
         "is": score,
@@ -52,4 +52,5 @@ def feature_metrics(
         "recall": recall,
         "entropy": class_entropy(probabilities),
     }
-    return {settings.families()[name]: value for name, value in values.items()}
+    found = {settings.families()[name]: value for name, value in values.items()}
+    return found if settings.inception_splits == 1 else found | {settings.splits_deviation: deviation}

@@ -21,7 +21,7 @@ from trainables.metrics.frechet import ReferenceStatistics
 
 
 class ReferenceKey(BaseModel):
-    """What a reference follows from. Raise `format` when the files, or what is derived from features, change."""
+    """All that a reference depends on. Raise `format` when the files, or the computation from features, change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -37,7 +37,7 @@ class ReferenceKey(BaseModel):
 
     @classmethod
     def of(cls, settings: FidelitySettings, dataset: str, images: np.ndarray) -> ReferenceKey:
-        """The key of the reference that `settings` make of the real `images` of a data set, uint8."""
+        """The key of the reference of real `images`, uint8, of a data set with these settings."""
         return cls(
             dataset=dataset,
             split=settings.reference_split,
@@ -51,7 +51,7 @@ class ReferenceKey(BaseModel):
 
     @property
     def file_name(self) -> str:
-        """The folder's name. It does not say which images: those that have changed replace the old ones."""
+        """The name of the folder. The images are not part of it: if they change, the entry is replaced."""
         parts = (file_name(self.dataset), self.split, self.count, self.seed, self.neighbours)
         return "-".join(map(str, (*parts, self.extractor, self.extractor_sha256[:12])))
 
@@ -59,14 +59,14 @@ class ReferenceKey(BaseModel):
 def cached_reference(
     key: ReferenceKey, cache_dir: Path, make: Callable[[], Reference], device: torch.device
 ) -> Reference:
-    """The reference of `key` from the cache, on `device`, or what `make` returns, which is kept there.
+    """The reference of `key` on `device`, from the cache or made by `make` and kept there.
 
-    One that is damaged or of other images is made again, with a warning. It appears whole or not at all, and several
-    processes may ask for it at once. Where the cache cannot be written, nothing is kept.
+    A reference that is damaged, or was made from other images, is made again, with a warning. It appears whole or not
+    at all, and several processes may ask for it at once. If the cache cannot be written, nothing is kept.
     """
     folder = cache_dir / "references" / key.file_name
     made = cache(make)
-    again = f"{folder} is damaged or of other images: making the reference again."
+    again = f"{folder} is damaged or was made from other images: making the reference again."
     try:
         keep(folder, key.model_dump(), lambda partial: _write(partial, made()), again)
         return _read(folder, device)

@@ -1,4 +1,4 @@
-"""Settings of our measures: what they report, for which data sets, without torch."""
+"""Settings of the measures: what they report, for which data sets. No torch is needed."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ SCRAMBLED = "scrambled"
 """The out-of-distribution set that is made of the data set's own test images."""
 
 DETECTION_METRICS = ("auroc", "aupr_in", "aupr_out", "fpr95", "fpr95_out")
-"""What is measured per out-of-distribution set; `auroc` also in the mean over the sets."""
+"""The metrics of each out-of-distribution set. `auroc` alone is also averaged over the sets."""
 
 NEIGHBOURS = 3
-"""As Kynkaanniemi et al. have it for precision and recall; there must be more samples."""
+"""The number of Kynkaanniemi et al. for precision and recall. There must be more samples than this."""
 
 MINIMIZED, MAXIMIZED = Metric("minimize"), Metric("maximize")
 
@@ -33,7 +33,7 @@ FEATURE_METRICS = {
     "recall": MAXIMIZED,
     "entropy": MAXIMIZED,
 }
-"""What is measured on features and class probabilities; the extractor's name is added to each."""
+"""The metrics of features and class probabilities, without the name of the extractor."""
 
 
 class FeatureSettings(MeasureSettings):
@@ -45,13 +45,11 @@ class FeatureSettings(MeasureSettings):
     extractor_version: str = ""
     extractor_sha256: str = ""
     batch_norm: Literal["running"] = "running"
-    """The statistics in the extractor's BatchNorm layers. Those of a generator are a setting of its method."""
+    """The statistics of BatchNorm in the extractor. BatchNorm in a generator is a setting of its method."""
     inception_splits: int = Field(1, ge=1)
     kid_subsets: int = Field(100, ge=1)
-    kid_subset_size: int = Field(1000, ge=2, description="or all, where there are fewer")
-    neighbours: int = Field(
-        NEIGHBOURS, ge=1, description="whose distance is the radius of precision and recall's balls"
-    )
+    kid_subset_size: int = Field(1000, ge=2, description="or all samples, if there are fewer")
+    neighbours: int = Field(NEIGHBOURS, ge=1, description="the distance to this neighbour is the radius of a ball")
     seed: int = Field(0, ge=0, description="picks the real images and the subsets")
 
     def families(self) -> dict[str, str]:
@@ -60,16 +58,21 @@ class FeatureSettings(MeasureSettings):
     def metrics(self, dataset: str) -> dict[str, Metric]:
         return {self.families()[family]: metric for family, metric in FEATURE_METRICS.items()}
 
+    @property
+    def splits_deviation(self) -> str:
+        """The name of the Inception Score's standard deviation over its splits, where there are several."""
+        return f"is_{self.features}_splits_std"
+
 
 class FidelitySettings(FeatureSettings):
-    """How like real images generated ones are, by their features."""
+    """How similar generated images are to real ones, by their features."""
 
     num_samples: Annotated[int, Field(ge=2)] | Literal["epoch"] = Field(
-        description='generated images, and as many real ones where there are enough; "epoch": as many as to train on'
+        description='generated images, and as many real ones if there are enough; "epoch": as many as training images'
     )
     reference_split: Literal["train"] = "train"
     inception_weights: Path | None = Field(None, exclude=True, description="the file, if not in torch hub's cache")
-    inception_sha256: str | None = Field(None, exclude=True, description="of other weights than pytorch-fid's")
+    inception_sha256: str | None = Field(None, exclude=True, description="checksum of weights other than pytorch-fid's")
 
     def check(self, dataset: str) -> None:
         refuse_points(dataset)
@@ -81,28 +84,28 @@ class PixelsSettings(MeasureSettings):
     """Whether generated images repeat one another, or the training images."""
 
     measure: str = "pixels"
-    num_samples: int = Field(1000, ge=2, description="generated and test images that are compared at most")
+    num_samples: int = Field(1000, ge=2, description="most generated images and test images to compare")
     seed: int = Field(0, ge=0, description="picks the test images")
 
     def metrics(self, dataset: str) -> dict[str, Metric]:
-        return {"duplicates": MINIMIZED, "copying": MINIMIZED}
+        return {"duplicates": MINIMIZED, "copying": Metric(target=0.5)}
 
     def check(self, dataset: str) -> None:
         refuse_points(dataset)
 
 
 class DetectionSettings(MeasureSettings):
-    """How well the method's score tells test images from those of other data sets."""
+    """How well the method's score tells test images from images of other data sets."""
 
     measure: str = "detection"
     ood_sets: tuple[str, ...] = ("photo_patches", SCRAMBLED, "fashion_mnist")
-    """One that would have to be downloaded is left out."""
-    num_scored: int = Field(1000, ge=2, description="test images scored per set at most")
-    resamples: int = Field(500, ge=1, description="of the bootstrap of the intervals")
+    """A set that would have to be downloaded is left out."""
+    num_scored: int = Field(1000, ge=2, description="most test images per set")
+    resamples: int = Field(500, ge=1, description="resamples of the bootstrap for intervals")
     seed: int = Field(0, ge=0, description="picks the images, scrambles, resamples")
     classifier_sha256: str = ""
-    """The data set's classifier, whose class probabilities are a reference; empty where it has none."""
-    download: bool = Field(False, exclude=True, description="whether sets that are not here are fetched")
+    """Checksum of the data set's classifier, which gives a reference value; empty if there is none."""
+    download: bool = Field(False, exclude=True, description="whether absent sets are downloaded")
 
     def metrics(self, dataset: str) -> dict[str, Metric]:
         names = [f"{metric}_{name}" for metric in DETECTION_METRICS for name in self.ood_sets]
@@ -113,22 +116,23 @@ class DetectionSettings(MeasureSettings):
         refuse_points(dataset)
         for name in self.ood_sets:
             if name in POINT_SETS:
-                raise InputError(f"--ood-sets {name}: points are no out-of-distribution set of images.")
+                raise InputError(f"--ood-sets {name}: this data set has points, name data sets of images.")
 
 
 class PointsSettings(MeasureSettings):
-    """How like a distribution on the plane or the line generated points are."""
+    """How close generated points are to a distribution on the plane or the line."""
 
     measure: str = "points"
-    num_samples: int = Field(ge=2, description="generated points, which modes are counted in and pictures show")
-    num_compared: int = Field(2000, ge=2, description="of them, and of test points, for pairwise distances")
+    num_samples: int = Field(ge=2, description="generated points, for counting modes and for pictures")
+    num_compared: int = Field(2000, ge=2, description="generated points and test points for pairwise distances")
 
     def metrics(self, dataset: str) -> dict[str, Metric]:
         shown = Metric("maximize", shown=True)
         is_mixture = isinstance(POINT_SETS[dataset], Mixture)
         of_shape = {"modes": shown, "inside": shown} if is_mixture else {"distance": Metric("minimize", shown=True)}
         energies = {"energy": Metric("minimize", shown=True), "energy_absolute": MINIMIZED}
-        return {**energies, **of_shape, "boundary": shown}
+        of_scores = {"boundary": shown, "optimality_gap": Metric("minimize", shown=True)}
+        return {**energies, **of_shape, **of_scores}
 
     def check(self, dataset: str) -> None:
         if dataset not in POINT_SETS:
@@ -138,4 +142,4 @@ class PointsSettings(MeasureSettings):
 def refuse_points(dataset: str) -> None:
     """Raise `InputError` for a data set of points."""
     if parent_of(dataset) in POINT_SETS:
-        raise InputError(f"images are measured here, and data set {dataset!r} has points.")
+        raise InputError(f"this space measures images, and data set {dataset!r} has points: choose another one.")

@@ -1,4 +1,4 @@
-"""What measures are given: a trained method, and samples of it that they share."""
+"""The subject of measures: a trained method, and its samples, which all measures share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from trainables.methods.abilities import ChoosesSamples
 
 
 class Subject:
-    """A method under evaluation. Every measure sees the same samples, and the same random numbers each time."""
+    """A method under evaluation. All measures see the same samples and the same random numbers."""
 
     def __init__(self, method: Any, seed: int) -> None:
         self.method = method
@@ -19,11 +19,11 @@ class Subject:
         self._samples: dict[int, Tensor] = {}
 
     def rng(self) -> torch.Generator:
-        """A new generator, on the CPU, in the state that the evaluation begins with."""
+        """A new random generator on the CPU, always in the state at the beginning of the evaluation."""
         return torch.Generator().manual_seed(self._seed)
 
     def samples(self, n: int) -> Tensor:
-        """`n` samples of the method: those that it chooses to be evaluated by, or new ones."""
+        """`n` samples of the method: the ones that it chooses (`ChoosesSamples`), or new ones."""
         if n not in self._samples:
             chosen = isinstance(self.method, ChoosesSamples)
             make = self.method.samples_to_evaluate if chosen else self.method.sample

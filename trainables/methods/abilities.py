@@ -1,4 +1,4 @@
-"""What a trained method can do. A method has the abilities whose functions it defines; measures ask for them."""
+"""What a trained method can do. A method has the abilities whose functions it defines, and measures need abilities."""
 
 from __future__ import annotations
 
@@ -19,10 +19,19 @@ class Samples(Protocol):
 
 @runtime_checkable
 class ChoosesSamples(Samples, Protocol):
-    """Says by which samples it is evaluated, where a document does not evaluate new ones."""
+    """Chooses the samples that it is evaluated by, because its document does not evaluate new samples."""
 
     def samples_to_evaluate(self, n: int, rng: torch.Generator) -> Tensor:
-        """The `n` samples that metrics are computed on, as `sample` returns them."""
+        """The `n` samples that metrics are computed on, of the same shape and range as `sample` returns."""
+        ...
+
+
+@runtime_checkable
+class Follows(Protocol):
+    """Makes samples of the same latents in each evaluation, so that one can see how far each sample moves."""
+
+    def follow(self, n: int) -> Tensor:
+        """Make `n` samples, as `sample` does, of latents that are the same at every call."""
         ...
 
 
@@ -52,7 +61,7 @@ class Restores(Protocol):
     """Turns degraded images into whole ones."""
 
     def restore(self, degraded: Tensor) -> Tensor:
-        """The restored images of degraded ones `(n, C, h, w)` in [-1, 1], shaped like the originals."""
+        """Restore degraded images `(n, C, h, w)` in [-1, 1]; the result has the shape of the originals."""
         ...
 
 
@@ -61,14 +70,14 @@ class Reconstructs(Protocol):
     """Encodes examples and decodes them again."""
 
     def reconstruct(self, x: Tensor) -> Tensor:
-        """The reconstructions of `x` `(n, *shape)`, shaped like it."""
+        """The reconstructions of `x` `(n, *shape)`, of the same shape."""
         ...
 
 
 @runtime_checkable
 class Moves(Protocol):
-    """Generates by moving points, which a picture can show."""
+    """Generates by moving points; pictures show the moves."""
 
     def moved(self) -> tuple[Tensor, Tensor]:
-        """The points `(n, d)` that the last round moved, before and after."""
+        """The points `(n, d)` of the last round, before and after they were moved."""
         ...

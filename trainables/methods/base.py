@@ -1,4 +1,4 @@
-"""The contract of a method: what a trial and the tests expect of every system."""
+"""The contract of a method: what trials and tests expect of every method."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ State = dict[str, Any]
 PLAIN = (bool, int, float, str)
 
 RNG = "rng"
-"""The state of the random generator, which belongs to the state of every method."""
+"""The key of the random generator's state, which is a part of every method's state."""
 
 
 class MethodConfig(BaseModel):
-    """Settings of a method: JSON in, JSON out; an unknown name or a value out of range is refused.
+    """Settings of a method, from and to JSON. Unknown names and values out of range are refused.
 
-    Together with the data set it determines a run: everything random derives from `seed`.
+    The config and the data set determine a run: everything random follows from `seed`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -37,20 +37,20 @@ class MethodConfig(BaseModel):
 
     @classmethod
     def tiny(cls, **settings: Any) -> Self:
-        """A config whose rounds take milliseconds, for tests; `settings` override. The defaults, if not overridden."""
+        """A config whose rounds take milliseconds, for tests; `settings` override it. By default, the defaults."""
         return cls(**settings)
 
 
 class NonFiniteLossError(RuntimeError):
-    """Training has diverged: a loss is NaN or infinite. Running the trial again cannot help."""
+    """Training has diverged: a loss is NaN or infinite. Running the trial again would give the same."""
 
 
 class Method(ABC):
-    """A system and the way it is trained, in rounds. What it can do then are its abilities (`methods.abilities`).
+    """A system that is trained in rounds. Its abilities (`methods.abilities`) say what it can do when it is trained.
 
-    A subclass is made from a config of its `Config`, a data set and a device; it does nothing expensive before the
-    first round, and raises `InputError` for a data set that it is not for. Everything random comes from `rng`, on
-    the CPU, except initial weights, which are drawn inside `seeded_networks`.
+    A subclass is made from a config, a data set and a device. It does nothing expensive before the first round, and
+    raises `InputError` for a data set that it cannot train on. Everything random comes from `rng`, on the CPU, except
+    initial weights, which are drawn inside `seeded_networks`.
     """
 
     Config: ClassVar[type[MethodConfig]]
@@ -58,11 +58,11 @@ class Method(ABC):
     """The attributes that the next round depends on, besides `rng`.
 
     They are networks, optimisers, other objects with `state_dict` and `load_state_dict`, tensors, or plain values:
-    numbers, strings, None, and lists and dictionaries of these. All but numbers, strings and None are there, if
-    empty, from the start: where a tensor is then, on the device or on the CPU, is where it is put again.
+    numbers, strings, None, and lists and dictionaries of these. Tensors and objects exist from the start, even if they
+    are empty: a tensor is restored to the device that it is on then.
     """
     progress_metrics: ClassVar[tuple[str, ...]] = ()
-    """Metrics of a round that are summed, not averaged, over the rounds between two reports."""
+    """Metrics of a round that are summed over all rounds so far; the others are averaged between evaluations."""
 
     def __init__(self, config: MethodConfig, dataset: Dataset, device: torch.device) -> None:
         self.config = config
@@ -72,24 +72,34 @@ class Method(ABC):
 
     @abstractmethod
     def train_round(self) -> dict[str, float]:
-        """Train for one round and return what is worth a curve.
+        """Train for one round and return its metrics.
 
         Raises `NonFiniteLossError` when a loss is not finite.
         """
 
     @abstractmethod
     def networks(self) -> dict[str, nn.Module]:
-        """The networks that the abilities need, by name: a new object with this config and their weights does alike."""
+        """The networks that the abilities need, by name. A new object with these weights and this config is alike."""
+
+    def finish(self) -> None:
+        """Drop what only further rounds would need: the state of optimisers, and what a subclass adds.
+
+        Called after the last evaluation, so that the last checkpoint is small. The method keeps its abilities, and its
+        state can be loaded like any other, but no round can follow.
+        """
+        for name in self.state:
+            if isinstance(optimizer := getattr(self, name), torch.optim.Optimizer):
+                optimizer.state.clear()
 
     def state_dict(self) -> State:
-        """Everything that the next round depends on, as tensors and plain values: no copies, so save them before it."""
+        """Everything that the next round depends on, as tensors and plain values. No copies: save them before it."""
         return {RNG: self.rng.get_state()} | {name: _state_of(getattr(self, name)) for name in self.state}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from `state`: what follows equals, bit for bit on the CPU, what would have followed.
+        """Continue from `state`: on the CPU, all later rounds are the same, bit for bit, as without the interruption.
 
-        `state` may be on any device, and becomes a part of the method: load it once. Raises `ValueError` if it is
-        not the state of a method built alike.
+        `state` may be on any device. It becomes a part of the method, so load it only once. Raises `ValueError` if it
+        is not the state of such a method.
         """
         if state.keys() != {RNG, *self.state}:
             raise ValueError(f"the state has {sorted(state)}, and {type(self).__name__} {sorted([RNG, *self.state])}")
@@ -105,7 +115,7 @@ def _state_of(value: Any) -> Any:
 
 
 def _restored(name: str, present: Any, saved: Any) -> Any:
-    """What the attribute `name`, now `present`, is to be."""
+    """The value that attribute `name` gets; `present` is its value now."""
     if hasattr(present, "load_state_dict") and saved is not None:
         present.load_state_dict(saved)
         return present
@@ -127,8 +137,8 @@ def method_class(name: str) -> type[Method]:
 
 
 def sub_seed(seed: int, name: str) -> int:
-    """A seed below 2^32 that follows from `seed`, for what `name` says: streams of different names do not meet."""
-    # torch's generator on the CPU looks at the lower 32 bits alone.
+    """A seed below 2^32 that follows from `seed` and `name`. Different names give independent streams."""
+    # torch's generator on the CPU uses only the lower 32 bits.
     return int.from_bytes(hashlib.sha256(f"{name} {seed}".encode()).digest()[:4])
 
 
@@ -142,11 +152,11 @@ def require_finite(losses: dict[str, float], round_number: int) -> dict[str, flo
 
 @contextmanager
 def seeded_networks(seed: int) -> Iterator[None]:
-    """Build networks inside, on the CPU: their initial weights follow from `seed`, a config's.
+    """Inside, networks are built on the CPU, and their initial weights follow from `seed`, the seed of a config.
 
-    The global generator is left alone.
+    The state of the global random generator is restored.
     """
     with torch.random.fork_rng(devices=[]):
-        # `torch.manual_seed` would seed the generators of all devices, which the fork does not restore.
+        # `torch.manual_seed` would also seed the generators of GPUs, which the fork does not restore.
         torch.default_generator.manual_seed(sub_seed(seed, "networks"))
         yield

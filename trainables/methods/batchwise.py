@@ -11,11 +11,11 @@ OUTPUT_BATCH = 1024
 
 
 def make(n: int, batch_size: int, batch: Callable[[], Tensor]) -> Tensor:
-    """The first `n` of what `batch`, called as often as it takes, makes `batch_size` of: they do not depend on `n`."""
+    """Call `batch`, which makes `batch_size` examples, as often as needed; return the first `n` examples."""
     return torch.cat([batch() for _ in range(-(-n // batch_size))])[:n]
 
 
 @torch.inference_mode()
 def outputs(network: Callable[[Tensor], Tensor], x: Tensor, device: torch.device) -> Tensor:
-    """What `network` on `device` says of each example of `x`, which may be anywhere, without gradients."""
+    """The outputs of `network` on `device` for all examples `x`, which may be on any device; without gradients."""
     return torch.cat([network(batch.to(device)) for batch in x.split(OUTPUT_BATCH)])

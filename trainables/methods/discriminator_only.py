@@ -1,4 +1,4 @@
-"""Image generation with a discriminator alone and a gradient-norm penalty (thesis of 2022, algorithm 1).
+"""Image generation with a discriminator alone and a gradient-norm penalty ([Yesilcimen 2022], algorithm 1).
 
 A round makes one batch of images out of noise by gradient descent on the discriminator's score, puts it into
 a pool of fakes, and fine-tunes the discriminator on real images and images of the pool.
@@ -24,28 +24,28 @@ from trainables.methods import batchwise
 from trainables.methods.base import Method, MethodConfig, require_finite, seeded_networks
 from trainables.methods.fake_pool import FakePool
 from trainables.methods.image_descent import Descent, DescentSettings, descend
-from trainables.methods.updates import as_numbers, frozen, train_to_tell_apart, update
+from trainables.methods.updates import accuracy, as_numbers, frozen, train_to_tell_apart, update
 from trainables.networks.class_energy import ClassEnergyDiscriminator
 
 
 class DiscriminatorOnlyConfig(MethodConfig):
-    """The defaults are the thesis's settings for MNIST (section 4.2.4), "all three" terms on."""
+    """The defaults are the document's settings for MNIST (section 4.2.4) with "all three" terms."""
 
-    width: float = Field(1.0, gt=0, le=4, description="multiplies the discriminator's layers")
+    width: float = Field(1.0, gt=0, le=4, description="multiplies the sizes of the discriminator's layers")
     batch_size: int = Field(128, ge=2, le=4096)
     initial_epochs: int = Field(10, ge=0, description="epochs of real against scrambled images")
-    max_strip: float = Field(0.5, gt=0, le=1, description="widest strip of a scrambled image, share of its width")
+    max_strip: float = Field(0.5, gt=0, le=1, description="widest strip of a scrambled image, as a share of its width")
     discriminator_lr: float = Field(1e-4, gt=0, le=1, description="Adam, initial training and fine-tuning")
     image_lr: float = Field(0.01, gt=0, le=10, description="Adam on the images")
-    max_updates: int = Field(500, ge=1, description="updates of a batch of images at most")
+    max_updates: int = Field(500, ge=1, description="most updates of a batch of images")
     lambda_stat: float = Field(100.0, ge=0, description="weight of the data set's statistics (eq. 3.4)")
     lambda_tv: float = Field(1e-3, ge=0, description="weight of the total variation (eq. 3.2)")
     lambda_gnorm: float = Field(50.0, ge=0, description="weight of the gradient norm (eq. 3.6)")
     lambda_ce: float = Field(1e-4, ge=0, description="weight of the cross-entropy (eq. 3.7)")
     gradient_norm_reading: losses.GradientNormReading = "per_image"
     pool_size: float = Field(3.0, gt=0, description="fakes kept, as a multiple of the training set's size")
-    pool_slack: float = Field(0.0, ge=0, description="overshoot, share of the pool, before it is scored and cut")
-    fake_batches: int = Field(3, ge=1, description="batches of fakes beside one real batch in fine-tuning")
+    pool_slack: float = Field(0.0, ge=0, description="share by which the pool may outgrow its size before it is cut")
+    fake_batches: int = Field(3, ge=1, description="batches of fakes per real batch in fine-tuning")
 
     @classmethod
     def tiny(cls, **settings: Any) -> Self:
@@ -54,11 +54,15 @@ class DiscriminatorOnlyConfig(MethodConfig):
 
 
 class DiscriminatorOnly(Method):
-    """Section 1 of the methods: discriminator-only generation on images."""
+    """Discriminator-only generation of images.
+
+    Every round reports `initial_accuracy`, which is measured once, after the initial training: the share of right
+    answers for all training images, which should score above 0, and as many scrambled ones, which should score below.
+    """
 
     Config = DiscriminatorOnlyConfig
     config: DiscriminatorOnlyConfig
-    state = ("round", "discriminator", "optimizer", "real_batches", "pool", "epoch_images")
+    state = ("round", "discriminator", "optimizer", "real_batches", "pool", "epoch_images", "initial_accuracy")
     progress_metrics = ("images_generated", "inner_updates")
 
     def __init__(self, config: DiscriminatorOnlyConfig, dataset: Dataset, device: torch.device) -> None:
@@ -79,16 +83,21 @@ class DiscriminatorOnly(Method):
         pool_size = max(1, round(config.pool_size * length))
         self.pool = FakePool(pool_size, config.pool_slack, config.batch_size, dataset.shape, device)
         self.epoch_images = torch.empty(0, *dataset.shape, dtype=torch.uint8)
-        """The last images generated, on the CPU, as many as an epoch has."""
+        """The last generated images, on the CPU, as many as in an epoch."""
+        self.initial_accuracy: float | None = None
         self.round = 0
 
     def train_round(self) -> dict[str, float]:
-        """One pass of algorithm 1's outer loop; the first is preceded by the initial training."""
-        metrics = self._initial_training() if self.round == 0 else {}
+        """One pass of algorithm 1's outer loop; the initial training precedes the first."""
+        if self.round == 0 and self.config.initial_epochs > 0:
+            self._initial_training()
+            self.initial_accuracy = self._accuracy()
         self.round += 1
         fakes = self._generate(self.rng)
         self.pool.add(fakes.images, self.score)
-        metrics |= self._fine_tune()
+        metrics = self._fine_tune()
+        if self.initial_accuracy is not None:
+            metrics["initial_accuracy"] = self.initial_accuracy
         metrics |= as_numbers(
             {"loss_generation": fakes.loss, "score_generated": fakes.mean_score, "inner_updates": fakes.num_updates}
         )
@@ -96,7 +105,7 @@ class DiscriminatorOnly(Method):
         self._keep_for_evaluation(fakes.images)
         return require_finite(metrics, self.round)
 
-    def _initial_training(self) -> dict[str, float]:
+    def _initial_training(self) -> None:
         """Train real against scrambled images (eq. 3.1)."""
 
         def scores() -> tuple[Tensor, Tensor]:
@@ -106,11 +115,21 @@ class DiscriminatorOnly(Method):
             return real_scores, fake_scores
 
         updates_per_epoch = -(-len(self.dataset.train) // self.config.batch_size)
-        epochs = self.config.initial_epochs
-        return train_to_tell_apart(scores, hinge_discriminator, self.optimizer, epochs, updates_per_epoch)
+        updates = self.config.initial_epochs * updates_per_epoch
+        train_to_tell_apart(scores, hinge_discriminator, self.optimizer, updates)
+
+    def _accuracy(self) -> float:
+        """The accuracy with which training images are told from scrambled ones."""
+        examples = self.dataset.train.examples
+        real_scores, fake_scores = [], []
+        for start in range(0, len(examples), batchwise.OUTPUT_BATCH):
+            images = to_tensor(examples[start : start + batchwise.OUTPUT_BATCH], self.device)
+            real_scores.append(self.score(images))
+            fake_scores.append(self.score(scramble_strips(images, self.config.max_strip, self.rng)))
+        return accuracy(torch.cat(real_scores), torch.cat(fake_scores))
 
     def _fine_tune(self) -> dict[str, float]:
-        """One update on a real batch and batches of the pool (eq. 3.8 and 3.9)."""
+        """One update on a real batch and on batches from the pool (eq. 3.8 and 3.9)."""
         config = self.config
         real, labels = self._real_batch()
         real.requires_grad_(config.lambda_gnorm > 0)
@@ -140,12 +159,12 @@ class DiscriminatorOnly(Method):
         return images, None if labels is None else torch.from_numpy(labels[indices]).to(self.device)
 
     def noise(self, n: int, rng: torch.Generator) -> Tensor:
-        """Where generation starts: `n` images of `N(mean, std)` of the data set, per pixel."""
+        """The noise that generation starts from: `n` images of `N(mean, std)`, with each pixel's mean and deviation."""
         noise = torch.randn(n, *self.dataset.shape, generator=rng).to(self.device)
         return self.pixel_mean + self.pixel_variance.sqrt() * noise
 
     def _generate(self, rng: torch.Generator) -> Descent:
-        """A batch of the training's size, since the statistics term couples the images of a batch."""
+        """Generate a batch, always of the same size: the statistics term couples the images of a batch."""
         config = self.config
         settings = DescentSettings(lr=config.image_lr, max_updates=config.max_updates)
         with frozen(self.discriminator):
@@ -162,17 +181,22 @@ class DiscriminatorOnly(Method):
         return loss, scores
 
     def _keep_for_evaluation(self, fakes: Tensor) -> None:
-        """Keep the images of the last epoch, in 8 bits as the thesis's FID script reads them from files."""
+        """Keep the images of the last epoch, in 8 bits, as pytorch-fid reads them from files in the document."""
         kept = torch.cat([self.epoch_images, torch.from_numpy(to_uint8(fakes))])
         self.epoch_images = kept[-max(len(self.dataset.train), len(fakes)) :]
 
+    def finish(self) -> None:
+        """As in the base class; also empty the pool, which is three times as large as the training set."""
+        super().finish()
+        self.pool.clear()
+
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
-        """`n` images, whose first do not depend on `n`."""
+        """`n` images; the first ones do not depend on `n`."""
         samples = batchwise.make(n, self.config.batch_size, lambda: self._generate(rng).images)
         return samples.clamp(-1.0, 1.0)
 
     def samples_to_evaluate(self, n: int, rng: torch.Generator) -> Tensor:
-        """The last `n` images of the epoch (thesis, section 4.2.4), topped up with new ones."""
+        """The last `n` images of the epoch (section 4.2.4); if there are fewer, new images are added."""
         kept = to_tensor(self.epoch_images[-n:].numpy(), self.device)
         return kept if len(kept) == n else torch.cat([kept, self.sample(n - len(kept), rng)])
 

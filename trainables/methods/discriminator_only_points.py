@@ -1,10 +1,10 @@
-"""The discriminator-only method on the plane, with and without the gradient norm (thesis of 2022, section 4.1).
+"""The discriminator-only method on the plane, with and without the gradient norm ([Yesilcimen 2022], section 4.1).
 
 A round moves one batch of random points by gradient descent on the discriminator, labels them fake, and fine-tunes
-the discriminator: the algorithm of `discriminator_only` in small. What the section leaves open is read as follows.
-The classifier's loss is the cross-entropy, since the output is a probability; the gradient norm is that of this
-probability. "Randomly generated" points are uniform in [-1, 1]^2, and so are the fakes of the initial training,
-where images would be scrambled. Points are updated by Adam, and the pool and its batches are those of the main method.
+the discriminator, as `discriminator_only` does with images. Readings of what the section leaves open: the
+classifier's loss is the cross-entropy, since the output is a probability. The gradient norm is the norm of this
+probability's gradient. "Randomly generated" points are uniform in [-1, 1]^2, and so are the fakes of the initial
+training. Adam updates the points. The pool and the batches drawn from it are as in `discriminator_only`.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from trainables.methods import batchwise
 from trainables.methods.base import Method, MethodConfig, require_finite, seeded_networks
 from trainables.methods.fake_pool import FakePool
 from trainables.methods.image_descent import DescentSettings, descend
-from trainables.methods.updates import as_numbers, frozen, train_to_tell_apart, update
+from trainables.methods.updates import accuracy, as_numbers, frozen, train_to_tell_apart, update
 
 
 class DiscriminatorOnlyPointsConfig(MethodConfig):
-    """The defaults are the thesis's settings where it gives them (section 4.1).
+    """The defaults are the document's settings where it gives them (section 4.1).
 
-    It does not give the discriminator's size and rate: with these, the initial training on `spiral` ends at the
-    published accuracy, 0.84.
+    It does not give the discriminator's size and learning rate. With these, the initial training on `spiral` ends at
+    the published accuracy, 0.84.
     """
 
-    hidden_units: int = Field(128, ge=1, le=4096, description="of each of the two hidden layers")
+    hidden_units: int = Field(128, ge=1, le=4096, description="units of each of the two hidden layers")
     batch_size: int = Field(75, ge=2, le=4096, description="random points in a round, and real ones in a batch")
     initial_epochs: int = Field(25, ge=0, description="epochs of real against uniform points")
     discriminator_lr: float = Field(1e-2, gt=0, le=1, description="Adam, initial training and fine-tuning")
@@ -43,7 +43,7 @@ class DiscriminatorOnlyPointsConfig(MethodConfig):
     updates: int = Field(25, ge=1, description="updates of a batch of points")
     lambda_gnorm: float = Field(0.0, ge=0, description="weight of the gradient norm (eq. 3.6)")
     pool_size: float = Field(3.0, gt=0, description="fakes kept, as a multiple of the training set's size")
-    fake_batches: int = Field(3, ge=1, description="batches of fakes beside one real batch in fine-tuning")
+    fake_batches: int = Field(3, ge=1, description="batches of fakes per real batch in fine-tuning")
 
     @classmethod
     def tiny(cls, **settings: Any) -> Self:
@@ -51,11 +51,15 @@ class DiscriminatorOnlyPointsConfig(MethodConfig):
 
 
 class DiscriminatorOnlyPoints(Method):
-    """Section 1 of the methods, "2-D simulation". Scores are logits; `loss_classifier` leaves out the gradient norm."""
+    """Discriminator-only generation of points. Scores are logits; `loss_classifier` is without the gradient norm.
+
+    Every round reports `initial_accuracy`, which is measured once, after the initial training: the share of right
+    answers for all training points, which should score above 0, and as many uniform ones, which should score below.
+    """
 
     Config = DiscriminatorOnlyPointsConfig
     config: DiscriminatorOnlyPointsConfig
-    state = ("round", "discriminator", "optimizer", "real_batches", "pool", "last_moved")
+    state = ("round", "discriminator", "optimizer", "real_batches", "pool", "last_moved", "initial_accuracy")
     progress_metrics = ("loss_area", "points_generated")
 
     def __init__(self, config: DiscriminatorOnlyPointsConfig, dataset: Dataset, device: torch.device) -> None:
@@ -78,34 +82,42 @@ class DiscriminatorOnlyPoints(Method):
         pool_size = max(1, round(config.pool_size * len(self.real)))
         self.pool = FakePool(pool_size, 0.0, config.batch_size, dataset.shape, device)
         self.last_moved = torch.empty(2, 0, *dataset.shape, device=device)
+        self.initial_accuracy: float | None = None
         self.round = 0
 
     def train_round(self) -> dict[str, float]:
         """Move a batch of points, label them fake, fine-tune once; the initial training precedes the first round."""
-        metrics = self._initial_training() if self.round == 0 else {}
+        if self.round == 0 and self.config.initial_epochs > 0:
+            self._initial_training()
+            self.initial_accuracy = self._accuracy()
         self.round += 1
-        start = self._uniform(self.rng)
+        start = self._uniform(self.config.batch_size, self.rng)
         fakes = self._move(start)
         self.last_moved = torch.stack([start, fakes])
         self.pool.add(fakes, self.score)
-        metrics |= self._fine_tune()
+        metrics = self._fine_tune()
+        if self.initial_accuracy is not None:
+            metrics["initial_accuracy"] = self.initial_accuracy
         metrics |= {"loss_area": metrics["loss_classifier"], "points_generated": float(len(fakes))}
         return require_finite(metrics, self.round)
 
-    def _initial_training(self) -> dict[str, float]:
-        """Train real against uniform points."""
+    def _initial_training(self) -> None:
+        """Train real points against uniform ones."""
 
         def scores() -> tuple[Tensor, Tensor]:
-            points = torch.cat([self._real_batch(), self._uniform(self.rng)])
+            points = torch.cat([self._real_batch(), self._uniform(self.config.batch_size, self.rng)])
             real_scores, fake_scores = self.discriminator(points).chunk(2)
             return real_scores, fake_scores
 
         updates_per_epoch = -(-len(self.real) // self.config.batch_size)
-        epochs = self.config.initial_epochs
-        return train_to_tell_apart(scores, cross_entropy, self.optimizer, epochs, updates_per_epoch)
+        train_to_tell_apart(scores, cross_entropy, self.optimizer, self.config.initial_epochs * updates_per_epoch)
+
+    def _accuracy(self) -> float:
+        """The accuracy with which training points are told from uniform ones."""
+        return accuracy(self.score(self.real), self.score(self._uniform(len(self.real), self.rng)))
 
     def _fine_tune(self) -> dict[str, float]:
-        """One update on a real batch and batches of the pool (eq. 3.8 with cross-entropy, and 3.6)."""
+        """One update on a real batch and on batches from the pool (eq. 3.8 with cross-entropy, and eq. 3.6)."""
         config = self.config
         real = self._real_batch().requires_grad_(config.lambda_gnorm > 0)
         real_scores = self.discriminator(real)
@@ -122,9 +134,9 @@ class DiscriminatorOnlyPoints(Method):
     def _real_batch(self) -> Tensor:
         return self.real[self.real_batches.next().to(self.device)]
 
-    def _uniform(self, rng: torch.Generator) -> Tensor:
-        """Where generation starts: a batch of points, uniform in [-1, 1]^d."""
-        return torch.rand(self.config.batch_size, *self.dataset.shape, generator=rng).to(self.device) * 2 - 1
+    def _uniform(self, n: int, rng: torch.Generator) -> Tensor:
+        """`n` points, uniform in [-1, 1]^d: generation starts from these."""
+        return torch.rand(n, *self.dataset.shape, generator=rng).to(self.device) * 2 - 1
 
     def _move(self, start: Tensor) -> Tensor:
         """The points after all updates, clamped to [-1, 1]."""
@@ -136,9 +148,15 @@ class DiscriminatorOnlyPoints(Method):
         scores = self.discriminator(x)
         return non_saturating(scores), scores
 
+    def finish(self) -> None:
+        """As in the base class; also empty the pool."""
+        super().finish()
+        self.pool.clear()
+
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
-        """`n` points, moved in batches of the training's size, since their schedule follows the batch's loss."""
-        return batchwise.make(n, self.config.batch_size, lambda: self._move(self._uniform(rng)))
+        """`n` points, moved in batches of `batch_size`: the learning rate follows the loss of a batch."""
+        batch_size = self.config.batch_size
+        return batchwise.make(n, batch_size, lambda: self._move(self._uniform(batch_size, rng)))
 
     def moved(self) -> tuple[Tensor, Tensor]:
         """The points of the last round, before and after they were moved."""

@@ -1,4 +1,4 @@
-"""The pool of generated images that a discriminator-only model is fine-tuned on (thesis of 2022, algorithm 1)."""
+"""The pool of generated images that a discriminator-only model is fine-tuned on ([Yesilcimen 2022], algorithm 1)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from torch import Tensor
 
 
 class FakePool:
-    """At most `size` images, those with the highest scores.
+    """The `size` images with the highest scores.
 
-    Scoring the whole pool costs more than adding a batch to it. So it may outgrow `size` by the share `slack`
-    before it is scored and cut; with slack 0 that happens at each batch once the pool is full, as in the thesis.
+    Scoring the whole pool costs more than generating a batch. So the pool may outgrow `size` by the share `slack`
+    before it is scored and cut. With slack 0 that happens at each batch once the pool is full, as in the document.
     """
 
     def __init__(self, size: int, slack: float, batch_size: int, shape: tuple[int, ...], device: torch.device) -> None:
@@ -30,16 +30,20 @@ class FakePool:
         return self._images[: self._length]
 
     def add(self, fakes: Tensor, score: Callable[[Tensor], Tensor]) -> None:
-        """Append a batch; when that leaves more than the limit, keep the `size` images that `score` highest."""
+        """Append a batch. If the pool then exceeds its limit, keep the `size` images with the highest `score`."""
         self._fill(fakes, self._length)
         if self._length > self.limit:
             best = score(self.images).topk(self.size).indices
             self._fill(self.images[best], 0)
 
     def draw(self, n: int, rng: torch.Generator) -> Tensor:
-        """`n` images of the pool, uniformly and with replacement."""
+        """Draw `n` images from the pool, uniformly and with replacement."""
         indices = torch.randint(self._length, (n,), generator=rng)
         return self.images[indices.to(self._images.device)]
+
+    def clear(self) -> None:
+        """Drop all images."""
+        self._length = 0
 
     def state_dict(self) -> Tensor:
         """The images of the pool, a copy."""

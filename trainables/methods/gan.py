@@ -1,7 +1,7 @@
 """Generative adversarial networks: one generator against one discriminator, with any of the losses.
 
-The documents are the thesis of 2017 on depth and complexity (residual networks), the exercise of 2023 on GANs (losses,
-ratio of steps) and the project of 2016 on the first GANs (perceptrons).
+The documents are [Yamazaki 2017] (residual networks), [Halbreich 2023] (losses, ratio of steps) and [Tabak 2016]
+(perceptrons).
 """
 
 from __future__ import annotations
@@ -13,45 +13,48 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from trainables.adversarial_losses import ADVERSARIAL_LOSSES, LossName, gradient_penalty
+from trainables.adversarial_losses import ADVERSARIAL_LOSSES, LossName, gradient_penalty, unchanged
 from trainables.data.batches import EpochSampler
 from trainables.data.dataset import Dataset
 from trainables.data.tensors import to_tensor
+from trainables.errors import InputError
 from trainables.methods import batchwise
 from trainables.methods.base import Method, MethodConfig, require_finite, seeded_networks, sub_seed
 from trainables.methods.latents import Distribution, Latents
 from trainables.methods.updates import as_numbers, update
 from trainables.networks import DISCRIMINATORS, GENERATORS, DiscriminatorName, GeneratorName
-from trainables.networks.batch_norm import Statistics, normalising_by
+from trainables.networks.batch_norm import Statistics, gathering_nothing, normalising_by
 from trainables.networks.layers import initialise
 
 
 class GanConfig(MethodConfig):
-    """The defaults are the thesis's settings for MNIST (appendix A) with its plain network `M0_B`."""
+    """The defaults are the settings of [Yamazaki 2017] for MNIST (appendix A) with the plain network `M0_B`."""
 
-    generator: GeneratorName = "residual_b"
-    discriminator: DiscriminatorName = "residual_b"
-    generator_depth: int = Field(0, ge=0, description="residual blocks in each place, or a perceptron's hidden layers")
+    generator: GeneratorName = Field(
+        "residual_b", description="a name in trainables.networks; '..._after_stride' is another reading of the blocks"
+    )
+    discriminator: DiscriminatorName = Field("residual_b", description="the same for the discriminator")
+    generator_depth: int = Field(0, ge=0, description="residual blocks of a stage, or hidden layers of a perceptron")
     discriminator_depth: int = Field(0, ge=0, description="the same for the discriminator")
     generator_width: float = Field(1.0, gt=0, le=4, description="multiplies the generator's channels")
     discriminator_width: float = Field(1.0, gt=0, le=4, description="multiplies the discriminator's channels")
     batch_norm: Literal["both", "generator", "discriminator", "none"] = "both"
-    init_std: float = Field(0.02, gt=0, description="of the initial weights; the thesis takes 0.1 for points")
+    init_std: float = Field(0.02, gt=0, description="deviation of the initial weights; for points 0.1 was published")
     latent_dim: int = Field(100, ge=1)
     latent: Distribution = "uniform"
-    latent_scale: float = Field(1.0, gt=0, description="half the range of a uniform latent, a normal one's deviation")
-    loss: LossName = "non_saturating"
-    lambda_gp: float = Field(10.0, ge=0, description="weight of the gradient penalty, with the Wasserstein loss alone")
+    latent_scale: float = Field(1.0, gt=0, description="half the range of a uniform latent, deviation of a normal one")
+    loss: LossName = Field("non_saturating", description="for points, a loss that gives probabilities")
+    lambda_gp: float = Field(10.0, ge=0, description="weight of the gradient penalty, for the Wasserstein loss only")
     generator_lr: float = Field(2e-4, gt=0, le=1, description="Adam")
     discriminator_lr: float = Field(2e-4, gt=0, le=1, description="Adam")
     beta1: float = Field(0.5, ge=0, lt=1, description="Adam's first decay; the second is 0.999")
-    weight_decay: float = Field(1e-5, ge=0, description="Adam's, which is an L2 term in the loss")
+    weight_decay: float = Field(1e-5, ge=0, description="of Adam: an L2 term in the loss")
     batch_size: int = Field(64, ge=2, le=4096)
     d_steps: int = Field(1, ge=1, le=100, description="updates of the discriminator in a round")
     g_steps: int = Field(1, ge=1, le=100, description="updates of the generator in a round")
-    ema_decay: float = Field(0.0, ge=0, lt=1, description="of an average of the generator that samples; 0: none")
+    ema_decay: float = Field(0.0, ge=0, lt=1, description="decay of an averaged generator, which then samples; 0: off")
     sampling_statistics: Statistics = Field(
-        "running", description="what BatchNorm in the generator normalises samples with"
+        "running", description="statistics that BatchNorm in the generator uses for samples"
     )
 
     @classmethod
@@ -61,7 +64,7 @@ class GanConfig(MethodConfig):
 
     @model_validator(mode="after")
     def _penalty_without_batch_norm(self) -> GanConfig:
-        # The penalty is on the gradient for one example, which BatchNorm mixes with the rest of its batch.
+        # The penalty is on the gradient of one example, and BatchNorm mixes the examples of a batch.
         if self.loss == "wasserstein" and self.lambda_gp > 0 and self.batch_norm in ("both", "discriminator"):
             raise ValueError(
                 "the gradient penalty needs a discriminator without BatchNorm: "
@@ -71,16 +74,20 @@ class GanConfig(MethodConfig):
 
 
 class Gan(Method):
-    """Sections 2, 3 and 5 of the methods. A round is one iteration: `d_steps` updates of D, then `g_steps` of G.
+    """A round is one iteration: `d_steps` updates of D, then `g_steps` of G.
 
-    Every update of D gets the next batch of real data, and data generated from fresh latents. The first update of G
-    takes what the last of D was shown, the others take fresh latents: G has not changed in between, so its
-    forward pass serves both.
+    Every update of D gets the next batch of real data, and data generated from new latents. The first update of G uses
+    the latents of D's last update, since G has not changed and its forward pass serves both. Further updates of G use
+    new latents.
 
     BatchNorm normalises real and generated data apart, each by its own batch, in training. Samples are made with
-    running statistics (thesis of 2017, appendix D) or with those of batches of `batch_size`; the same choice holds for
-    pictures and metrics. `score` uses running statistics, gathered in all forward passes of D. An averaged generator
-    has the averages of the running statistics too, with the decay of its weights.
+    running statistics ([Yamazaki 2017], appendix D) or with the statistics of batches of `batch_size`; pictures and
+    metrics use the same samples. D gathers its running statistics from real batches only, and `score` uses them: so
+    real data get the scores that they get in training. An averaged generator also averages the running statistics, with
+    the same decay as its weights.
+
+    Scores of points are logits, so points need a loss that gives probabilities (`trainables.adversarial_losses`).
+    Scores of images are D's outputs without a change.
     """
 
     Config = GanConfig
@@ -100,6 +107,13 @@ class Gan(Method):
     def __init__(self, config: GanConfig, dataset: Dataset, device: torch.device) -> None:
         super().__init__(config, dataset, device)
         self.loss = ADVERSARIAL_LOSSES[config.loss]
+        logits = self.loss.logits if len(dataset.shape) == 1 else unchanged
+        if logits is None:
+            raise InputError(
+                f"the loss {config.loss!r} gives no probability that a point is real, and {dataset.name!r} has points: "
+                "set loss to 'non_saturating', 'saturating' or 'l2'."
+            )
+        self.logits = logits
         self.latents = Latents(config.latent, config.latent_dim, config.latent_scale)
         with seeded_networks(config.seed):
             generator = GENERATORS[config.generator](
@@ -138,10 +152,10 @@ class Gan(Method):
         )
 
     def train_round(self) -> dict[str, float]:
-        """One iteration; the metrics are means over its updates of each network.
+        """One iteration. The metrics are means over its updates of each network.
 
-        `output_real` and `output_generated` are D's mean outputs before its updates: probabilities, or
-        the outputs themselves where the loss is not one of probabilities.
+        `output_real` and `output_generated` are D's mean outputs before its updates: probabilities if the loss is one
+        of probabilities, else the outputs themselves.
         """
         config = self.config
         self.round += 1
@@ -163,7 +177,7 @@ class Gan(Method):
     def _update_discriminator(self, generated: Tensor) -> dict[str, Tensor]:
         config = self.config
         real = to_tensor(self.dataset.train.examples[self.real_batches.next().numpy()], self.device)
-        real_outputs, fake_outputs = self.discriminator(real), self.discriminator(generated)
+        real_outputs, fake_outputs = self.discriminator(real), self._judge(generated)
         loss = self.loss.discriminator(real_outputs, fake_outputs)
         metrics = {}
         if config.loss == "wasserstein" and config.lambda_gp > 0:
@@ -182,12 +196,17 @@ class Gan(Method):
         }
 
     def _update_generator(self, generated: Tensor) -> Tensor:
-        loss = self.loss.generator(self.discriminator(generated))
-        # The gradients of D's weights, a third of a whole backward pass, would be thrown away.
+        loss = self.loss.generator(self._judge(generated))
+        # The gradients of D's weights are not needed: a third of the backward pass is saved.
         update(self.generator_optimizer, loss, self._generator_parameters)
         if self.averaged is not None:
             self.averaged.update_parameters(self.generator)
         return loss.detach()
+
+    def _judge(self, generated: Tensor) -> Tensor:
+        """D's outputs on generated data in training; its running statistics are of real data only."""
+        with gathering_nothing(self.discriminator):
+            return self.discriminator(generated)
 
     def _latents(self, rng: torch.Generator) -> Tensor:
         """A batch of latents `(batch_size, latent_dim)`."""
@@ -195,25 +214,29 @@ class Gan(Method):
 
     @torch.no_grad()
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
-        """`n` images in [-1, 1], or points, made in whole batches: the first do not depend on `n`."""
+        """`n` images in [-1, 1], or points, made in whole batches; the first ones do not depend on `n`."""
         network = self.networks()["generator"]
         with normalising_by(network, self.config.sampling_statistics):
             samples = batchwise.make(n, self.config.batch_size, lambda: network(self._latents(rng))).contiguous()
         return samples.clamp(-1.0, 1.0) if samples.dim() == 4 else samples
 
     def samples_to_evaluate(self, n: int, rng: torch.Generator) -> Tensor:
-        """`n` samples of the same latents in every round, so that rounds can be compared (thesis, section 5.2).
+        """`n` samples of the same latents in every evaluation, as in [Yamazaki 2017], section 5.2.
 
-        The latents follow from the config's seed, `rng` is not used.
+        The latents follow from the config's seed; `rng` is not used.
         """
+        return self.follow(n)
+
+    def follow(self, n: int) -> Tensor:
+        """`n` samples of latents that are the same in every evaluation."""
         return self.sample(n, torch.Generator().manual_seed(self.evaluation_seed))
 
     def score(self, x: Tensor) -> Tensor:
-        """D's output: `(n,)`, a logit for the losses of probabilities."""
+        """D's outputs `(n,)`; for points, the logits of the probability that they are real."""
         with normalising_by(self.discriminator, "running"):
-            return batchwise.outputs(self.discriminator, x, self.device)
+            return self.logits(batchwise.outputs(self.discriminator, x, self.device))
 
     def networks(self) -> dict[str, nn.Module]:
-        """The averaged generator, where there is one, and the discriminator, which scores."""
+        """The averaged generator, or the generator if there is no average, and the discriminator."""
         generator = self.generator if self.averaged is None else self.averaged.module
         return {"generator": generator, "discriminator": self.discriminator}

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-# How many updates are queued on an accelerator before the host asks whether the loop may end.
+# The number of updates that are queued on an accelerator before the host asks whether the loop may end.
 UPDATES_BETWEEN_CHECKS = 16
 
 
 @dataclass(frozen=True)
 class DescentSettings:
-    """Adam (beta 0.9, 0.999) with a learning rate that falls by `factor` when the loss stops falling."""
+    """Adam (beta 0.9, 0.999), whose learning rate is multiplied by `factor` when the loss stops falling."""
 
     lr: float
     max_updates: int
@@ -26,7 +26,7 @@ class DescentSettings:
 
 @dataclass(frozen=True)
 class Descent:
-    """The images after the last update, and how it went (scalars, tensors on the images' device)."""
+    """The images after the last update; the others are scalar tensors on the images' device."""
 
     images: Tensor
     loss: Tensor
@@ -35,10 +35,10 @@ class Descent:
 
 
 class PlateauAdam:
-    """Adam on one tensor with the schedule of `ReduceLROnPlateau`, all of it on the tensor's device.
+    """Adam on one tensor with the schedule of `ReduceLROnPlateau`, entirely on the tensor's device.
 
-    Equal to `torch.optim.Adam` followed by `torch.optim.lr_scheduler.ReduceLROnPlateau` (mode "min", relative
-    threshold 1e-4), which need the loss on the host at each update. `active`, 0 or 1, switches an update off.
+    It computes the same as `torch.optim.Adam` and `torch.optim.lr_scheduler.ReduceLROnPlateau` (mode "min", relative
+    threshold 1e-4), which would need the loss on the host at each update. `active`, 0 or 1, switches an update off.
     """
 
     def __init__(self, x: Tensor, settings: DescentSettings) -> None:
@@ -52,7 +52,7 @@ class PlateauAdam:
         self._updates = 0
 
     def step(self, gradient: Tensor, loss: Tensor, active: Tensor) -> None:
-        """Update `x` in place by `gradient`, then the learning rate by `loss`, the loss of this gradient."""
+        """Update `x` in place by `gradient`, then the learning rate by `loss`, from which the gradient was taken."""
         self._updates += 1
         self._first.lerp_(gradient, 0.1)
         self._second.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
@@ -77,13 +77,12 @@ def descend(
     settings: DescentSettings,
     updates_between_checks: int | None = None,
 ) -> Descent:
-    """Minimise over images, `start` `(B, ...)`, until their mean score reaches the target.
+    """Minimise `objective` over images, from `start` `(B, ...)`, until their mean score reaches the target.
 
-    `objective(x)` returns the loss, a scalar, and the scores `(B,)`. The update that follows the scores
-    which reach the target is still made (thesis of 2022, algorithm 1, lines 5-10). Gradients are taken
-    for the images alone, so the caller freezes the networks in `objective` to save their share. The result does
-    not depend on `updates_between_checks`, how often the host waits for the scores: by default after each
-    update on the CPU and after a few on an accelerator.
+    `objective(x)` returns the loss, a scalar, and the scores `(B,)`. When the scores reach the target, one more update
+    is made ([Yesilcimen 2022], algorithm 1, lines 5-10). Only gradients for the images are taken; the caller freezes
+    the networks in `objective` to save the rest. After `updates_between_checks` updates the host waits for the scores:
+    by default after each one on the CPU and after a few on an accelerator. The result does not depend on it.
     """
     x = start.detach().clone()
     optimizer = PlateauAdam(x, settings)

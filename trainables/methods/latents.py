@@ -1,4 +1,4 @@
-"""What generators make samples of."""
+"""Latents: the random numbers that generators turn into samples."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Latents:
     scale: float = 1.0
 
     def draw(self, n: int, rng: torch.Generator) -> Tensor:
-        """`n` latents `(n, dim)` from the random numbers of `rng`, on its device, the CPU."""
+        """Draw `n` latents `(n, dim)` from `rng`, on the CPU."""
         if self.distribution == "normal":
             return self.scale * torch.randn(n, self.dim, generator=rng)
         return self.scale * (2.0 * torch.rand(n, self.dim, generator=rng) - 1.0)

@@ -1,4 +1,4 @@
-"""What a round is made of: updates of a network, and their losses as numbers."""
+"""The parts of a round: updates of a network, and their losses as numbers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 def update(optimizer: torch.optim.Optimizer, loss: Tensor, parameters: Sequence[Tensor] | None = None) -> None:
-    """One step down the gradient of `loss`, which is taken for `parameters` alone where they are given."""
+    """Make one step of `optimizer` on `loss`. If `parameters` are given, only their gradients are computed."""
     optimizer.zero_grad(set_to_none=True)
     loss.backward(inputs=parameters)
     optimizer.step()
@@ -18,7 +18,7 @@ def update(optimizer: torch.optim.Optimizer, loss: Tensor, parameters: Sequence[
 
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[None]:
-    """Inside, no gradients are taken for the weights of `network`, which saves their share of the work."""
+    """Inside, no gradients are computed for the weights of `network`, which saves time."""
     network.requires_grad_(False)
     try:
         yield
@@ -27,7 +27,7 @@ def frozen(network: nn.Module) -> Iterator[None]:
 
 
 def as_numbers(scalars: Mapping[str, Tensor]) -> dict[str, float]:
-    """The values of scalars on one device: a single transfer, for which the host waits once."""
+    """The values of scalars on one device, in a single transfer, for which the host waits once."""
     values = torch.stack([value.detach() for value in scalars.values()]).tolist()
     return dict(zip(scalars, values, strict=True))
 
@@ -36,20 +36,17 @@ def train_to_tell_apart(
     scores: Callable[[], tuple[Tensor, Tensor]],
     loss: Callable[[Tensor, Tensor], Tensor],
     optimizer: torch.optim.Optimizer,
-    epochs: int,
-    updates_per_epoch: int,
-) -> dict[str, float]:
-    """Train a discriminator before its first round, on real data and on fakes that nobody has generated.
+    updates: int,
+) -> None:
+    """Train a discriminator before the first round, on real data and on fakes that no generator has made.
 
-    Each call of `scores` scores the next batch of both; real ones shall score above 0 and fake ones below. The
-    `initial_accuracy` is that of the last epoch, each batch scored before the update on it; without epochs there is
-    none.
+    Each call of `scores` returns the scores of the next real and fake batch: real data should score above 0, fakes
+    below.
     """
-    accuracies: list[Tensor] = []
-    for _ in range(epochs):
-        accuracies = []
-        for _ in range(updates_per_epoch):
-            real, fake = scores()
-            update(optimizer, loss(real, fake))
-            accuracies.append(torch.cat([real > 0, fake < 0]).float().mean())
-    return {"initial_accuracy": torch.stack(accuracies).mean().item()} if accuracies else {}
+    for _ in range(updates):
+        update(optimizer, loss(*scores()))
+
+
+def accuracy(real_scores: Tensor, fake_scores: Tensor) -> float:
+    """Share of the examples with the right sign: real ones above 0, fake ones below."""
+    return torch.cat([real_scores > 0, fake_scores < 0]).float().mean().item()

@@ -1,6 +1,6 @@
 """Has a model collapsed onto a few images, or learned its training set by heart?
 
-The last two compare pixels (Euclidean, images or vectors of one length), where a copy is a copy.
+`duplicate_share` and `copying` compare pixels by Euclidean distance, so that a copy has the distance 0.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from trainables.metrics.distances import distances_to_nearest
 from trainables.metrics.ood import auroc
 
 NEAR = 0.25
-"""Images are near-duplicates below this share of a typical distance between neighbouring real images."""
+"""Two images are near-duplicates if they are closer than this share of the usual distance between real neighbours."""
 
 
 def class_entropy(probabilities: np.ndarray) -> float:
     """Entropy of the predicted classes over the images, in nats: 0 if all are of one class, `log K` if balanced.
 
-    `probabilities` are a classifier's, `(n, K)`; an image counts for its most probable class.
+    `probabilities` `(n, K)` come from a classifier. An image counts for its most probable class.
     """
     shares = np.bincount(probabilities.argmax(axis=1)) / len(probabilities)
     return float(-(shares[shares > 0] * np.log(shares[shares > 0])).sum()) + 0.0
@@ -35,10 +35,10 @@ def duplicate_share(images: Tensor, typical_distance: float) -> float:
 
 
 def copying(sample_distances: np.ndarray, test_distances: np.ndarray) -> float:
-    """Probability that a sample is nearer to the training images than an unseen real image is: 1/2 as it should be.
+    """Probability that a sample is nearer to the training images than a test image is. It should be 1/2.
 
-    Towards 1 the samples are copies of what was trained on, towards 0 they are unlike it. The statistic of Mann and
+    Near 1 the samples are copies of training images, near 0 they are unlike them. It is the statistic of Mann and
     Whitney on distances to the nearest training image (Meehan et al. 2020, arXiv:2004.05675, section 3).
-    Both are such distances, `(n,)` and `(m,)`.
+    Both arguments are such distances, `(n,)` and `(m,)`. The distances of the test images need computing only once.
     """
     return auroc(test_distances, sample_distances)

@@ -1,4 +1,4 @@
-"""Scores of images by a classifier's logits or features, to compare a method's own score with.
+"""Scores of images by a classifier's logits or features: reference values for a method's own score.
 
 All are `(n,)`, float64, higher = more in-distribution.
 """
@@ -11,7 +11,7 @@ import torch
 from trainables.metrics.distances import distances_to_nearest
 
 SHORTEST = 1e-10
-"""Added to the length of a feature, which may be zero behind a ReLU."""
+"""Added to the length of a feature vector, which may be zero after a ReLU."""
 
 
 def maximum_softmax(logits: np.ndarray) -> np.ndarray:
@@ -26,10 +26,10 @@ def energy_score(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
 
 
 def neighbour_score(features: np.ndarray, training_features: np.ndarray, k: int = 1) -> np.ndarray:
-    """Minus the distance of features `(n, d)` to the `k`-th nearest of `(m, d)`, all divided by their lengths.
+    """Minus the distance of features `(n, d)` to the `k`-th nearest training feature, all divided by their lengths.
 
-    Sun et al. 2022 (arXiv:2204.06507) take 50 for the 50,000 training images of CIFAR-10; with a few thousand, fewer
-    are better. Raises `ValueError` unless `1 <= k <= m`.
+    Training features are `(m, d)`. Sun et al. 2022 (arXiv:2204.06507) use `k = 50` for the 50,000 training images of
+    CIFAR-10; with a few thousand images a smaller `k` is better. Raises `ValueError` unless `1 <= k <= m`.
     """
     of_images, of_training = (
         torch.from_numpy(_directions(_floats("features", x))) for x in (features, training_features)

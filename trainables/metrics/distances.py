@@ -6,13 +6,14 @@ import torch
 from torch import Tensor
 
 CHUNK = 2048
-"""Vectors whose distances to all others are held at once."""
+"""Number of vectors whose distances to all others are in memory at once."""
 
 
 def squared_distances(x: Tensor, y: Tensor) -> Tensor:
     """Squared Euclidean distances `(n, m)`, float64, of vectors `(n, d)` and `(m, d)`, by scalar products.
 
-    That of a vector to itself is 0 up to rounding only, about 1e-15 of its squared length; never below 0.
+    They are never below 0. The distance of a vector to itself is 0 up to rounding: 1e-15 of its squared length.
+    Where a copy must have the distance 0 exactly, use `nearest_neighbours`.
     """
     x, y = x.double(), y.double()
     lengths = x.square().sum(1, keepdim=True) + y.square().sum(1)

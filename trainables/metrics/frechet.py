@@ -11,16 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 
 BLOCK = 256
-"""Columns of a triangular matrix that are multiplied at once: what is above them is 0 and left out."""
+"""Columns of a triangular matrix that are multiplied at once. The zeros above them are left out."""
 
 
 @dataclass(frozen=True)
 class ReferenceStatistics:
     """What `frechet_distance` needs of the reference features; all arrays are float64.
 
-    `mean` is `(d,)` and `covariance` `(d, d)`, unbiased (divided by `count - 1`). `covariance_root` `(d, r)`,
-    where `r <= d` is the rank of the covariance, gives it back as `covariance_root @ covariance_root.T`; above
-    its diagonal it is 0. `count` is the number of samples.
+    `mean` is `(d,)`, and `covariance` `(d, d)` is unbiased (divided by `count - 1`). `covariance_root` is a matrix
+    `(d, r)` with `covariance_root @ covariance_root.T == covariance`. It is 0 above its diagonal, and `r <= d` is the
+    rank of the covariance. `count` is the number of samples.
     """
 
     mean: np.ndarray
@@ -115,9 +115,9 @@ def _centre(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _root(covariance: np.ndarray) -> np.ndarray:
     """`R` `(d, r)`, 0 above its diagonal, with `R R^T = covariance`, of any rank `r`.
 
-    The eigenvectors, each times the root of its eigenvalue, are such a root but for the triangle, which is that of
-    their QR decomposition. Directions without variance are left out: the root of their rounding error would be about
-    1e-8 of the largest eigenvalue, which summed over a thousand directions shows in the distance.
+    Multiply each eigenvector by the root of its eigenvalue: this is a root, and its QR decomposition makes it
+    triangular. Directions without variance are left out. The root of their rounding error would be about 1e-8 of the
+    largest eigenvalue, which over a thousand directions would change the distance.
     """
     eigenvalues, eigenvectors = np.linalg.eigh(covariance)
     # The tolerance of `numpy.linalg.matrix_rank`.

@@ -1,4 +1,4 @@
-"""The inception score: are single images classified with certainty, and all classes made equally often?"""
+"""The Inception Score: is each image classified with certainty, and is each class made equally often?"""
 
 from __future__ import annotations
 

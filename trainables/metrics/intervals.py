@@ -1,4 +1,4 @@
-"""Confidence intervals that hold their level also near 0 and 1."""
+"""Confidence intervals that keep their confidence near 0 and 1, too."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class Interval:
 
 
 def normal_quantile(confidence: float) -> float:
-    """How many standard deviations from the mean an interval of this confidence ends: 1.96 for 0.95."""
+    """The end of an interval of this confidence, in standard deviations from the mean: 1.96 for 0.95."""
     return NormalDist().inv_cdf((1 + confidence) / 2)
 
 
 def wilson(share: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """The ends of the interval of a share that was observed in `n` independent trials (Wilson 1927).
 
-    It has no width of zero: after `n` successes of `n` it begins at `n / (n + 1.96^2)`, near the rule of three.
+    Its width is never zero: after `n` successes of `n` it begins at `n / (n + 1.96^2)`, near the rule of three.
     """
     squared = normal_quantile(confidence) ** 2
     middle = (share + squared / (2 * n)) / (1 + squared / n)
@@ -36,10 +36,10 @@ def wilson(share: float, n: int, confidence: float = 0.95) -> tuple[float, float
 
 
 def logit_interval(value: float, error: float, freedom: float, confidence: float = 0.95) -> tuple[float, float]:
-    """The ends of an interval that is symmetric in the logit, so that it stays within 0 and 1.
+    """The ends of an interval that is symmetric in the logit, so that it stays between 0 and 1.
 
-    `error` is the standard error of `value`, which is between them, and `freedom` says how well it is known: Student's
-    t with so many degrees of freedom takes the place of the normal distribution.
+    `value` is between 0 and 1, and `error` is its standard error. `freedom` says how well the error is known: Student's
+    t with so many degrees of freedom replaces the normal distribution.
     """
     half = student_quantile(freedom, confidence) * error / (value * (1 - value))
     odds = value / (1 - value)
@@ -50,15 +50,16 @@ def logit_interval(value: float, error: float, freedom: float, confidence: float
 def auroc_interval(of_known: np.ndarray, of_others: np.ndarray, confidence: float = 0.95) -> Interval:
     """The area under the ROC curve with its interval, from `placements`, `(n,)` and `(m,)`.
 
-    It is a `logit_interval` with DeLong's variance (1988): that of the placements of each set, divided by its size.
+    It is a `logit_interval` with DeLong's variance (1988), the sum over both sets of the variance of the placements
+    divided by the size of the set.
 
-    No distributions give a larger variance than `A (1 - A) / min(n, m)` (van Dantzig 1951), that of `min(n, m)` pairs
-    of different images. So the interval is never wider than `wilson`'s for as many trials. It is that one where
-    DeLong's variance is zero or unknown: for perfect scores, constant ones, and a single image.
+    The variance is at most `A (1 - A) / min(n, m)`, for any distributions (van Dantzig 1951): the variance of a share
+    of `min(n, m)` trials. So the interval is never wider than `wilson`'s, and it is `wilson`'s where DeLong's variance
+    is zero or unknown: for perfect scores, constant scores, and a single image.
 
-    In simulations with normal scores, 95% intervals cover areas from 0.5 to 0.9998 in 94% or more, with sets of 20 to
-    1000 images, equal or not, and deviations up to three times apart. With the normal distribution in the place of
-    Student's they cover 0.998 in 92% with 200 images each, and in 70% if one deviation is three times the other.
+    In simulations with normal scores, 95% intervals cover areas from 0.5 to 0.9998 in 94% or more of the cases, with
+    sets of 20 to 1000 images, equal or not, and deviations up to three times apart. The normal distribution instead of
+    Student's would cover 0.998 in 92% with 200 images each, and in 70% if one deviation is three times the other.
     """
     area = float(of_known.mean())
     low, high = wilson(area, min(len(of_known), len(of_others)), confidence)
@@ -72,8 +73,8 @@ def auroc_interval(of_known: np.ndarray, of_others: np.ndarray, confidence: floa
 def freedom(of_known: np.ndarray, of_others: np.ndarray) -> float:
     """The degrees of freedom of an error that is estimated from placements, at least 1.
 
-    They are those of Welch and Satterthwaite for two variances, with as many images as the errors of a set are spread
-    over: where most images are placed right, a variance is estimated from the few that are not.
+    The formula of Welch and Satterthwaite for two variances, where only images with an error count for the size of a
+    set: if most images are placed right, a variance is estimated from the few that are not.
     """
     parts = [(_variance(x), max(1.0, _spread(x) - 1)) for x in (of_known, of_others)]
     total = sum(variance for variance, _ in parts)
@@ -81,12 +82,12 @@ def freedom(of_known: np.ndarray, of_others: np.ndarray) -> float:
 
 
 def _variance(placements: np.ndarray) -> float:
-    """That of the mean; of a single placement it is not known, and 0."""
+    """The variance of the mean; 0 for a single placement, where it is unknown."""
     return float(np.var(placements, ddof=1)) / len(placements) if len(placements) > 1 else 0.0
 
 
 def _spread(placements: np.ndarray) -> float:
-    """Over how many images the errors are spread: so many errors of equal size vary as much (Kish 1965)."""
+    """The effective number of images with an error: so many errors of equal size would vary as much (Kish 1965)."""
     errors = 1 - placements if placements.mean() > 0.5 else placements
     squares = float(np.square(errors).sum())
     return float(errors.sum()) ** 2 / squares if squares > 0 else 1.0

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 CHUNK = 2048
-"""Rows of a kernel matrix that are held at once."""
+"""Rows of a kernel matrix that are in memory at once."""
 
 
 def kernel_distance(
@@ -15,9 +15,9 @@ def kernel_distance(
 ) -> tuple[float, float]:
     """Mean and standard deviation over random subsets of the squared maximum mean discrepancy of two sets of features.
 
-    The kernel is `(x y / d + 1)^3` and the estimate unbiased (Binkowski et al. 2018, arXiv:1801.01401, section 4),
-    so it may be slightly negative for equal distributions. Features are `(n, d)` and `(m, d)`; the computation is in
-    float64, on their device. The subsets, without replacement, are those that torch-fidelity draws with this seed.
+    The kernel is `(x y / d + 1)^3`. The estimate is unbiased (Binkowski et al. 2018, arXiv:1801.01401, section 4), so
+    it may be slightly negative for equal distributions. Features are `(n, d)` and `(m, d)`; the computation is in
+    float64, on their device. Subsets are drawn without replacement, the same as torch-fidelity draws with this seed.
 
     Raises `ValueError` if the features are of different lengths or not finite, and if a set has fewer than
     `subset_size` of them.
@@ -34,16 +34,16 @@ def kernel_distance(
 
 
 def _sums_within(x: Tensor, subsets: Tensor) -> Tensor:
-    """For each subset the sum of the kernel over its pairs of different vectors."""
+    """The sum of the kernel over the pairs of different vectors of each subset."""
     of_itself = (x.square().sum(1) / x.shape[1] + 1) ** 3
     return _sums(x, x, subsets, subsets) - of_itself[subsets].sum(1)
 
 
 def _sums(x: Tensor, y: Tensor, of_x: Tensor, of_y: Tensor) -> Tensor:
-    """For each pair of subsets, rows of the indices `(subsets, size)`, the sum of the kernel over all their pairs.
+    """The sum of the kernel over all pairs of two subsets; `of_x` and `of_y` are indices `(subsets, size)`.
 
-    Subsets overlap: unless the sets are so large that it does not pay, each kernel is computed once, and what belongs
-    to a subset is summed by a product with the indicator of the subset.
+    Subsets overlap. Unless the sets are too large for that to pay, each value of the kernel is computed once, and
+    summed over a subset by a product with the subset's indicator.
     """
     if len(x) * len(y) > of_x.numel() * of_y.shape[1]:
         return torch.stack([_kernel(x[i], y[j]).sum() for i, j in zip(of_x, of_y, strict=True)])

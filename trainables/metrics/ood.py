@@ -14,18 +14,18 @@ RECALL = 0.95
 """The share of the positive class that is found where the false positive rate is taken."""
 
 ROUNDING = 1e-9
-"""Differences below it are not of the images."""
+"""Differences below it are rounding errors."""
 
 COUNTS_HELD = 2_000_000
-"""How many counts, one for each resample and level of the score, are held at once."""
+"""How many counts, one for each resample and level of the score, are in memory at once."""
 
 
 def auroc(in_distribution_scores: np.ndarray, out_of_distribution_scores: np.ndarray) -> float:
     """Area under the ROC curve, in [0, 1], with the in-distribution images as the positive class.
 
-    It is the probability that a random in-distribution image scores higher than a random other one, ties
-    counted half (Hanley and McNeil 1982): 1 is perfect, 0.5 is chance. That is how it is computed; importing
-    scikit-learn for it would cost every trial process 70 MB.
+    It is the probability that a random in-distribution image scores higher than a random other one, with ties
+    counted half (Hanley and McNeil 1982): 1 is perfect, 0.5 is chance. It is computed like this because
+    scikit-learn would cost every trial process 70 MB.
 
     Scores are `(n,)` and `(m,)`, higher = more in-distribution. Raises `ValueError` if one of them is empty
     or not finite.
@@ -37,9 +37,9 @@ def auroc(in_distribution_scores: np.ndarray, out_of_distribution_scores: np.nda
 def placements(
     in_distribution_scores: np.ndarray, out_of_distribution_scores: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """For each image the share of the other set that lies on the right side of it, ties counted half.
+    """For each image, the share of the other set that is on the right side of it; ties count half.
 
-    They are `(n,)` and `(m,)`; the mean of either is `auroc`. Raises `ValueError` as `auroc` does.
+    The shares are `(n,)` and `(m,)`; the mean of either is `auroc`. Raises `ValueError` as `auroc` does.
     """
     _check("in-distribution", in_distribution_scores)
     _check("out-of-distribution", out_of_distribution_scores)
@@ -64,7 +64,7 @@ def detection(
     """Detection metrics of scores `(n,)` and `(m,)`, each with its confidence interval.
 
     "auroc" is `auroc`. "aupr_in" and "aupr_out" are average precisions (the sum of precision over steps of recall, as
-    in scikit-learn) with the in- and the out-of-distribution images to be found.
+    in scikit-learn) of finding the in-distribution and the out-of-distribution images.
 
     "fpr95" is the smallest share of out-of-distribution images accepted by a threshold that accepts `RECALL` of the
     others: the in-distribution images are the positive class, as in ODIN (Liang et al. 2018, arXiv:1706.02690).
@@ -72,12 +72,12 @@ def detection(
     others: the out-of-distribution images are the positive class, as in OpenOOD 1.5 (Zhang et al. 2023,
     arXiv:2306.09301). Papers call either "FPR@95".
 
-    An interval is that of other images of the same kinds, not of other trainings, and holds its value. "auroc" has
-    `auroc_interval`; the others have bootstrap intervals, both sets resampled (Efron 1979). Those of "fpr95" and
-    "fpr95_out" are percentiles. Near 1, percentiles of average precision cover too rarely (0.998, 200 images each: 86%
-    instead of 95%), so that its intervals are `logit_interval`s with the deviation of the resamples (93% with 100
-    images and an AUROC of 0.84, more near 1). Where resamples cannot say anything, because the value is 0 or 1 or none
-    of them differs, an interval reaches as far as the value would go with the images that `_with_unseen` adds.
+    An interval covers the choice of images, not the training seed, and always contains the value. "auroc" has
+    `auroc_interval`. The others have bootstrap intervals, for which both sets are resampled (Efron 1979): "fpr95" and
+    "fpr95_out" by percentiles, average precision by a `logit_interval` with the deviation of the resamples. (Near 1,
+    percentiles of average precision cover too rarely: at 0.998 with 200 images each 86% instead of 95%. The logit
+    interval covers 93% with 100 images and an AUROC of 0.84, and more near 1.) Where resamples say nothing, because
+    the value is 0 or 1 or all of them agree, an interval ends where the images that `_with_unseen` adds would take it.
 
     Raises `ValueError` if one of the sets is empty or not finite.
     """
@@ -94,7 +94,7 @@ def detection(
 
 
 def _levels(known: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-    """The rank of each score among the different ones, `(n,)` and `(m,)`, 0 for the highest, and how many there are."""
+    """The rank of each score among the distinct scores, `(n,)` and `(m,)`, 0 for the highest; and their number."""
     levels, level_of = np.unique(-np.concatenate([known, others]), return_inverse=True)
     level_of = level_of.reshape(-1)
     return level_of[: len(known)], level_of[len(known) :], len(levels)
@@ -110,8 +110,8 @@ def _counts(levels: np.ndarray, num_levels: int) -> np.ndarray:
 def _with_unseen(known: np.ndarray, others: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]:
     """Counts `(1, levels)` with a few more images of one set, above or below all that were seen: `(4, levels + 2)`.
 
-    As many as make a share that a set of this size may well have missed: 3.84 for a confidence of 0.95, which for
-    plain shares of 0 and 1 gives the ends of `wilson`.
+    So many images may well be missing from a set of this size: 3.84 for a confidence of 0.95. For plain shares of 0
+    and 1 this gives the ends of `wilson`.
     """
     more = normal_quantile(confidence) ** 2
     known, others = (np.pad(counts, ((0, 0), (1, 1))).repeat(4, axis=0) for counts in (known, others))
@@ -149,16 +149,16 @@ def _metrics(known: np.ndarray, others: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _average_precision(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
-    """Of counts `(b, levels)`, the level that is taken for positive first."""
+    """`(b,)`, of counts `(b, levels)`; the first level is the first to be called positive."""
     found, wrong = positive.cumsum(axis=1), negative.cumsum(axis=1)
     precision = found / np.maximum(found + wrong, 1.0)
     return (positive * precision).sum(axis=1) / positive.sum(axis=1)
 
 
 def _false_positive_rate(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
-    """Of counts `(b, levels)`, the level that is taken for positive first."""
+    """`(b,)`, of counts `(b, levels)`; the first level is the first to be called positive."""
     found, wrong = positive.cumsum(axis=1), negative.cumsum(axis=1)
-    # Of those who reach the recall, the first level takes fewest; rounding must not ask for one image more.
+    # The first level that reaches the recall; a rounding error must not ask for one image more.
     at = (found >= (RECALL - 1e-9) * found[:, -1:]).argmax(axis=1)
     return wrong[np.arange(len(wrong)), at] / wrong[:, -1]
 
@@ -166,7 +166,7 @@ def _false_positive_rate(positive: np.ndarray, negative: np.ndarray) -> np.ndarr
 def _interval(
     observed: float, resampled: np.ndarray, unseen: np.ndarray, confidence: float, freedom: float | None
 ) -> Interval:
-    """The percentiles of the resamples, or with `freedom` the logit interval by their deviation."""
+    """The percentiles of the resamples; with `freedom`, the logit interval that follows from their deviation."""
     # Average precision is biased by the ties of a resample: near 0 and 1 all of them may be on one side.
     low, high = np.quantile(resampled, [(1 - confidence) / 2, (1 + confidence) / 2])
     low, high = min(observed, float(low)), max(observed, float(high))
@@ -175,7 +175,7 @@ def _interval(
         return Interval(observed, lowest, highest)
     if freedom is None:
         return Interval(observed, low, high)
-    # With few degrees of freedom the logit's ends may be far away, where unseen images could not bring them.
+    # With few degrees of freedom the logit interval may go further than unseen images could take the value.
     low, high = logit_interval(observed, float(resampled.std()), freedom, confidence)
     return Interval(observed, max(low, lowest), min(high, highest))
 

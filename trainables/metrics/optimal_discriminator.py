@@ -1,9 +1,9 @@
-"""How far a discriminator of points is from the one that no other can beat.
+"""How far a discriminator of points is from the optimal one.
 
-For data of density `p` and samples of density `q` that is `D*(x) = p(x) / (p(x) + q(x))` (Goodfellow et al. 2014,
-arXiv:1406.2661, proposition 1). `p` is known; `q` is estimated from samples by a normal kernel, which blurs it. So that
-`D*` is 1/2 where the distributions are equal, `p` is blurred by the same kernel, which can be done exactly: our
-distributions are mixtures of normal ones with one standard deviation, a curve with noise being one of many centres.
+For data of density `p` and samples of density `q` it is `D*(x) = p(x) / (p(x) + q(x))` (Goodfellow et al. 2014,
+arXiv:1406.2661, proposition 1). `p` is known. `q` is estimated from samples by a normal kernel, which blurs it. `p` is
+blurred by the same kernel, so that `D*` is 1/2 where the distributions are equal. This can be done exactly: all data
+sets are mixtures of normal distributions with one standard deviation; a curve with noise has many centres.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ import numpy as np
 from trainables.metrics.points import squared_distances
 
 CHUNK = 128
-"""Points whose distances to all centres are held at once: they fit into a processor's cache."""
+"""Number of points whose distances to all centres are in memory at once: they fit into a processor's cache."""
 
 FARTHEST = 1e15
-"""In standard deviations. Points are moved no farther away, so that float32 holds the squares."""
+"""In standard deviations. Points that are farther away are moved here, so that float32 can hold the squares."""
 
 
 def log_density(points: np.ndarray, centres: np.ndarray, std: float) -> np.ndarray:
-    """Of points `(n, d)`: `(n,)`, under normal distributions with one weight and `std`, around centres `(m, d)`.
+    """Log density `(n,)` of points `(n, d)` under equal normal distributions, of deviation `std`, around `centres`.
 
-    Computed in float32, with errors of about 1e-5. With samples as centres it is a kernel density estimate.
+    Centres are `(m, d)`. The computation is in float32, with errors of about 1e-5. With samples as centres it is a
+    kernel density estimate.
     """
     d = points.shape[1]
     points, centres = ((x / std).clip(-FARTHEST, FARTHEST).astype(np.float32) for x in (points, centres))
@@ -44,8 +45,8 @@ def optimal_probabilities(
 ) -> np.ndarray:
     """`D*` at points `(n, d)`: `(n,)`, for data around `centres` `(k, d)` with `std`, and generated points `(m, d)`.
 
-    `bandwidth` is the standard deviation of the kernel. What is finer is not seen; with a smaller one, `D*` depends
-    more on the sample. Without one it is half of `std`.
+    `bandwidth` is the standard deviation of the kernel, by default half of `std`. Finer details are not seen; with a
+    smaller one, `D*` depends more on the sample.
     """
     bandwidth = std / 2 if bandwidth is None else bandwidth
     of_data = log_density(points, centres, math.hypot(std, bandwidth))
@@ -63,10 +64,10 @@ def distance_to_optimal(
 ) -> float:
     """Mean `|D(x) - D*(x)|`, in [0, 1], over data `(n, d)` and generated points `(m, d)`, both with the same weight.
 
-    `at_data` and `at_generated` are the discriminator's probabilities there; the rest is as for
-    `optimal_probabilities`. One that says 1/2 everywhere is near 0 only where the distributions are nearly equal. It is
-    not nearer than the estimate of `q` allows: with 2,000 points and the data's own distribution generated, at 0.01 for
-    a normal distribution on the line, 0.03 for 8 on a circle, 0.08 for the spiral and 0.12 for the Swiss roll.
+    `at_data` and `at_generated` are the discriminator's probabilities there. The other arguments are as for
+    `optimal_probabilities`. A discriminator that says 1/2 everywhere is near 0 only if the distributions are nearly
+    equal. The estimate of `q` sets a limit: with 2,000 points from the data's own distribution such a discriminator has
+    0.01 for a normal distribution on the line, 0.03 for 8 Gaussians, 0.08 for the spiral, 0.12 for the Swiss roll.
 
     Raises `ValueError` for shapes that do not fit, and values that are not finite.
     """

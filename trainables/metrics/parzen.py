@@ -11,10 +11,10 @@ from torch import Tensor
 from trainables.metrics.distances import squared_distances
 
 CHUNK = 512
-"""Images whose distances to all samples are held at once."""
+"""Number of images whose distances to all samples are in memory at once."""
 
 BANDWIDTHS = tuple(10 ** (exponent / 10) for exponent in range(-20, 6))
-"""What is tried: from 0.01 to 3.2, where pixels are in [0, 1]."""
+"""The bandwidths that are tried, for pixels in [0, 1]: from 0.01 to 3.2."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ def parzen_log_likelihood(
 ) -> ParzenEstimate:
     """Fit a window to `samples` and evaluate it at `test`, as Goodfellow et al. 2014 do (arXiv:1406.2661, section 5).
 
-    The density is the mean of normal distributions around the samples with the standard deviation, of those in
-    `bandwidths`, under which `validation` is most likely. All images have one shape, `(n, ...)`; the unit of the
-    bandwidth is theirs, and numbers compare only for one scale of pixels (published ones are of [0, 1]).
+    The density is the mean of normal distributions around the samples. Their standard deviation is the one of
+    `bandwidths` under which `validation` is most likely. All images have one shape, `(n, ...)`. Compare numbers of one
+    range of pixels only; published ones are of [0, 1].
 
     Raises `ValueError` for images of different shapes, fewer than two test images, and values that are not finite.
     """
@@ -51,7 +51,7 @@ def parzen_log_likelihood(
 
 
 def _log_likelihoods(samples: Tensor, images: Tensor, bandwidths: tuple[float, ...]) -> Tensor:
-    """Of each image under each bandwidth: `(bandwidths, images)`."""
+    """The log-likelihood of each image under each bandwidth: `(bandwidths, images)`."""
     n, dimensions = samples.shape
     found = []
     for chunk in images.split(CHUNK):

@@ -1,6 +1,6 @@
-"""How close generated points are to a distribution on the plane or the line, without an eye to judge it.
+"""How close generated points are to a distribution on the plane or the line.
 
-Points are `(n, d)` arrays of floats. What is measured on a sample depends on its size: compare equal ones.
+Points are `(n, d)` arrays of floats. A metric of a sample depends on the sample's size: compare equal sizes.
 """
 
 from __future__ import annotations
@@ -8,16 +8,16 @@ from __future__ import annotations
 import numpy as np
 
 CHUNK = 512
-"""Points whose distances to all others are held at once."""
+"""Number of points whose distances to all others are in memory at once."""
 
 SIGMAS = 3.0
 """Standard deviations within which a point belongs to a mode."""
 
 COVERED_SHARE = 0.1
-"""A mode is covered by this share of the points that it would have if all modes had the same."""
+"""A mode is covered if it has at least this share of the points that it would have if all modes had the same."""
 
 NEAR_HALF = 0.1
-"""How far from 1/2 a probability may be to count as undecided."""
+"""A probability is undecided if it is at most so far from 1/2."""
 
 
 def mean_distance(points: np.ndarray, others: np.ndarray) -> float:
@@ -29,9 +29,9 @@ def mean_distance(points: np.ndarray, others: np.ndarray) -> float:
 def energy_distance(points: np.ndarray, others: np.ndarray, mean_within_others: float | None = None) -> float:
     """Energy distance, >= 0: `sqrt(2 E|X - Y| - E|X - X'| - E|Y - Y'|)` (Szekely and Rizzo 2013, eq. 2.1).
 
-    `mean_within_others` is `mean_distance(others, others)`, for those who keep it for many calls. A point's
-    distance 0 to itself is counted, so that the square is the distance of the two empirical distributions;
-    between `n` and `m` points of one distribution it is about `E|X - X'| (1/n + 1/m)`.
+    `mean_within_others` is `mean_distance(others, others)`, for callers that need it many times. A point's distance
+    0 to itself is counted, so this is the distance between the two empirical distributions. Between `n` and `m` points
+    of one distribution its square is about `E|X - X'| (1/n + 1/m)`.
 
     Raises `ValueError` if the points are not finite or of different dimensions.
     """
@@ -45,8 +45,8 @@ def energy_distance(points: np.ndarray, others: np.ndarray, mean_within_others: 
 def mode_coverage(points: np.ndarray, centres: np.ndarray, std: float) -> tuple[int, float]:
     """How many modes around `centres` `(k, d)` are covered, and the share of points within 3 `std` of a centre.
 
-    A mode is covered where `COVERED_SHARE / k` of all points, at least one, are within 3 `std` of its centre.
-    Of a normal distribution itself 0.997 are on the line, 0.989 on the plane.
+    A mode is covered if `COVERED_SHARE / k` of all points, and at least one, are within 3 `std` of its centre. The
+    share of a normal distribution within 3 `std` is 0.997 on the line and 0.989 on the plane.
     """
     distances = _distances(points, centres)
     near = distances.min(axis=1) <= SIGMAS * std
@@ -56,19 +56,19 @@ def mode_coverage(points: np.ndarray, centres: np.ndarray, std: float) -> tuple[
 
 
 def distance_to_curve(points: np.ndarray, curve: np.ndarray) -> float:
-    """Mean distance of points `(n, d)` to the nearest of the points `(m, d)` that a curve is given by.
+    """Mean distance of points `(n, d)` to a curve, which is given by points `(m, d)` on it.
 
-    Too large by less than half the distance between neighbours on the curve.
+    The result is too large by less than half the distance between neighbours on the curve.
     """
     total = sum(float(_distances(chunk, curve).min(axis=1).sum(dtype=np.float64)) for chunk in _chunks(points, curve))
     return total / len(points)
 
 
 def movement(before: np.ndarray, after: np.ndarray, unit: float) -> float:
-    """Mean distance between the samples of fixed latents at two evaluations, both `(n, ...)`, in units of `unit`.
+    """Mean distance between the samples of the same latents at two evaluations, both `(n, ...)`, in units of `unit`.
 
-    With the data's standard deviation as the unit, a training that has settled is near 0, and one that pushes samples
-    around is not (thesis of 2017, section 5.1). Raises `ValueError` for shapes that differ, and values not finite.
+    It is near 0 for a training that has settled, and large for one that pushes samples around ([Yamazaki 2017], section
+    5.1). Raises `ValueError` for shapes that differ, and for values that are not finite.
     """
     if before.shape != after.shape or not len(before):
         raise ValueError(f"samples {before.shape} and {after.shape} must be of the same latents.")
@@ -81,8 +81,8 @@ def movement(before: np.ndarray, after: np.ndarray, unit: float) -> float:
 def undecided_share(probabilities: np.ndarray) -> float:
     """Share of a discriminator's probabilities `(n,)` that are within `NEAR_HALF` of 1/2.
 
-    The optimal discriminator of a generator that makes the data is there, and so is one that has learned nothing:
-    `trainables.metrics.optimal_discriminator` tells them apart.
+    There the optimal discriminator is if the generator makes the data, and also one that has learned nothing.
+    `trainables.metrics.optimal_discriminator` tells the two apart.
     """
     return float(np.mean(np.abs(probabilities - 0.5) <= NEAR_HALF))
 
@@ -94,7 +94,7 @@ def _chunks(points: np.ndarray, others: np.ndarray) -> list[np.ndarray]:
 
 
 def squared_distances(points: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Squared Euclidean distances `(n, m)`; the differences are taken first, so nothing cancels."""
+    """Squared Euclidean distances `(n, m)`, from differences: a copy has the distance 0."""
     squares = np.square(np.subtract.outer(points[:, 0], others[:, 0]))
     for axis in range(1, points.shape[1]):
         squares += np.square(np.subtract.outer(points[:, axis], others[:, axis]))

@@ -1,4 +1,4 @@
-"""Precision and recall, density and coverage: do generated images look real, and do they cover what is real?"""
+"""Precision and recall, density and coverage: do generated images look real, and do they cover the real ones?"""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from trainables.metrics.distances import CHUNK, distances_to_nearest, squared_di
 def manifold_radii(features: Tensor, k: int = 3) -> Tensor:
     """The distance `(n,)` of each of the features `(n, d)` to its `k`-th nearest other one, in float64.
 
-    The balls of these radii stand for the manifold that the features lie on. Raises `ValueError` unless `k < n`,
-    and if a feature is not finite.
+    The manifold of the features is the union of the balls with these radii. Raises `ValueError` unless `k < n`, and
+    if a feature is not finite.
     """
     if not features.isfinite().all():
         raise ValueError("features contain NaN or infinity.")
@@ -24,12 +24,12 @@ def manifold_radii(features: Tensor, k: int = 3) -> Tensor:
 def precision_recall(
     real: Tensor, generated: Tensor, k: int = 3, real_radii: Tensor | None = None
 ) -> tuple[float, float]:
-    """Shares in [0, 1]: generated features on the manifold of the real ones, and real on that of the generated.
+    """The share of generated features on the manifold of the real ones, and the share of real features on the other.
 
-    Improved precision and recall (Kynkaanniemi et al. 2019, arXiv:1904.06991, eq. 1 to 3); features are `(n, d)` and
-    `(m, d)`. `real_radii` is `manifold_radii(real, k)`, for those who keep it for many calls.
+    Improved precision and recall (Kynkaanniemi et al. 2019, arXiv:1904.06991, eq. 1 to 3). Features are `(n, d)` and
+    `(m, d)`. `real_radii` is `manifold_radii(real, k)`, for callers that need it many times.
 
-    Raises `ValueError` for features of another length, fewer than `k + 1` of them, and those that are not finite.
+    Raises `ValueError` for features of different lengths, fewer than `k + 1` features, and values that are not finite.
     """
     _check(real, generated)
     radii = manifold_radii(real, k) if real_radii is None else real_radii
@@ -48,11 +48,11 @@ def density_coverage(
 ) -> tuple[float, float]:
     """How many real balls a generated feature lies in, divided by `k`, and the share of real balls that hold one.
 
-    A ball is around a real feature, with the distance to its `k`-th nearest other one (Naeem et al. 2020,
-    arXiv:2002.09797, eq. 4 and 5); it does not hold its edge, as in their package `prdc`. Unlike precision and
-    recall, both count with real balls alone, so that an outlier among either set weighs little. Density is about 1
-    where the distributions are equal, and may be above; coverage then is about `1 - 0.5^k` with as many features of
-    either kind. Features and `real_radii` are those of `precision_recall`, and so are the errors.
+    The radius of the ball around a real feature is the distance to the `k`-th nearest other one (Naeem et al. 2020,
+    arXiv:2002.09797, eq. 4 and 5). Its edge is not part of it, as in their package `prdc`. Unlike precision and
+    recall, both use only balls around real features, so that an outlier in either set weighs little. For equal
+    distributions density is about 1 (it may be above 1), and coverage is about `1 - 0.5^k` if both sets are equally
+    large. Arguments and errors are as for `precision_recall`.
     """
     _check(real, generated)
     if not generated.isfinite().all():

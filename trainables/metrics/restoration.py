@@ -1,4 +1,4 @@
-"""How near restored images are to their originals, through scikit-image, which is imported where it is used."""
+"""How close restored images are to their originals. scikit-image, which computes it, is imported where it is used."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def psnr(restored: Tensor, originals: Tensor) -> float:
-    """Peak signal-to-noise ratio in dB, in the mean over images `(n, C, H, W)` in [-1, 1]; infinite for equal ones.
+    """Peak signal-to-noise ratio in dB, mean over images `(n, C, H, W)` in [-1, 1]; infinite for equal images.
 
     Raises `ValueError` for shapes that differ.
     """
@@ -22,10 +22,10 @@ def psnr(restored: Tensor, originals: Tensor) -> float:
 
 
 def ssim(restored: Tensor, originals: Tensor) -> float:
-    """Structural similarity, at most 1, in the mean over images `(n, C, H, W)` in [-1, 1] of 7x7 pixels or more.
+    """Structural similarity, at most 1, mean over images `(n, C, H, W)` in [-1, 1] of at least 7x7 pixels.
 
-    Uniform windows of 7x7 (Wang et al. 2004), the mean over channels. Raises `ValueError` for shapes that differ, and
-    smaller images.
+    The windows are uniform, of 7x7 pixels (Wang et al. 2004); the channels are averaged. Raises `ValueError` for shapes
+    that differ, and for smaller images.
     """
     from skimage.metrics import structural_similarity
 

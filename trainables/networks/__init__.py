@@ -7,7 +7,12 @@ from typing import Literal
 from torch import nn
 
 from trainables.networks.dcgan import dcgan_discriminator, dcgan_generator
-from trainables.networks.dcgan_upsampling import DropoutDiscriminator, UpsamplingGenerator
+from trainables.networks.dcgan_upsampling import (
+    DropoutDiscriminator,
+    UpsamplingGenerator,
+    bordered_discriminator,
+    bordered_generator,
+)
 from trainables.networks.mlp import MlpDiscriminator, MlpGenerator
 from trainables.networks.residual import ImageDiscriminator, ImageGenerator, PointDiscriminator, PointGenerator
 
@@ -19,6 +24,7 @@ GeneratorName = Literal[
     "residual_c_after_stride",
     "dcgan",
     "dcgan_upsampling",
+    "dcgan_upsampling_32",
     "mlp",
     "mlp_tanh",
 ]
@@ -30,6 +36,7 @@ DiscriminatorName = Literal[
     "residual_c_after_stride",
     "dcgan",
     "dcgan_upsampling",
+    "dcgan_upsampling_32",
     "mlp",
 ]
 
@@ -41,12 +48,14 @@ GENERATORS: dict[GeneratorName, Callable[..., nn.Module]] = {
     "residual_c_after_stride": partial(ImageGenerator, channels=(256, 128, 64), blocks="after_stride"),
     "dcgan": dcgan_generator,
     "dcgan_upsampling": UpsamplingGenerator,
+    "dcgan_upsampling_32": bordered_generator,
     "mlp": MlpGenerator,
     "mlp_tanh": partial(MlpGenerator, tanh=True),
 }
 """Each is called with `shape`, `latent_dim`, `depth`, `width` and `batch_norm`, and may raise `InputError`.
 
-The two readings of a residual network's blocks (`trainables.networks.residual`) have names of their own.
+Each reading of a residual network's blocks (`trainables.networks.residual`) has a name of its own, and so has the
+published DCGAN for 32x32 pixels when it is used for smaller images (`trainables.networks.dcgan_upsampling`).
 """
 
 DISCRIMINATORS: dict[DiscriminatorName, Callable[..., nn.Module]] = {
@@ -57,6 +66,7 @@ DISCRIMINATORS: dict[DiscriminatorName, Callable[..., nn.Module]] = {
     "residual_c_after_stride": partial(ImageDiscriminator, channels=(64, 128, 256), blocks="after_stride"),
     "dcgan": dcgan_discriminator,
     "dcgan_upsampling": DropoutDiscriminator,
+    "dcgan_upsampling_32": bordered_discriminator,
     "mlp": MlpDiscriminator,
 }
 """Each is called with `shape`, `depth`, `width` and `batch_norm`, and may raise `InputError`."""

@@ -1,4 +1,4 @@
-"""The discriminator of the discriminator-only method (thesis of 2022, figure 3.1)."""
+"""The discriminator of the discriminator-only method ([Yesilcimen 2022], figure 3.1)."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch.nn import functional as F
 class ClassEnergyDiscriminator(nn.Module):
     """Four 3x3 convolutions and four linear layers, with a shortcut from the first convolution.
 
-    The flattened outputs of the first and the last convolution are concatenated. The third linear
-    layer gives one energy per class, the fourth maps them to the score. LeakyReLU(0.2) between all layers.
-    `width` scales the convolutions and the first two linear layers; at 1, for 1x28x28 and 10 classes,
-    there are 14,995,477 parameters, the published number (table 4.3).
+    The flattened outputs of the first and the last convolution are concatenated. The third linear layer gives one
+    energy per class, and the fourth maps the energies to the score. LeakyReLU(0.2) is between all layers. `width`
+    scales the convolutions and the first two linear layers. At width 1, for 1x28x28 and 10 classes, there are
+    14,995,477 parameters, the published number (table 4.3).
 
-    Images are `(B, C, H, W)`, of any height and width from 4 pixels on.
+    Images are `(B, C, H, W)`, at least 4 pixels high and wide.
     """
 
     def __init__(self, shape: tuple[int, ...], num_classes: int, width: float = 1.0) -> None:

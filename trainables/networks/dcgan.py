@@ -1,8 +1,8 @@
-"""DCGAN for images of any size (exercise of 2023 on GANs, question 1: 64 maps and 100 latent numbers).
+"""DCGAN for images of any size ([Halbreich 2023], question 1: 64 maps and 100 latent numbers).
 
 The document gives no table. Reading: the plain networks of Radford et al., of which `M0_B` and `M0_C` are cases. The
-sides are halved as long as at least 4 pixels are left, 64 maps after the first halving and twice as many after each
-further one: 64 -> 32 -> 16 -> 8 -> 4 with 512 maps at last, 28 -> 14 -> 7 with 128.
+discriminator halves the sides as long as at least 4 pixels are left. It has 64 maps after the first halving, and twice
+as many after each further one: 64 -> 32 -> 16 -> 8 -> 4 ends with 512 maps, 28 -> 14 -> 7 with 128.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ def dcgan_discriminator(shape: Sequence[int], depth: int, width: float, batch_no
 
 
 def channels(shape: Sequence[int], depth: int) -> list[int]:
-    """The maps after each halving, from the image on.
+    """The number of maps after each halving, from the image on.
 
-    Raises `InputError` unless the sides are at least 8 pixels and divide as often as the smaller one can be halved,
-    and for a `depth` other than 0: a DCGAN has no blocks.
+    Raises `InputError` unless both sides have at least 8 pixels and can be halved as often as the smaller one, and for
+    a `depth` other than 0: a DCGAN has no blocks.
     """
     refuse_blocks(depth)
     halvings = (min(shape[1:]) // SMALLEST_SIDE).bit_length() - 1 if len(shape) == 3 else 0

@@ -1,4 +1,4 @@
-"""Inception v3 as the Frechet Inception distance uses it: pytorch-fid's blocks with the fully connected layer kept."""
+"""Inception v3 for the Frechet Inception Distance: pytorch-fid's blocks, and the fully connected layer."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ SIZE = 299
 class FidInception(nn.Module):
     """The network of 2015-12-05, ported by pytorch-fid, in evaluation mode; weights are loaded, never initialised.
 
-    The state is that of pytorch-fid's file. pytorch-fid and torchvision are imported here: they take 70 MB that other
-    trials can do without. pytorch-fid's own constructor would download the weights.
+    `weights` are the content of pytorch-fid's file. pytorch-fid and torchvision are imported here, because they take
+    70 MB that other trials do not need. pytorch-fid's own constructor would download the weights.
     """
 
     def __init__(self, weights: Mapping[str, Any]) -> None:
@@ -49,5 +49,5 @@ class FidInception(nn.Module):
         return self.network(2 * resized - 1)
 
     def logits(self, features: Tensor) -> Tensor:
-        """Logits `(n, 1008)` without the bias, as the Inception Score's first implementation has them."""
+        """Logits `(n, 1008)` without the bias, as in the first implementation of the Inception Score."""
         return features @ self.fully_connected.weight.T

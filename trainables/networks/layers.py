@@ -1,4 +1,4 @@
-"""What the networks of the GAN family are made of: layers with BatchNorm, residual blocks, initial weights."""
+"""Parts of the networks of GANs: layers with BatchNorm, residual blocks, initial weights."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 def linear(inputs: int, outputs: int, batch_norm: bool) -> nn.Sequential:
-    """A linear layer, with BatchNorm behind it or not. A bias that BatchNorm would undo is left out."""
+    """A linear layer, followed by BatchNorm or not. Before BatchNorm, which would remove it, there is no bias."""
     layer = nn.Linear(inputs, outputs, bias=not batch_norm)
     return nn.Sequential(layer, nn.BatchNorm1d(outputs)) if batch_norm else nn.Sequential(layer)
 
@@ -19,7 +19,7 @@ def convolution(inputs: int, outputs: int, kernel: int, stride: int, batch_norm:
 
 
 def deconvolution(inputs: int, outputs: int, kernel: int, stride: int, batch_norm: bool) -> nn.Sequential:
-    """Its transpose: it keeps the sides (stride 1 and an odd kernel) or doubles them (stride 2)."""
+    """A transposed convolution that keeps the sides (stride 1 and an odd kernel) or doubles them (stride 2)."""
     padding = (kernel - 1) // 2
     missing = stride - kernel + 2 * padding
     layer = nn.ConvTranspose2d(inputs, outputs, kernel, stride, padding, missing, bias=not batch_norm)
@@ -29,8 +29,8 @@ def deconvolution(inputs: int, outputs: int, kernel: int, stride: int, batch_nor
 class ResidualBlock(nn.Module):
     """`f(S(x) + T2(f(T1(x))))`: two transformations, and a shortcut added before the last non-linearity `f`.
 
-    The shortcut `S` is the identity, unless a `projection` is given: where `first` changes the shape, one that changes
-    it in the same way.
+    The shortcut `S` is the identity, unless a `projection` is given. It is needed if `first` changes the shape, and has
+    to change it in the same way.
     """
 
     def __init__(
@@ -46,10 +46,10 @@ class ResidualBlock(nn.Module):
 
 
 class ChannelDropout(nn.Module):
-    """Dropout of whole feature maps, each with probability `p`, whose random numbers are part of the state.
+    """Dropout of whole feature maps, each with probability `p`. Its random numbers are part of the state.
 
-    `nn.Dropout2d` draws from the global generator of the device, so that a training that goes on from a checkpoint
-    would draw other numbers than one that was never interrupted.
+    `nn.Dropout2d` draws from the global random generator of the device. A training that continues from a checkpoint
+    would then draw other numbers than one that was never interrupted.
     """
 
     def __init__(self, p: float) -> None:

@@ -1,4 +1,4 @@
-"""The classifier whose features and class probabilities the `_lenet` metrics are computed from."""
+"""The classifier behind the `_lenet` metrics."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from torch import Tensor, nn
 class LeNet(nn.Module):
     """Two 5x5 convolutions, each with ReLU and 2x2 max pooling, and two linear layers with dropout 0.5.
 
-    The MNIST classifier of the report on residual GANs (appendix B, table B.1). Its hidden layer has
-    `num_features = min(1024, flattened size)` units: the report's 1024 from 16x16 images on, fewer for
+    It is the MNIST classifier of [Yamazaki 2017] (appendix B, table B.1). Its hidden layer has
+    `num_features = min(1024, flattened size)` units: the document's 1024 from 16x16 images on, fewer for
     smaller ones (256 for 8x8). For 1x28x28 and 10 classes there are 3,274,634 parameters.
 
     Images are `(n, C, H, W)` in [-1, 1]. Raises `ValueError` if `shape` is smaller than 4x4.

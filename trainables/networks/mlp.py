@@ -1,11 +1,11 @@
-"""Multi-layer perceptrons for points and for images as vectors (project of 2016 on the first GANs, sections 3.1, 3.2).
+"""Multi-layer perceptrons for points and for images as vectors ([Tabak 2016], sections 3.1 and 3.2).
 
-The document says how many layers and hidden units there are, not which non-linearity. Reading: as in the residual
+The document gives the number of layers and of hidden units, but not the non-linearity. Reading: as in the residual
 networks, ReLU in the generator and LeakyReLU(0.2) in the discriminator.
 
 It is not clear which layers it counts. Section 3.2 speaks of "3-layer" and "4-layer" discriminators, then of "number of
-hidden layers in D from 3 to 4". Reading: the output is one of the layers, so that these have 2 and 3 hidden layers
-(`depth`), and the "2-layer" generator has 1. By the other reading they have 3 and 4, and the generator has 2.
+hidden layers in D from 3 to 4". Reading: the output is one of the layers. So these discriminators have 2 and 3 hidden
+layers (`depth`), and the "2-layer" generator has 1. By the other reading they have 3 and 4, and the generator has 2.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from torch import Tensor, nn
 from trainables.networks.layers import linear, scaled
 
 HIDDEN_UNITS = 50
-"""Per hidden layer at width 1, those of section 3.2; the 11 of section 3.1 are width 0.22."""
+"""Units of a hidden layer at width 1, as in section 3.2. Width 0.22 gives the 11 of section 3.1."""
 
 
 class MlpGenerator(nn.Module):
-    """`depth` hidden layers and an output: in [-1, 1] with `tanh`, unbounded without.
+    """`depth` hidden layers and an output, which is in [-1, 1] with `tanh` and unbounded without.
 
     Latents `(B, latent_dim)` become `(B, *shape)`. The document has 784 latent numbers for images of 784 pixels.
     """

@@ -1,17 +1,18 @@
-"""Generators and discriminators with residual blocks (thesis of 2017 on depth and complexity, tables A.1 and A.2).
+"""Generators and discriminators with residual blocks ([Yamazaki 2017], tables A.1 and A.2).
 
-ReLU in the generators, LeakyReLU(0.2) in the discriminators. BatchNorm, where it is on, is before every non-linearity
-but the first of the discriminator; the generator's output has none. `width` multiplies the channels.
+Generators have ReLU, discriminators LeakyReLU(0.2). BatchNorm, if it is on, precedes every non-linearity but the first
+of the discriminator; the generator's output has none. `width` multiplies the channels.
 
-A stage of the image networks doubles or halves the sides: a plain layer of stride 2, or blocks. Two readings:
+A stage of the image networks doubles or halves the sides: a plain layer of stride 2, or blocks. The document leaves two
+things open:
 
-The stride of a stage with blocks. Table A.2 lists the pair "4x4, stride 2" and "3x3, stride 1" in the place of the
-plain layer, and by section 4.5.2 blocks replace the hidden layers. So the first block consists of this pair, and the
-others of two 3x3 layers: `c` blocks are `2c` layers. That is `"replace_stride"`. With `"after_stride"` the plain layer
-stays, and all `c` blocks follow it.
+Where the stride is in a stage with blocks. Table A.2 lists the pair "4x4, stride 2" and "3x3, stride 1" in the place of
+the plain layer, and by section 4.5.2 blocks replace the hidden layers. Reading (`"replace_stride"`): the first block is
+this pair, and the others are two 3x3 layers, so `c` blocks are `2c` layers. With `"after_stride"`, the plain layer
+stays and all `c` blocks follow it.
 
-The shortcut of the first block, which has to change the shape. The thesis says nothing of it; in its author's public
-code it is a 1x1 layer of stride 2, with BatchNorm like the rest of the block.
+What the shortcut of the first block is, since it has to change the shape. Reading: as in the author's public code, a
+1x1 layer of stride 2, with BatchNorm like the rest of the block.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ POINT_UNITS = 32
 
 
 class PointGenerator(nn.Module):
-    """`M0_A` at depth 0 (three linear layers), `M1_A` at depth 7; from `depth` 1 on, blocks replace the second layer.
+    """`M0_A` at depth 0 (three linear layers), `M1_A` at depth 7. Blocks, if any, replace the second layer.
 
     Latents `(B, latent_dim)` become `(B, *shape)`, unbounded.
     """
@@ -55,7 +56,7 @@ class PointGenerator(nn.Module):
 
 
 class PointDiscriminator(nn.Module):
-    """The counterpart of `PointGenerator`: `(B, *shape)` become logits `(B,)`."""
+    """The counterpart of `PointGenerator`: points `(B, *shape)` become logits `(B,)`."""
 
     def __init__(self, shape: Sequence[int], depth: int, width: float, batch_norm: bool) -> None:
         super().__init__()
@@ -81,10 +82,10 @@ def _hidden(units: int, depth: int, batch_norm: bool, activation: nn.Module) -> 
 
 
 class ImageGenerator(nn.Module):
-    """A transposed convolution from the latent to `channels[0]` maps, a stage for each further one, and the output.
+    """A transposed convolution from the latent to `channels[0]` maps, a stage for each further number, and the output.
 
-    With k channels given, the sides are multiplied by 2^k on the way from the first layer, whose kernel is
-    what remains. Each stage has `depth` blocks. The last doubling is the output: tanh, no BatchNorm.
+    With k numbers of channels, the sides are doubled k times after the first layer, whose kernel gives the size to
+    start from. Each stage has `depth` blocks. The last doubling is the output, with tanh and without BatchNorm.
 
     Latents `(B, latent_dim)` become images `(B, *shape)` in [-1, 1]. Raises `InputError` for a shape that
     does not divide by 2^k.
@@ -115,9 +116,9 @@ class ImageGenerator(nn.Module):
 
 
 class ImageDiscriminator(nn.Module):
-    """A convolution to `channels[0]` maps, and a stage with `depth` blocks for each further one; all halve the sides.
+    """A convolution to `channels[0]` maps, then a stage with `depth` blocks per further number; all halve the sides.
 
-    A linear layer maps what is left to logits: images `(B, *shape)` become `(B,)`. The first layer has no BatchNorm.
+    A linear layer maps the result to logits: images `(B, *shape)` become `(B,)`. The first layer has no BatchNorm.
     Raises `InputError` for a shape that does not divide by 2^k, k the number of `channels`.
     """
 
@@ -166,7 +167,7 @@ def _stage(
 def smallest_maps(shape: Sequence[int], halvings: int) -> tuple[int, int]:
     """Height and width of images `shape` (C, H, W) after as many halvings.
 
-    Raises `InputError` where the sides do not divide that often, and where `shape` is not that of an image.
+    Raises `InputError` if the sides cannot be halved that often, and if `shape` is not the shape of an image.
     """
     factor = 2**halvings
     if len(shape) != 3 or shape[1] % factor or shape[2] % factor:

@@ -20,6 +20,7 @@ from trainables.errors import InputError
 from trainables.methods.abilities import (
     ChoosesSamples,
     Classifies,
+    Follows,
     Moves,
     Reconstructs,
     Restores,
@@ -28,7 +29,15 @@ from trainables.methods.abilities import (
 )
 from trainables.methods.base import Method, MethodConfig
 from trainables.testing.data import tiny_images, tiny_points
-from trainables.testing.states import META, devices, leaves, through_a_file, up_to_missing_data, without_fused_kernels
+from trainables.testing.states import (
+    META,
+    devices,
+    leaves,
+    size,
+    through_a_file,
+    up_to_missing_data,
+    without_fused_kernels,
+)
 
 CPU = torch.device("cpu")
 Make = Callable[..., Method]
@@ -172,6 +181,8 @@ class MethodContract:
         use(used)
         if isinstance(used, ChoosesSamples):
             used.samples_to_evaluate(30, new_rng())
+        if isinstance(used, Follows):
+            used.follow(30)
         assert train(plain, 2) == train(used, 2)
 
     def test_data_without_labels_are_taken_or_refused_with_a_sentence(self, make: Make, dataset: Dataset) -> None:
@@ -209,8 +220,25 @@ class MethodContract:
         if isinstance(restored, ChoosesSamples) and isinstance(uninterrupted, ChoosesSamples):
             chosen = [method.samples_to_evaluate(30, new_rng()) for method in (restored, uninterrupted)]
             assert torch.equal(*chosen)
+        if isinstance(restored, Follows) and isinstance(uninterrupted, Follows):
+            assert torch.equal(restored.follow(30), uninterrupted.follow(30))
         if isinstance(restored, Moves) and isinstance(uninterrupted, Moves):
             assert torch.equal(torch.stack(restored.moved()), torch.stack(uninterrupted.moved()))
+
+    def test_a_finished_method_does_what_it_did_and_has_no_larger_state(self, make: Make, use: Use) -> None:
+        method = make()
+        train(method, 2)
+        before, size_before = use(method), size(method.state_dict())
+        evaluated = method.samples_to_evaluate(30, new_rng()) if isinstance(method, ChoosesSamples) else None
+        method.finish()
+        small = through_a_file(method.state_dict())
+        restored = make(seed=99)
+        restored.load_state_dict(small)
+        for finished in (method, restored):
+            assert_alike(use(finished), before)
+            if isinstance(finished, ChoosesSamples) and evaluated is not None:
+                assert torch.equal(finished.samples_to_evaluate(30, new_rng()), evaluated)
+        assert size(small) <= size_before
 
     def test_the_state_of_another_kind_of_method_is_refused(self, make: Make) -> None:
         method = make()
@@ -282,6 +310,18 @@ class MethodContract:
         method = trained_with(ChoosesSamples, make)
         for n in (5, 100):
             assert_examples(method.samples_to_evaluate(n, new_rng()), n, dataset)
+
+    def test_followed_samples_are_of_the_same_latents_at_every_call(self, make: Make, dataset: Dataset) -> None:
+        method = trained_with(Follows, make)
+        first = method.follow(20)
+        assert_examples(first, 20, dataset)
+        method.sample(3, new_rng())
+        assert torch.equal(method.follow(20), first)
+        assert torch.equal(method.follow(7), first[:7])
+        method.train_round()
+        assert not torch.equal(method.follow(20), first)
+        one, other = (trained_with(Follows, partial(make, seed=seed)) for seed in (1, 2))
+        assert not torch.equal(one.follow(20), other.follow(20))
 
     def test_a_score_is_one_number_per_example_whatever_the_batch(self, make: Make, examples: Tensor) -> None:
         method = trained_with(Scores, make)

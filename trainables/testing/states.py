@@ -33,6 +33,11 @@ def leaves(state: Any, path: str = "state") -> Iterator[tuple[str, Any]]:
         yield path, state
 
 
+def size(state: Any) -> int:
+    """Bytes of all tensors of a state, or of a part of it."""
+    return sum(value.nbytes for _, value in leaves(state) if isinstance(value, Tensor))
+
+
 def devices(state: State) -> dict[str, str]:
     """Where each tensor of a state is."""
     return {path: value.device.type for path, value in leaves(state) if isinstance(value, Tensor)}

@@ -56,7 +56,7 @@ def test_every_protocol_has_its_own(tmp_path, make, changed):
 
 def test_that_of_other_images_is_made_again_with_a_notice(tmp_path, make):
     cached_reference(KEY, tmp_path, make, CPU)
-    with pytest.warns(UserWarning, match="of other images: making the reference again"):
+    with pytest.warns(UserWarning, match="made from other images: making the reference again"):
         cached_reference(ReferenceKey.of(SETTINGS, "digits", IMAGES + 1), tmp_path, make, CPU)
     assert make.calls == 2
 

@@ -10,8 +10,26 @@ from trainables.errors import InputError
 from trainables.export import export, load_export
 from trainables.methods import METHODS
 from trainables.methods.base import method_class
+from trainables.methods.gan import Gan, GanConfig
 from trainables.testing import MethodContract
 from trainables.testing.methods import CPU, train, use_abilities
+
+
+class UpsamplingConfig(GanConfig):
+    @classmethod
+    def tiny(cls, **settings):
+        networks = dict.fromkeys(("generator", "discriminator"), "dcgan_upsampling_32")
+        return super().tiny(**{**networks, "generator_depth": 0, "discriminator_depth": 0, **settings})
+
+
+class UpsamplingGan(Gan):
+    Config = UpsamplingConfig
+
+
+class TestGanWithDropout(MethodContract):
+    """Its networks have random numbers of their own, and images are padded and cropped."""
+
+    method = UpsamplingGan
 
 
 class TestMethods(MethodContract):

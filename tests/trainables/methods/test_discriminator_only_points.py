@@ -27,6 +27,25 @@ def test_after_the_initial_training_the_accuracy_is_the_published_one(spiral):
     assert np.mean(accuracies) == pytest.approx(0.84, abs=0.03)
 
 
+def test_the_initial_accuracy_is_that_after_the_initial_training_and_stays(spiral):
+    """Measured again with many uniform points."""
+    method, trained = make(spiral), make(spiral)
+    trained._initial_training()
+    uniform = torch.rand(20_000, 2, generator=torch.Generator().manual_seed(8)) * 2 - 1
+    right = (trained.score(trained.real) > 0).float().mean() + (trained.score(uniform) < 0).float().mean()
+    reported = [method.train_round()["initial_accuracy"] for _ in range(3)]
+    assert reported[0] == pytest.approx(right.item() / 2, abs=0.03)
+    assert len(set(reported)) == 1
+    assert "initial_accuracy" not in make(spiral, initial_epochs=0).train_round()
+
+
+def test_a_finished_trial_keeps_no_pool(spiral):
+    method = make(spiral, initial_epochs=1)
+    method.train_round()
+    method.finish()
+    assert len(method.pool) == len(method.state_dict()["pool"]) == 0
+
+
 def test_the_discriminator_has_three_linear_layers_with_tanh_between(spiral):
     layers = [type(layer).__name__ for layer in make(spiral).discriminator]
     assert layers == ["Linear", "Tanh", "Linear", "Tanh", "Linear", "Flatten"]

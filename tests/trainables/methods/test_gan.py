@@ -12,7 +12,9 @@ from torch import nn
 from trainables.adversarial_losses import ADVERSARIAL_LOSSES, LossName, gradient_penalty
 from trainables.data.batches import EpochSampler
 from trainables.data.dataset import Dataset, Split
+from trainables.data.points import POINT_SETS
 from trainables.data.tensors import to_tensor
+from trainables.errors import InputError
 from trainables.methods.base import NonFiniteLossError, sub_seed
 from trainables.methods.gan import Gan, GanConfig
 from trainables.methods.latents import Latents
@@ -232,6 +234,98 @@ def test_real_data_score_higher_than_generated_ones_where_the_discriminator_alon
     assert real.min() > method.score(generated).max()
     assert metrics["output_real"] > 0.8
     assert metrics["output_generated"] < 0.2
+
+
+def test_a_discriminator_with_batch_norm_scores_real_data_as_it_does_in_training():
+    """`M1_A` after 300 rounds: with statistics of real and generated data in one, 0.51 instead of 0.84."""
+    roll = Dataset("swiss_roll", *POINT_SETS["swiss_roll"].splits(), num_classes=None)
+    settings = {**POINT_NETWORKS, "batch_norm": "both", "generator_depth": 7, "discriminator_depth": 7}
+    rates = {"generator_lr": 1e-4, "discriminator_lr": 1e-4}
+    method = make(roll, **settings | rates, latent_dim=32, batch_size=64)
+    outputs = [method.train_round()["output_real"] for _ in range(300)]
+    scored = torch.sigmoid(method.score(to_tensor(roll.train.examples[:2000]))).mean().item()
+    assert scored == pytest.approx(np.mean(outputs[-10:]), abs=0.05)
+    assert scored > 0.7  # not near 1/2 by having learned nothing
+
+
+@pytest.mark.parametrize("loss", ["hinge", "wasserstein"])
+def test_a_loss_without_probabilities_is_refused_for_points(points, tiny_dataset, loss):
+    settings = {"loss": loss, "batch_norm": "generator"}
+    with pytest.raises(InputError, match=f"'{loss}' gives no probability that a point is real, and 'points' has"):
+        make(points, **POINT_NETWORKS, loss=loss)
+    assert make(tiny_dataset, **settings).train_round()
+
+
+def test_least_squares_score_points_by_logits_and_images_by_outputs(points, tiny_dataset):
+    for dataset, settings in ((points, POINT_NETWORKS), (tiny_dataset, {})):
+        method = make(dataset, **settings, loss="l2")
+        method.train_round()
+        x = to_tensor(dataset.train.examples)
+        network = copy.deepcopy(method.discriminator).eval()
+        outputs = network(x).detach()
+        expected = outputs.double().clamp(1e-6, 1 - 1e-6) if dataset is points else outputs.double().sigmoid()
+        assert torch.allclose(method.score(x).double().sigmoid(), expected, atol=1e-5)
+
+
+def test_least_squares_are_sure_of_points_that_lie_apart(points):
+    method = make(points, **POINT_NETWORKS, loss="l2", generator_lr=1e-12)
+    for _ in range(100):
+        method.train_round()
+    real, made = to_tensor(points.test.examples), method.sample(100, new_rng())
+    assert torch.sigmoid(method.score(real)).mean() > 0.9
+    assert torch.sigmoid(method.score(made)).mean() < 0.1
+
+
+def parameters(method):
+    return tuple(sum(p.numel() for p in network.parameters()) for network in method.networks().values())
+
+
+def digits_of_28():
+    images = np.zeros((70, 1, 28, 28), dtype=np.uint8)
+    return Dataset("digits_of_28", Split(images), Split(images[:1]), num_classes=None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "of_generator", "of_discriminator"),
+    [
+        ({"generator_depth": 1, "discriminator_depth": 1}, 804_993, 294_849),
+        ({"generator_depth": 3, "discriminator_depth": 3}, 952_961, 885_697),
+        (
+            {
+                "generator": "residual_b_after_stride",
+                "discriminator": "residual_b_after_stride",
+                "generator_depth": 3,
+                "discriminator_depth": 3,
+            },
+            981_633,
+            1_024_961,
+        ),
+        ({"generator": "dcgan_upsampling_32", "discriminator": "dcgan_upsampling_32"}, 1_049_985, 98_113),
+    ],
+    ids=["M1_B", "M3_B", "M3_B after the stride", "DCGAN of 1,148,098"],
+)
+def test_published_networks_of_images_can_be_chosen(settings, of_generator, of_discriminator):
+    method = Gan(GanConfig(**settings), digits_of_28(), CPU)
+    assert parameters(method) == (of_generator, of_discriminator)
+
+
+@pytest.mark.parametrize("hidden", [2, 3, 4])
+def test_the_vector_gan_can_be_chosen_in_both_readings(hidden):
+    """Project of 2016, section 3.2: 784 latent numbers, and 3 or 4 layers in D, or 3 or 4 hidden ones."""
+    settings = {"generator": "mlp_tanh", "discriminator": "mlp", "latent_dim": 784, "batch_norm": "none"}
+    config = GanConfig(**settings, generator_depth=hidden - 1, discriminator_depth=hidden, batch_size=50)
+    method = Gan(config, digits_of_28(), CPU)
+    of_generator = 784 * 50 + 50 + (hidden - 2) * (50 * 50 + 50) + 50 * 784 + 784
+    of_discriminator = 784 * 50 + 50 + (hidden - 1) * (50 * 50 + 50) + 50 + 1
+    assert parameters(method) == (of_generator, of_discriminator)
+    assert method.sample(3, new_rng()).shape == (3, 1, 28, 28)
+
+
+def test_large_seeds_have_latents_of_their_own(tiny_dataset):
+    """torch's generator on the CPU looks at the lower 32 bits alone."""
+    seeds = [0, 500_000_000, 2**32, 2**32 + 500_000_000]
+    drawn = [torch.rand(4, generator=new_rng(make(tiny_dataset, seed=seed).evaluation_seed)) for seed in seeds]
+    assert len({tuple(numbers.tolist()) for numbers in drawn}) == len(seeds)
 
 
 def test_any_generator_plays_against_any_discriminator_that_takes_its_data(tiny_dataset):

@@ -18,7 +18,7 @@ def test_agrees_with_torch_fidelity(splits: int) -> None:
 
 
 def test_ten_splits_are_the_mean_and_the_deviation_of_ten_scores_of_a_loop() -> None:
-    """As the thesis of 2017 has it: 5,000 images are ten times 500."""
+    """As in [Yamazaki 2017]: 5,000 images are ten times 500."""
     probabilities = np.random.default_rng(0).dirichlet(np.full(10, 0.05), size=5000) + 1e-12
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     scores = []

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from trainables.networks.batch_norm import normalising_by
+from trainables.networks.batch_norm import gathering_nothing, normalising_by
 
 
 @pytest.fixture
@@ -34,6 +34,20 @@ def test_normalises_with_the_chosen_statistics_and_gathers_none(network, statist
     with normalising_by(network, statistics):
         assert torch.allclose(network(x), normalised(network, x, statistics), atol=1e-5)
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_gathers_nothing_and_normalises_as_before(network, training):
+    network[2] = nn.Identity()  # no random numbers
+    x = torch.randn(8, 3)
+    expected = copy.deepcopy(network).train(training)(x)
+    before = copy.deepcopy(network.state_dict())
+    network.train(training)
+    with gathering_nothing(network):
+        assert torch.equal(network(x), expected)
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    network.train()(x)
+    assert not torch.equal(network[1].running_mean, before["1.running_mean"])
 
 
 @pytest.mark.parametrize("training", [True, False])

@@ -168,6 +168,25 @@ def test_parameters_of_the_published_dcgan():
     assert count(made) + count(judged) == 1_148_098
 
 
+@pytest.mark.parametrize("shape", [MNIST, (1, 32, 32), DIGITS])
+def test_the_published_dcgan_takes_smaller_images_with_a_border(shape):
+    made, judged = generator("dcgan_upsampling_32", shape), discriminator("dcgan_upsampling_32", shape)
+    assert (count(made), count(judged)) == (1_049_985, 98_113)
+
+
+def test_the_border_is_black_and_what_is_made_there_is_not_shown():
+    made, judged = (
+        build("dcgan_upsampling_32", (1, 27, 28), width=1 / 8).eval() for build in (generator, discriminator)
+    )
+    images = made(torch.randn(5, 100))
+    whole = made[0](torch.randn(5, 100, generator=torch.Generator().manual_seed(3)))
+    assert images.shape == (5, 1, 27, 28)
+    assert torch.equal(made[1](whole), whole[:, :, 2:29, 2:30])
+    framed = torch.full((5, 1, 32, 32), -1.0)
+    framed[:, :, 2:29, 2:30] = images
+    assert torch.equal(judged(images), judged[1](framed))
+
+
 @pytest.mark.parametrize("hidden", [2, 3, 4])
 def test_parameters_of_both_readings_of_the_perceptrons_for_digits(hidden):
     """Project of 2016, section 3.2: 3 or 4 layers in D are 2 or 3 hidden ones, or 3 or 4; 784 latent numbers."""
@@ -209,6 +228,7 @@ def test_width_multiplies_the_channels(name):
         ("residual_c_after_stride", CIFAR10),
         *[("dcgan", shape) for shape in (DIGITS, MNIST, CIFAR10, CELEBA, (3, 48, 64))],
         *[("dcgan_upsampling", shape) for shape in (DIGITS, MNIST, CIFAR10, (3, 20, 12))],
+        *[("dcgan_upsampling_32", shape) for shape in (DIGITS, MNIST, CIFAR10, (3, 21, 13))],
         *[("mlp", shape) for shape in (POINTS, (1,), MNIST)],
     ],
 )
@@ -239,6 +259,8 @@ def test_the_output_is_that_of_a_tanh_but_for_points_and_linear_perceptrons(name
         ("dcgan", POINTS, "4, 5, 6 or 7 pixels times a power of two"),
         ("dcgan_upsampling", (1, 30, 30), "sides divide by 4, and the data set's examples are 30x30"),
         ("dcgan_upsampling", POINTS, "sides divide by 4, and the data set's examples are 2"),
+        ("dcgan_upsampling_32", CELEBA, "at most 32x32, and the data set's examples are 64x64"),
+        ("dcgan_upsampling_32", POINTS, "at most 32x32, and the data set's examples are 2"),
     ],
 )
 def test_a_size_that_cannot_be_made_is_refused_with_those_that_can(name, shape, sentence):
@@ -247,7 +269,7 @@ def test_a_size_that_cannot_be_made_is_refused_with_those_that_can(name, shape, 
             build(name, shape)
 
 
-@pytest.mark.parametrize("name", ["dcgan", "dcgan_upsampling"])
+@pytest.mark.parametrize("name", ["dcgan", "dcgan_upsampling", "dcgan_upsampling_32"])
 def test_a_dcgan_has_no_blocks(name):
     for build in (generator, discriminator):
         with pytest.raises(InputError, match="no residual blocks"):
@@ -306,6 +328,27 @@ def test_the_upsampling_dcgan_is_its_formula():
     images = made(z)
     torch.testing.assert_close(images, UpsamplingFormula.generate(made, z))
     torch.testing.assert_close(judged(images), UpsamplingFormula.judge(judged, images))
+
+
+@pytest.mark.parametrize(("side", "layers"), [(64, 4), (32, 4), (28, 4), (20, 4), (16, 3), (8, 2), (4, 1)])
+def test_the_upsampling_dcgan_scores_no_single_pixel(side, layers):
+    network = discriminator("dcgan_upsampling", (1, side, side), width=1 / 16)
+    convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
+    assert [m.out_channels for m in convolutions] == [1, 2, 4, 8][:layers]
+    assert network.layers[-2].in_features >= 4 * convolutions[-1].out_channels
+
+
+def test_the_upsampling_dcgan_can_give_two_batches_different_mean_scores_though_they_are_normalised_apart():
+    torch.manual_seed(0)
+    network = discriminator("dcgan_upsampling", DIGITS)
+    adam = torch.optim.Adam(network.parameters(), lr=2e-3)
+    left = torch.linspace(-1, 1, 8).expand(64, *DIGITS)
+    for _ in range(60):
+        loss = F.softplus(-network(left)).mean() + F.softplus(network(left.flip(3))).mean()
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+    assert loss < 0.7
 
 
 class TestChannelDropout:
