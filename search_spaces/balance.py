@@ -48,7 +48,7 @@ class Balance(SearchSpace):
         """About the first trials, which have one rate."""
         source = "[Yamazaki 2017], appendix C"
         strong_d, strong_g, plain, _ = (where(**self._pair(g, d)) for g, d in PAIRS)
-        swing = "loss_generator_swing"
+        swing = "loss_generator_swing_overall"
         return [
             Claim(
                 "With a deep generator and a plain discriminator, the generator's loss oscillates less than the other "

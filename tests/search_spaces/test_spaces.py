@@ -154,7 +154,7 @@ def _training_metrics(space, images):
     dataset = images if points is None else Dataset(space.scale.dataset, *points.splits(), num_classes=None)
     _, config = next(first_configs(space))
     reported = method_of(space)(config, dataset, torch.device("cpu")).train_round()
-    return {*reported, *(f"{name}_swing" for name in reported if name.startswith("loss_"))}
+    return {*reported, *(f"{name}_swing_overall" for name in reported if name.startswith("loss_"))}
 
 
 def test_claims_are_sentences_that_can_be_read_alone(space):
