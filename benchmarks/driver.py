@@ -16,14 +16,14 @@ import study  # noqa: F401  sets what Ray reads when it is imported
 
 # isort: split
 import optuna
-from mlflow import MlflowClient
 from ray.tune import Trainable
 
 from study.config import StudyConfig
 from study.console import Console
 from study.optuna_storage import open_storage
-from study.plan import StudyPlan
+from study.planning import make_plan
 from study.runner import run_study
+from study.runs import read
 
 TRIALS = 1000
 
@@ -77,17 +77,12 @@ def main() -> None:
         config = StudyConfig(
             space="gradnorm", scale="smoke", name="idle", trials=TRIALS, max_concurrent=1, storage_dir=Path(folder)
         )
-        plan = StudyPlan.of(config)
+        plan = make_plan(config)
         assert run_study(plan, QuietConsole(), trainable=Idle) == 0
         trials = optuna.load_study(study_name="idle", storage=open_storage(plan.optuna_storage)).trials
         ends = [trial.datetime_complete.timestamp() for trial in trials if trial.datetime_complete]
-        client = MlflowClient(plan.tracking_uri)
-        (experiment,) = [e.experiment_id for e in client.search_experiments() if e.name == "gradnorm"]
-        runs = page = client.search_runs([experiment], max_results=1000)
-        while page.token:
-            page = client.search_runs([experiment], max_results=1000, page_token=page.token)
-            runs = runs + page
-        finished = sum(run.info.status == "FINISHED" and "fid_lenet_best" in run.data.metrics for run in runs)
+        kept = read(plan.tracking_uri, "idle", metrics=()).trials
+        finished = ((kept["status"] == "FINISHED") & kept["metrics.fid_lenet_best"].notna()).sum()
     first, last = ends[100] - ends[0], ends[-1] - ends[-101]
     after_first = next(mb for at, mb in memory.samples if at >= ends[100])
     at_end = max(mb for at, mb in memory.samples if at <= ends[-1])

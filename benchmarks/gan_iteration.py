@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Callable, Iterator
 from statistics import median
 
@@ -11,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from benchmarks._timing import timed
 from trainables.data.dataset import Dataset, Split
 from trainables.data.tensors import to_tensor
 from trainables.methods.gan import Gan, GanConfig
@@ -28,7 +28,7 @@ def main() -> None:
     ours, theirs = [], []
     # The first turn pays for what both do once.
     for turn in range(TURNS + 1):
-        seconds = timed(method.train_round, device), timed(plain, device)
+        seconds = timed(method.train_round)[1], timed(plain)[1]
         if turn > 0:
             ours.append(seconds[0])
             theirs.append(seconds[1])
@@ -72,12 +72,3 @@ def shuffled(images: torch.Tensor, batch_size: int) -> Iterator[torch.Tensor]:
     while True:
         for indices in torch.randperm(len(images)).split(batch_size):
             yield images[indices]
-
-
-def timed(call: Callable[[], object], device: torch.device) -> float:
-    """Seconds of a call, to the end of what it has queued on the device."""
-    started = time.perf_counter()
-    call()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter() - started

@@ -20,12 +20,12 @@ from ray.tune import Trainable
 
 from benchmarks.driver import QuietConsole
 from study.config import StudyConfig
-from study.optuna_storage import open_storage, with_driver
-from study.plan import StudyPlan
+from study.events import PARENT, now_ms, trial_event
+from study.optuna_storage import ask, open_storage, with_driver
+from study.planning import make_plan
 from study.runner import run_study
-from study.searcher import ask
+from study.runs import Runs
 from study.spool import Spool
-from study.tracking import PARENT, Runs, now_ms, trial_event
 from tests.systems.mlflow_server import MlflowServer
 from tests.systems.postgresql import PostgresServer, why_not
 
@@ -58,7 +58,7 @@ class Talkative(Trainable):
 
 def results(folder: Path) -> None:
     """A study whose trials do nothing but report."""
-    plan = StudyPlan.of(
+    plan = make_plan(
         StudyConfig(
             space="gradnorm",
             scale="smoke",
@@ -78,7 +78,7 @@ def results(folder: Path) -> None:
 
 def suggestions(url: Callable[[str], str], name: str) -> None:
     """The time of Optuna's ask with TPE on the main space, after histories of several lengths."""
-    plan = StudyPlan.of(StudyConfig(space="gradnorm"))
+    plan = make_plan(StudyConfig(space="gradnorm"))
     history = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     for number in range(max(HISTORIES)):
         trial = history.ask()

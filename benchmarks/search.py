@@ -14,6 +14,9 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 
+from study.events import PARENT
+from study.runs import STUDY_TAG, TRIAL_TAG
+
 SEEDS = (0, 1, 2)
 OBJECTIVE = "fid_lenet_best"
 STUDIES = {
@@ -27,8 +30,8 @@ def curve(storage: Path, name: str) -> list[tuple[float, float]]:
     client = MlflowClient(f"sqlite:///{storage / 'mlflow.db'}")
     experiments = [experiment.experiment_id for experiment in client.search_experiments()]
     evaluations = []
-    for run in client.search_runs(experiments, f"tags.study = '{name}'"):
-        if run.data.tags["trial"] == "parent":
+    for run in client.search_runs(experiments, f"tags.{STUDY_TAG} = '{name}'"):
+        if run.data.tags[TRIAL_TAG] == PARENT:
             continue
         values = client.get_metric_history(run.info.run_id, OBJECTIVE)
         updates = client.get_metric_history(run.info.run_id, "inner_updates")

@@ -37,7 +37,7 @@ def make_objectives(asked: Sequence[str], protocols: Mapping[str, Protocol]) -> 
     `auroc_at_best`. Raises `InputError`, with the nearest names, for a metric that not every trial reports.
     """
     measured = [protocol.metrics() for protocol in protocols.values()]
-    known = [name for name in measured[0] if all(name in others for others in measured)]
+    known = [n for n, m in measured[0].items() if m.target is None and all(n in others for others in measured)]
     names = dict.fromkeys([*known, *(name + BEST for name in known)])
     families = {short for protocol in protocols.values() for s in protocol.measures for short in s.families()}
     names |= dict.fromkeys([*families, *(short + BEST for short in families)])

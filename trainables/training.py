@@ -19,6 +19,7 @@ from trainables.checkpoints import CheckpointFolder, write_atomically
 from trainables.evaluator import Evaluation, Evaluator
 from trainables.export import BEST_FILE, export
 from trainables.methods.base import method_class
+from trainables.oscillation import Oscillation
 from trainables.protocol import AT_BEST, BEST, Protocol, base_name
 from trainables.registry import look_in
 
@@ -102,6 +103,7 @@ class Training:
         self.best: dict[str, float] = {}
         """Of each metric its best value so far, and its value in the evaluation whose weights are kept."""
         self.metrics = spec.protocol.metrics()
+        self.oscillation = Oscillation()
         self.totals: dict[str, float] = defaultdict(float, dict.fromkeys(SECONDS, 0.0))
         state = self.checkpoints.load_newest()
         if state is not None:
@@ -137,6 +139,7 @@ class Training:
         """The mean of what the rounds until the next evaluation report; progress is summed in `totals`.
 
         Of a loss, `<name>_swing` is the standard deviation over these rounds: how much it oscillates.
+        `<name>_swing_overall` is that over all rounds so far: a GAN may oscillate early alone.
         """
         values: dict[str, list[float]] = defaultdict(list)
         for _ in range(self._next_evaluation() - self.round):
@@ -145,8 +148,12 @@ class Training:
             self.round += 1
         for name in self.method.progress_metrics:
             self.totals[name] += sum(values.pop(name, []))
-        swings = {f"{name}_swing": float(np.std(v)) for name, v in values.items() if name.startswith("loss_")}
-        return {name: float(sum(v) / len(v)) for name, v in values.items()} | swings
+        losses = {f"{name}_swing": v for name, v in values.items() if name.startswith("loss_")}
+        for name, window in losses.items():
+            self.oscillation.add(f"{name}_overall", window)
+        swings = {name: float(np.std(window)) for name, window in losses.items()}
+        means = {name: float(sum(v) / len(v)) for name, v in values.items()}
+        return means | swings | self.oscillation.deviations()
 
     def _next_evaluation(self) -> int:
         """The round after which comes the next evaluation: a multiple of `evaluate_every`, a further one, the last."""
@@ -161,9 +168,8 @@ class Training:
         keeps_newest = objective == self.spec.objective
         improved = False
         for name in (name for name in measured if name in self.metrics):
-            better = min if self.metrics[name].direction == "minimize" else max
             before = self.best.get(name + BEST, math.nan)
-            best = measured[name] if math.isnan(before) else better(before, measured[name])
+            best = measured[name] if math.isnan(before) else min(before, measured[name], key=self.metrics[name].loss)
             improved |= name == objective and math.isfinite(best) and best != before
             self.best[name + BEST] = best
         if improved or keeps_newest:
@@ -201,6 +207,7 @@ class Training:
             "report": dict(self.report),
             "best": dict(self.best),
             "totals": dict(self.totals),
+            "oscillation": self.oscillation.state_dict(),
             "method": self.method.state_dict(),
         }
 
@@ -210,6 +217,7 @@ class Training:
         self.report = dict(state["report"])
         self.best = dict(state["best"])
         self.totals = defaultdict(float, state["totals"])
+        self.oscillation.load_state_dict(state["oscillation"])
         self.method.load_state_dict(state["method"])
 
 
@@ -277,8 +285,8 @@ class Repetitions:
 
     def _keep_best(self) -> None:
         """Copy pictures and weights of the best repetition, by the objective, into the trial's folder."""
-        pick = min if self.spec.protocol.direction(self.spec.objective) == "minimize" else max
-        best = pick(self.trainings, key=lambda training: training.best[self._key])
+        loss = self.spec.protocol.metrics()[base_name(self.spec.objective)].loss
+        best = min(self.trainings, key=lambda training: loss(training.best[self._key]))
         value = best.best[self._key]
         if value == self._shown and not self.is_done:
             return

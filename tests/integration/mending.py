@@ -118,6 +118,9 @@ class RefusedSpace(MendingSpace):
     def suggest(self, trial):
         return Suggestion({"lr": trial.suggest_float("lr", 0.5, 2.0)})
 
+    def first_trials(self):
+        return []
+
 
 class UnableSpace(MendingSpace):
     """Its method generates, and restores nothing."""

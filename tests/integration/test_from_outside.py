@@ -61,7 +61,7 @@ def best_of(trials):
         ("nowhere.py:Mine", (), ["there is no file", "nowhere.py"]),
         ("mending.py", (), ["name the class"]),
         ("mending.py:MendngSpace", (), ["unknown class", "did you mean 'MendingSpace'"]),
-        ("mending.py:Mending", (), ["mending.py:Mending", "is not a subclass of SearchSpace"]),
+        ("mending.py:Mending", (), ["mending:Mending", "is not a subclass of SearchSpace"]),
         ("mending.py:RefusedSpace", (), ["sets lr of mending:Mending to", "less than or equal to 1"]),
         ("mending.py:UnableSpace", (), ["'discriminator_only'", "'mending:Restoration'", "estore"]),
         ("mending.py:MendingSpace", ("--set", "nois=0.1"), ["unknown setting", "'nois'", "did you mean 'noise'"]),

@@ -170,17 +170,16 @@ def kill(pids: Sequence[int]) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def until_gone(pids: Sequence[int], seconds: float = STOP_SECONDS) -> None:
-    """Wait until none of the processes runs."""
-    until(lambda: not any(map(_runs, pids)), log=lambda: f"of {pids}", seconds=seconds)
-
-
 def descendants(pid: int) -> list[int]:
     """All processes below `pid`."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and (stat := _stat(int(entry.name))):
-            children.setdefault(int(stat[1]), []).append(int(entry.name))
+        if entry.name.isdigit():
+            try:
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue  # it has ended meanwhile
+            children.setdefault(parent, []).append(int(entry.name))
     found, todo = [], [pid]
     while todo:
         below = children.get(todo.pop(), [])
@@ -200,16 +199,3 @@ def command_line(pid: int) -> bytes:
 def training(pids: Sequence[int]) -> list[int]:
     """Those of the processes in which a trial is being trained. Between two rounds, a trial waits for the driver."""
     return [pid for pid in pids if b"Trainable.train" in command_line(pid)]
-
-
-def _runs(pid: int) -> bool:
-    stat = _stat(pid)
-    return bool(stat) and stat[0] not in "ZX"
-
-
-def _stat(pid: int) -> list[str]:
-    """State, parent and more of a process; empty if it has ended."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return []

@@ -9,10 +9,14 @@ import time
 from pathlib import Path
 
 from search_spaces.space import FirstTrial, Scale, SearchSpace, Suggestion
-from trainables.measures.settings import DetectionSettings, FidelitySettings
+from trainables.measures.settings import DetectionSettings, FidelitySettings, PixelsSettings
 from trainables.methods.discriminator_only import DiscriminatorOnly
 
-MEASURES = (FidelitySettings(num_samples=64), DetectionSettings(ood_sets=("scrambled",), num_scored=100, resamples=10))
+MEASURES = (
+    FidelitySettings(num_samples=64),
+    PixelsSettings(num_samples=64),
+    DetectionSettings(ood_sets=("scrambled",), num_scored=100, resamples=10),
+)
 FIXED = {"width": 1 / 64, "batch_size": 32, "initial_epochs": 1, "max_updates": 3, "lambda_gnorm": 1.0}
 RATES = [(4e-3, 0.1), (5e-3, 0.12), (3e-3, 0.09), (1e-4, 0.01)]
 """Of the discriminator and of the images. The last one's images do not leave the noise, the others' do."""
@@ -59,6 +63,10 @@ class Tiny(SearchSpace):
             }
         )
 
+    def first_trials(self):
+        """The second is better than the first: early stopping lets both use their budget."""
+        return [_with_rates("slow", *RATES[-1]), _with_rates("fast", *RATES[0])]
+
 
 class Diverging(Tiny):
     """The first trial's loss overflows."""
@@ -77,4 +85,8 @@ class Population(Tiny):
     scales = FOUR_LONGER_ONES
 
     def first_trials(self):
-        return [FirstTrial(f"rate {d}", {"discriminator_lr": d, "image_lr": x}) for d, x in RATES]
+        return [_with_rates(f"rates {number}", *rates) for number, rates in enumerate(RATES)]
+
+
+def _with_rates(name: str, discriminator_lr: float, image_lr: float) -> FirstTrial:
+    return FirstTrial(name, {"discriminator_lr": discriminator_lr, "image_lr": image_lr})

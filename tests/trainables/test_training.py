@@ -96,7 +96,7 @@ def test_the_documented_names_are_what_is_measured(evaluator):
     ends = {name for name in metrics if name.endswith(("_low", "_high"))}
     assert set(metrics) - ends == set(evaluator.protocol.metrics())
     assert metrics["auroc_scrambled_low"] <= metrics["auroc_scrambled"] <= metrics["auroc_scrambled_high"]
-    assert len(ends) == 2 * 2 * 4
+    assert len(ends) == 2 * 2 * 5
 
 
 def test_baselines_that_need_no_model_stand_beside_the_score(preparation):

@@ -24,10 +24,20 @@ Direction = Literal["minimize", "maximize"]
 
 @dataclass(frozen=True)
 class Metric:
-    """Which direction of a metric is better, and whether the table at the end of a study shows it."""
+    """Which direction of a metric is better, and whether the table at the end of a study shows it.
 
-    direction: Direction
+    With a `target`, the nearer to it the better: such a metric is no objective.
+    """
+
+    direction: Direction = "minimize"
     shown: bool = False
+    target: float | None = None
+
+    def loss(self, value: float) -> float:
+        """The lower, the better: `value`, its distance to the target, or, where more is better, its negative."""
+        if self.target is not None:
+            return abs(value - self.target)
+        return value if self.direction == "minimize" else -value
 
 
 class MeasureSettings(BaseModel):

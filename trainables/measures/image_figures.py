@@ -11,7 +11,7 @@ from torch import Tensor
 
 from trainables.data.dataset import Dataset
 from trainables.data.tensors import to_tensor, to_uint8
-from trainables.metrics.neighbours import nearest_neighbours
+from trainables.measures.nearest import nearest_training_images
 
 ENLARGED_TO = 32
 """Images with fewer pixels a side are enlarged, pixel by pixel, to about this many."""
@@ -35,9 +35,8 @@ def save_sample_grid(images: Tensor, path: Path, columns: int = 8) -> None:
 
 def save_nearest(samples: Tensor, dataset: Dataset, path: Path) -> None:
     """Samples, and below each the nearest training image (Euclidean), as in [Yesilcimen 2022], figure 4.18."""
-    train = to_tensor(dataset.train.examples, samples.device)
-    _, indices = nearest_neighbours(samples, train)
-    nearest = train[torch.as_tensor(indices[:, 0], device=train.device)]
+    _, indices = nearest_training_images(samples, dataset.train.examples)
+    nearest = to_tensor(dataset.train.examples[indices], samples.device)
     save_sample_grid(torch.cat([samples, nearest]), path, columns=len(samples))
 
 

@@ -16,6 +16,7 @@ from trainables.measures.point_figures import Scene, draw_frame, draw_training
 from trainables.measures.settings import PointsSettings
 from trainables.measures.subject import Subject
 from trainables.methods.abilities import Moves, Samples, Scores
+from trainables.metrics.optimal_discriminator import distance_to_optimal
 from trainables.metrics.points import distance_to_curve, energy_distance, mean_distance, mode_coverage, undecided_share
 
 GRID = {1: 400, 2: 60}
@@ -52,7 +53,10 @@ class Points(Measure):
         metrics = self.point_metrics(samples)
         probabilities = None
         if isinstance(method, Scores):
-            metrics["boundary"] = undecided_share(self._probabilities(method, self.test[: self.settings.num_compared]))
+            data, generated = (points[: self.settings.num_compared] for points in (self.test, samples))
+            at_data, at_generated = (self._probabilities(method, points) for points in (data, generated))
+            metrics["boundary"] = undecided_share(at_data)
+            metrics["optimality_gap"] = self._optimality_gap(at_data, at_generated, data, generated)
             probabilities = self._probabilities(method, self.grid)
         moved = torch.stack(method.moved()).cpu().numpy() if isinstance(method, Moves) else None
         data = self.test[: len(self.dataset.train)]
@@ -72,12 +76,16 @@ class Points(Measure):
         return {**energies, "distance": distance_to_curve(compared, curve) / self.unit}
 
     def references(self) -> dict[str, float]:
-        """The energy distance of normal points with the data's mean and deviation, and of the training points."""
+        """The energy distance of normal points with the data's mean and deviation, and of the training points.
+
+        The gap to the optimal discriminator is that of one that says 1/2 everywhere, beside the same two sets.
+        """
         rng = np.random.default_rng(0)
         size = (self.settings.num_samples, self.test.shape[1])
         noise = rng.normal(self.test.mean(axis=0), self.test.std(axis=0), size).astype(np.float32)
         sets = {"noise": noise, "train_points": np.array(self.dataset.train.examples)}
-        return {f"energy_{name}": self.point_metrics(points)["energy"] for name, points in sets.items()}
+        energies = {f"energy_{name}": self.point_metrics(points)["energy"] for name, points in sets.items()}
+        return energies | {f"optimality_gap_{name}": self._gap_of_undecided(points) for name, points in sets.items()}
 
     def draw_frame(self, measured: Measured, round_number: int, folder: Path) -> None:
         """Write `round-<number>.png`."""
@@ -86,6 +94,19 @@ class Points(Measure):
     def draw_training(self, frames: Path, folder: Path) -> None:
         """Write `training.png` and `training.gif`."""
         draw_training(frames, folder)
+
+    def _gap_of_undecided(self, points: np.ndarray) -> float:
+        data, generated = (x[: self.settings.num_compared] for x in (self.test, points))
+        return self._optimality_gap(np.full(len(data), 0.5), np.full(len(generated), 0.5), data, generated)
+
+    def _optimality_gap(
+        self, at_data: np.ndarray, at_generated: np.ndarray, data: np.ndarray, generated: np.ndarray
+    ) -> float:
+        if isinstance(self.point_set, Mixture):
+            centres, std = np.array(self.point_set.centres), self.point_set.std
+        else:
+            centres, std = self.point_set.curve(), self.point_set.noise
+        return distance_to_optimal(at_data, at_generated, data, generated, centres, std)
 
     def _probabilities(self, method: Scores, points: np.ndarray) -> np.ndarray:
         return torch.sigmoid(method.score(to_tensor(points, self.device))).cpu().numpy()

@@ -43,7 +43,7 @@ def feature_metrics(
     subset_size = min(settings.kid_subset_size, len(generated), len(reference.features))
     kid, _ = kernel_distance(reference.features, generated, settings.kid_subsets, subset_size, settings.seed)
     precision, recall = precision_recall(reference.features, generated, settings.neighbours, reference.radii)
-    score, _ = inception_score(probabilities, settings.inception_splits)
+    score, deviation = inception_score(probabilities, settings.inception_splits)
     values = {
         "fid": frechet_distance(reference.statistics, features),
         "is": score,
@@ -52,4 +52,5 @@ def feature_metrics(
         "recall": recall,
         "entropy": class_entropy(probabilities),
     }
-    return {settings.families()[name]: value for name, value in values.items()}
+    found = {settings.families()[name]: value for name, value in values.items()}
+    return found if settings.inception_splits == 1 else found | {settings.splits_deviation: deviation}

@@ -58,6 +58,11 @@ class FeatureSettings(MeasureSettings):
     def metrics(self, dataset: str) -> dict[str, Metric]:
         return {self.families()[family]: metric for family, metric in FEATURE_METRICS.items()}
 
+    @property
+    def splits_deviation(self) -> str:
+        """The name of the Inception Score's standard deviation over its splits, where there are several."""
+        return f"is_{self.features}_splits_std"
+
 
 class FidelitySettings(FeatureSettings):
     """How similar generated images are to real ones, by their features."""
@@ -83,7 +88,7 @@ class PixelsSettings(MeasureSettings):
     seed: int = Field(0, ge=0, description="picks the test images")
 
     def metrics(self, dataset: str) -> dict[str, Metric]:
-        return {"duplicates": MINIMIZED, "copying": MINIMIZED}
+        return {"duplicates": MINIMIZED, "copying": Metric(target=0.5)}
 
     def check(self, dataset: str) -> None:
         refuse_points(dataset)
@@ -126,7 +131,8 @@ class PointsSettings(MeasureSettings):
         is_mixture = isinstance(POINT_SETS[dataset], Mixture)
         of_shape = {"modes": shown, "inside": shown} if is_mixture else {"distance": Metric("minimize", shown=True)}
         energies = {"energy": Metric("minimize", shown=True), "energy_absolute": MINIMIZED}
-        return {**energies, **of_shape, "boundary": shown}
+        of_scores = {"boundary": shown, "optimality_gap": Metric("minimize", shown=True)}
+        return {**energies, **of_shape, **of_scores}
 
     def check(self, dataset: str) -> None:
         if dataset not in POINT_SETS:
