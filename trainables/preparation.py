@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +42,29 @@ def prepare_protocol(protocol: Protocol, cache_dir: Path) -> Preparation:
         measure_class(settings.measure).prepare(settings, protocol.dataset, cache_dir) for settings in protocol.measures
     ]
     complete = Protocol(dataset=protocol.dataset, measures=tuple(p.settings for p in prepared))
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        references = Evaluator(complete, cache_dir, device).references()
+        references = _references(complete, cache_dir)
     except ValueError as error:
         raise InputError(f"data set {protocol.dataset!r} cannot be measured: {error}") from error
     values = {name: value for p in prepared for name, value in p.values.items()}
     notes = dict.fromkeys(note for p in prepared for note in p.notes)
     return Preparation(complete, references | values, tuple(notes))
+
+
+def _references(protocol: Protocol, cache_dir: Path) -> dict[str, float]:
+    """The reference values of a protocol.
+
+    On a GPU they are computed by a process of their own: the driver, which lives as long as the study, would keep the
+    memory that trials need.
+    """
+    if not torch.cuda.is_available():
+        return Evaluator(protocol, cache_dir, torch.device("cpu")).references()
+    with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as process:
+        return process.submit(_references_on_gpu, protocol.model_dump_json(), cache_dir).result()
+
+
+def _references_on_gpu(protocol_json: str, cache_dir: Path) -> dict[str, float]:
+    return Evaluator(Protocol.model_validate_json(protocol_json), cache_dir, torch.device("cuda")).references()
 
 
 def check_abilities(method: str, protocol: Protocol) -> None:

@@ -8,10 +8,12 @@ import pytest
 import torch
 from PIL import Image
 
+from trainables.checkpoints import CheckpointFolder
+from trainables.data.tensors import to_tensor
 from trainables.evaluator import Evaluator
 from trainables.export import load_export, read_header
 from trainables.measures.settings import FidelitySettings
-from trainables.methods.base import NonFiniteLossError
+from trainables.methods.base import NonFiniteLossError, sub_seed
 from trainables.preparation import prepare_protocol
 from trainables.repetitions import Repetitions, make_training
 from trainables.training import Training
@@ -80,7 +82,7 @@ def test_it_reports_every_metric_that_a_study_tracks(make_spec, evaluator):
     for metric in ("fid_lenet", "is_lenet", "auroc", "auroc_photo_patches", "auroc_scrambled"):
         assert np.isfinite(result[metric])
         assert np.isfinite(result[f"{metric}_best"])
-    assert result["auroc"] == pytest.approx((result["auroc_photo_patches"] + result["auroc_scrambled"]) / 2)
+    assert result["auroc"] == result["auroc_photo_patches"]  # D was trained to reject the scrambled images
     assert result["inner_updates"] == 6 * 3
     assert result["images_generated"] == 6 * 32
     assert result["images_per_second"] == pytest.approx(6 * 32 / result["seconds_training"])
@@ -103,7 +105,7 @@ def test_the_documented_names_are_what_is_measured(evaluator):
 
 def test_baselines_that_need_no_model_stand_beside_the_score(preparation):
     references = preparation.references
-    for baseline in ("intensity", "nearest", "softmax"):
+    for baseline in ("intensity", "nearest", "softmax", "energy", "neighbour"):
         assert {f"auroc_{name}_{baseline}" for name in ("photo_patches", "scrambled")} < references.keys()
     assert references["auroc_photo_patches_nearest"] > 0.99
     assert references["auroc_scrambled_intensity"] == pytest.approx(0.5, abs=0.02)  # the pixels are the same
@@ -230,6 +232,64 @@ def test_a_restored_training_keeps_the_best_weights_of_before(make_spec, evaluat
     assert header.round < 10
 
 
+def test_the_kept_weights_are_measured_by_new_samples_in_the_end(make_spec, evaluator, cache_dir, tmp_path):
+    results = run(Training(make_spec(rounds=10, discriminator_lr=1e-2), evaluator, CPU))
+    kept = load_export(tmp_path / "trial" / "best.safetensors", cache_dir, CPU)
+    samples = kept.sample(64, torch.Generator().manual_seed(sub_seed(CONFIG["seed"], "new samples")))
+    expected = evaluator.measures[0].image_metrics(samples)["fid_lenet"]
+    assert results[-1]["fid_lenet_resampled"] == pytest.approx(expected, rel=1e-9)
+    assert results[-1]["fid_lenet_resampled"] != results[-1]["fid_lenet_best"]
+    assert not any("fid_lenet_resampled" in result for result in results[:-1])
+
+
+def test_a_finished_trial_keeps_one_checkpoint_without_a_pool(make_spec, evaluator, tmp_path):
+    training = Training(make_spec(), evaluator, CPU)
+    training.advance()
+    checkpoints = CheckpointFolder(tmp_path / "trial" / "checkpoints")
+    assert len(checkpoints.load_newest()["method"]["pool"]) == 2 * CONFIG["batch_size"]
+    run(training)
+    assert len(list(checkpoints.folder.glob("*.pt"))) == 1
+    assert len(checkpoints.load_newest()["method"]["pool"]) == 0
+
+
+def gan_spec(make_spec, name):
+    config = {"generator_width": 1 / 16, "discriminator_width": 1 / 16, "batch_size": 16, "seed": 4}
+    return make_spec(name).model_copy(update={"method": "gan", "config": config})
+
+
+def test_movement_is_how_far_samples_of_the_same_latents_travel(make_spec, evaluator):
+    training = Training(gan_spec(make_spec, "trial"), evaluator, CPU)
+    assert "movement" not in training.advance()
+    before = training.method.follow(256)
+    moved = training.advance()["movement"]
+    distances = (training.method.follow(256) - before).flatten(1).norm(dim=1)
+    deviation = to_tensor(evaluator.dataset.test.examples).var(dim=0, correction=0).mean().sqrt()
+    assert moved == pytest.approx(float(distances.mean() / deviation), rel=1e-4)
+
+
+def test_a_restored_gan_reports_what_an_uninterrupted_one_does(make_spec, evaluator):
+    whole = run(Training(gan_spec(make_spec, "whole"), evaluator, CPU))
+    parts = [dict(Training(gan_spec(make_spec, "parts"), evaluator, CPU).advance())]
+    parts += run(Training(gan_spec(make_spec, "parts"), evaluator, CPU))
+    assert without_durations(parts) == without_durations(whole)
+
+
+def test_a_loss_swings_over_all_rounds_too(make_spec, evaluator):
+    training = Training(make_spec(), evaluator, CPU)
+    losses = []
+    train_round = training.method.train_round
+
+    def recorded():
+        metrics = train_round()
+        losses.append(metrics["loss_hinge"])
+        return metrics
+
+    training.method.train_round = recorded
+    for rounds in (2, 4, 6):
+        assert training.advance()["loss_hinge_swing_overall"] == pytest.approx(np.std(losses), rel=1e-9)
+        assert len(losses) == rounds
+
+
 def test_one_seed_is_a_plain_training(make_spec, evaluator, tmp_path):
     training = make_training(make_spec(), evaluator, CPU)
     assert isinstance(training, Training)
@@ -302,7 +362,7 @@ def test_seeds_go_on_as_if_nothing_had_happened_wherever_they_were_stopped(make_
             raise Killed
         return evaluator(method, seed)
 
-    stopping.dataset = evaluator.dataset
+    stopping.dataset, stopping.of_new_samples = evaluator.dataset, evaluator.of_new_samples
     interrupted = make_training(make_spec("parts", rounds=4, seeds=2), stopping, CPU)
     parts = []
     with contextlib.suppress(Killed):
