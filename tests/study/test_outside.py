@@ -273,7 +273,7 @@ def test_a_process_that_has_nothing_but_the_spec_finds_the_copy_first(started, t
     path.write_text("raise RuntimeError('changed')")
     code = (
         f"import sys; sys.path.insert(0, {str(path.parent)!r})\n"
-        "from trainables.training import TrialSpec\n"
+        "from trainables.trial_spec import TrialSpec\n"
         "from trainables.methods.base import method_class\n"
         "spec = TrialSpec.model_validate_json(sys.stdin.read())\n"
         "print(sys.modules[method_class(spec.method).__module__].__file__)"
