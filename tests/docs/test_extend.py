@@ -28,7 +28,8 @@ def launch(storage, *arguments):
 
 
 def test_the_study_of_the_page_runs_and_goes_on_without_the_file(example, tmp_path):
-    done = launch(tmp_path, "--space", f"{example}:SlicedSpace", "--scale", "smoke", "--name", "page")
+    smoke = ("--scale", "smoke", "--scheduler", "none")
+    done = launch(tmp_path, "--space", f"{example}:SlicedSpace", *smoke, "--name", "page")
     assert done.returncode == 0, done.stderr
     assert "2 finished" in done.stdout
     example.unlink()

@@ -78,7 +78,7 @@ class Points(Measure):
     def references(self) -> dict[str, float]:
         """The energy distance of normal points with the data's mean and deviation, and of the training points.
 
-        The gap to the optimal discriminator is that of one that says 1/2 everywhere, beside the same two sets.
+        `optimality_gap` is, for the same two sets, the gap of a discriminator that says 1/2 everywhere.
         """
         rng = np.random.default_rng(0)
         size = (self.settings.num_samples, self.test.shape[1])

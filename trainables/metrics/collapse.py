@@ -1,6 +1,6 @@
 """Has a model collapsed onto a few images, or learned its training set by heart?
 
-`duplicate_share` and `copying` compare pixels by Euclidean distance, so that a copy has the distance 0.
+`duplicate_share` and `copying` compare pixels by Euclidean distance.
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ def squared_distances(x: Tensor, y: Tensor) -> Tensor:
     """Squared Euclidean distances `(n, m)`, float64, of vectors `(n, d)` and `(m, d)`, by scalar products.
 
     They are never below 0. The distance of a vector to itself is 0 up to rounding: 1e-15 of its squared length.
-    Where a copy must have the distance 0 exactly, use `nearest_neighbours`.
     """
     x, y = x.double(), y.double()
     lengths = x.square().sum(1, keepdim=True) + y.square().sum(1)
