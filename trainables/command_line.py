@@ -22,9 +22,19 @@ def run(
 
     `prog` is how help calls the program; `arguments` are those of the process by default.
     """
-    said = tyro.cli(config, prog=prog, args=arguments, config=(tyro.conf.FlagCreatePairsOff,))
+    said = read(config, prog, arguments)
+    return answer(lambda: action(said))
+
+
+def read(config: type[Config], prog: str, arguments: Sequence[str] | None) -> Config:
+    """What the command line says; help, or an option that there is not, ends the process."""
+    return tyro.cli(config, prog=prog, args=arguments, config=(tyro.conf.FlagCreatePairsOff,))
+
+
+def answer(action: Callable[[], int]) -> int:
+    """The exit status of `action`, or for bad input 2 with one sentence printed."""
     try:
-        return action(said)
+        return action()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT

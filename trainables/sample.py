@@ -11,6 +11,7 @@ import numpy as np
 import torch
 import tyro
 
+from trainables.command_line import run
 from trainables.data.tensors import to_uint8
 from trainables.errors import InputError, lookup
 from trainables.export import BEST_FILE, load_export, read_header
@@ -94,16 +95,13 @@ def _study_folder(name: Path, storage_dir: Path) -> Path:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0, or 2 for bad input."""
-    config = tyro.cli(
-        SampleConfig, prog="python -m trainables.sample", args=arguments, config=(tyro.conf.FlagCreatePairsOff,)
-    )
-    try:
+
+    def action(config: SampleConfig) -> int:
         exported = sample(config)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"wrote {config.out}: {config.num} images from {exported}")
-    return 0
+        print(f"wrote {config.out}: {config.num} images from {exported}")
+        return 0
+
+    return run(SampleConfig, "python -m trainables.sample", action, arguments)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import torch
-import tyro
 from torch import Tensor
 
+from trainables.command_line import run
 from trainables.data.image_sets import read_image_set
 from trainables.data.sources import source_of
 from trainables.data.tensors import to_tensor
@@ -121,16 +121,12 @@ def _floats(images: np.ndarray) -> Tensor:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0, or 2 for bad input."""
-    config = tyro.cli(
-        ScoreConfig, prog="python -m trainables.score", args=arguments, config=(tyro.conf.FlagCreatePairsOff,)
-    )
-    try:
-        outcome = score(config)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(json.dumps(outcome, indent=2))
-    return 0
+
+    def action(config: ScoreConfig) -> int:
+        print(json.dumps(score(config), indent=2))
+        return 0
+
+    return run(ScoreConfig, "python -m trainables.score", action, arguments)
 
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ class Training:
         """The mean of what the rounds until the next evaluation report; progress is summed in `totals`.
 
         Of a loss, `<name>_swing` is the standard deviation over these rounds: how much it oscillates.
-        `<name>_swing_overall` is that over all rounds so far: a GAN may oscillate early alone.
+        `<name>_swing_overall` is the deviation over all rounds so far, since a GAN may oscillate only early.
         """
         values: dict[str, list[float]] = defaultdict(list)
         for _ in range(self._next_evaluation() - self.round):

@@ -16,6 +16,7 @@ from study.submit.kuberay import KubeRay
 from study.submit.ray_job import RayJob
 from study.submit.slurm import Slurm
 from study.submit.submission import Options
+from trainables.command_line import answer, read
 from trainables.errors import InputError, lookup
 
 PROGRAM = "python -m study.submit"
@@ -38,24 +39,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--backend")
     chosen, others = parser.parse_known_args(arguments)
-    try:
-        if chosen.backend is None and {"-h", "--help"} & set(others):
-            print(overview())
-            return 0
-        if chosen.backend is None:
-            raise InputError(f"say where to with --backend: {', '.join(BACKENDS)}.")
-        backend = lookup("backend", chosen.backend, BACKENDS)
-        refuse_foreign(chosen.backend, others)
-        command: Command[Any] = tyro.cli(
-            Command[backend.options_class],  # type: ignore[name-defined]
-            prog=f"{PROGRAM} --backend {chosen.backend}",
-            args=others,
-            config=(tyro.conf.FlagCreatePairsOff,),
-        )
-        return backend.run(command.study, command.backend, said_in(others))
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    return answer(lambda: submit(chosen.backend, others))
+
+
+def submit(name: str | None, arguments: Sequence[str]) -> int:
+    """Do what `arguments`, those besides `--backend`, ask of the back end `name`; raises `InputError`."""
+    if name is None and {"-h", "--help"} & set(arguments):
+        print(overview())
+        return 0
+    if name is None:
+        raise InputError(f"say where to with --backend: {', '.join(BACKENDS)}.")
+    backend = lookup("backend", name, BACKENDS)
+    refuse_foreign(name, arguments)
+    kind: type[Command[Any]] = Command[backend.options_class]  # type: ignore[name-defined]
+    command = read(kind, f"{PROGRAM} --backend {name}", arguments)
+    return backend.run(command.study, command.backend, said_in(arguments))
 
 
 def overview() -> str:
