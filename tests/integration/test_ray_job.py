@@ -16,7 +16,8 @@ from tests.systems.storage import TINY, hold, of_tiny, release
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
-STUDY = (*of_tiny(), "--max-concurrent", "1", "--scheduler", "none")
+OPTIONS = ("--max-concurrent", "1", "--scheduler", "none")
+STUDY = (*of_tiny(), *OPTIONS)
 UPLOADED = "this is the uploaded checkout"
 
 
@@ -97,8 +98,8 @@ def test_the_exit_status_is_the_studys(submit, storage):
 
 def test_a_study_whose_cluster_is_lost_goes_on_in_another_one(cluster, submit, storage, checkout, tmp_path):
     """As KubeRay does it: a new cluster, and the same command. There the checkout that is uploaded runs."""
-    space = ("--space", f"{checkout / TINY.name}:Tiny")
-    study = (*STUDY, *space, "--trials", "4", "--name", "lost", "--storage-dir", storage)
+    space = of_tiny(file=checkout / TINY.name)
+    study = (*space, *OPTIONS, "--trials", "4", "--name", "lost", "--storage-dir", storage)
     hold(storage, trial=2)
     first = RayCluster(tmp_path)
     try:
