@@ -147,7 +147,10 @@ def resumed(config: StudyConfig, said: Collection[str], study_json: Path) -> Stu
     `said` are the fields that were asked for. Raises `InputError` where the study is of another version, or for a
     field that cannot change.
     """
-    stored = _read(study_json, f"study {config.resume!r}")
+    try:
+        stored = _read(study_json, f"study {config.resume!r}")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{study_json} is damaged: put back a copy of it, or start a new study.") from error
     for key, value in stored.items():
         asked = getattr(config, key)
         if key != "trials" and key in said and not _same(key, asked, value):
