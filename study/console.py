@@ -23,8 +23,10 @@ from study.claims import Trials, judge
 from study.interruption import Interruption
 from study.optuna_storage import FIRST_TRIAL, METRICS, ranked
 from study.plan import StudyPlan
+from study.sentences import without_credentials
 from study.tables import claims_table, references_of, results_table, shown_metrics
 from study.trials import FAILURE, PROCESS_LOST, NotInSnapshot, is_finite, number_of
+from trainables.files import absolute
 from trainables.preparation import Preparations
 from trainables.protocol import base_name
 from trainables.repetitions import PER_SEED
@@ -100,7 +102,7 @@ class Console:
         """The exact commands to look at the study and to go on."""
         python = Path(sys.executable)
         launch = f"  {_shown(python)} -m study.launch"
-        storage = [] if plan.storage == Path("outputs").resolve() else ["--storage-dir", str(plan.storage)]
+        storage = [] if plan.storage == absolute(Path("outputs")) else ["--storage-dir", str(plan.storage)]
         if interruption.received:
             self.print(f"\nStopped by {interruption.received.name}. Go on with:")
             self.print(f"{launch} {shlex.join(['--resume', plan.name, *storage])}")
@@ -111,7 +113,7 @@ class Console:
             store = shlex.quote(plan.tracking_uri)
             self.print(f"  {mlflow} server --backend-store-uri {store} --host 127.0.0.1 --port 5000")
         else:
-            self.print("  it is on the tracking server that you named.")
+            self.print(f"  it is on the tracking server that you named, {without_credentials(plan.tracking_uri)}.")
         can_go_on = not plan.space.exhaustive
         self.print(f"Train the best settings again with other seeds{', or go on searching' if can_go_on else ''}:")
         self.print(f"{launch} {shlex.join(['--confirm', plan.name, '--top', '3', '--seeds', '5', *storage])}")

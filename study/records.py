@@ -11,10 +11,11 @@ from trainables.files import write_atomically
 
 
 def mend(path: Path, independent: bool) -> bool:
-    """Drop records that were not written to their end, and warn of it; returns whether the file was changed. Only while nobody else writes to the file.
+    """Drop records that were not written to their end, and warn of it; returns whether the file was changed.
 
-    Where a record was appended to a torn one, it is kept. A damaged record with others after it is dropped only if the
-    records are `independent`; otherwise `InputError`, because what follows may mean something else without it.
+    Only call it while nobody else writes to the file. Where a record was appended to a torn one, it is kept. A damaged
+    record with others after it is dropped only if the records are `independent`; otherwise `InputError`, because what
+    follows may mean something else without it.
     """
     if not path.exists():
         return False

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
 
 import tyro
 
@@ -28,7 +31,19 @@ def run(
 
 def read(config: type[Config], prog: str, arguments: Sequence[str] | None) -> Config:
     """What the command line says; help, or an option that there is not, ends the process."""
-    return tyro.cli(config, prog=prog, args=arguments, config=(tyro.conf.FlagCreatePairsOff,))
+    return _at_home(tyro.cli(config, prog=prog, args=arguments, config=(tyro.conf.FlagCreatePairsOff,)))
+
+
+def _at_home(said: Config) -> Config:
+    """`said` with "~" replaced in its paths: a shell leaves it in `--out=~/x`."""
+    changes: dict[str, Any] = {}
+    for each in fields(said):  # type: ignore[arg-type]
+        value = getattr(said, each.name)
+        if isinstance(value, Path):
+            changes[each.name] = Path(os.path.expanduser(value))
+        elif is_dataclass(value):
+            changes[each.name] = _at_home(value)
+    return replace(said, **changes)  # type: ignore[type-var]
 
 
 def answer(action: Callable[[], int]) -> int:

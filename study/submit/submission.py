@@ -12,6 +12,7 @@ from study.config import AUTO, StudyConfig, to_arguments
 from study.nodes.capacity import Resources
 from study.outside import split_name, with_absolute_path
 from trainables.errors import InputError
+from trainables.files import absolute
 
 Options = TypeVar("Options")
 
@@ -50,7 +51,8 @@ class Submission(Generic[Options]):
             storage_dir=plan.storage,
             space=asked.space and with_absolute_path(asked.space),
             dataset=asked.dataset and full_name(asked.dataset),
-            inception_weights=asked.inception_weights and asked.inception_weights.resolve(),
+            inception_weights=asked.inception_weights and absolute(asked.inception_weights),
+            ood_sets=asked.ood_sets and tuple(map(full_name, asked.ood_sets)),
             from_file=None,
         )
         return cls(plan.name, plan.storage, plan.resources, named, options)

@@ -74,7 +74,7 @@ def test_a_damaged_record_in_the_middle_is_a_sentence_and_nothing_is_changed(jou
     lines[2] = b"#" + lines[2][2:]
     lines[2] = lines[2].replace(b"{", b"#")
     journal.write_bytes(b"".join(lines))
-    with pytest.raises(InputError, match="line 3 of .* is damaged"):
+    with pytest.raises(InputError, match=r"line 3 of .* is damaged"):
         resume(journal)
     assert journal.read_bytes() == b"".join(lines)
 
