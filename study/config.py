@@ -71,7 +71,7 @@ class StudyConfig:
     """tpe, gp, cmaes, random, qmc, grid, nsga2 or nsga3."""
     scheduler: str | None = None
     """Early stopping: asha, hyperband, median, pbt (population based training) or none; by default asha where one
-    objective is searched, none where several are, or where every trial counts."""
+    objective is searched, none where several are, or where every trial counts: in grids and for claims."""
     seed: int = 0
     """Seeds the sampler and the trainings: trial n trains with seed + n, and all trials of a grid with the same."""
     max_concurrent: int | None = field(default=None, metadata=CHANGEABLE)

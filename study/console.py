@@ -72,17 +72,19 @@ class Console:
         title = "Pareto front" if several else "best"
         first = [t for t in trials if FIRST_TRIAL in t.user_attrs and t.state != TrialState.WAITING]
         shown = {trial.number: trial for trial in [*best, *first]}
-        self._console.print(
-            results_table(plan, f"study {plan.name}: {title}, then the first trials", [*shown.values()])
-        )
+        references: dict[str, float] = {}
+        if len(preparations) == 1:
+            (preparation,) = preparations.values()
+            references = references_of(preparation, shown_metrics(preparation.protocol))
+        title = f"study {plan.name}: {title}, then the first trials"
+        self._console.print(results_table(plan, title, [*shown.values()], references))
         counts = Counter(trial.state.name.lower() for trial in trials if trial.state != TrialState.WAITING)
         self.print(", ".join(f"{number} {STATES[state]}" for state, number in sorted(counts.items())))
         objective = plan.objectives[0]
-        if finished and not several and len(preparations) == 1:
+        if finished and not several:
             value = finished[0].values[0]
-            (preparation,) = preparations.values()
-            for name, at in references_of(preparation, {base_name(objective)}).items():
-                if at > 0:
+            for name, at in references.items():
+                if name.startswith(f"{base_name(objective)}_") and at > 0:
                     self.print(f"best {objective} / {name}: {value:.4g} / {at:.4g} = {value / at:.3f}")
 
     def print_claims(self, plan: StudyPlan, study: optuna.Study) -> None:

@@ -145,7 +145,9 @@ def _with_space(config: StudyConfig, is_resumed: bool, space: SearchSpace, file:
     datasets = _datasets(config, space)
     protocols = make_protocols(config, space, datasets)
     objectives = make_objectives(config.objectives or space.objectives, protocols)
-    scheduler = config.scheduler or default_scheduler(len(objectives), space.exhaustive)
+    scheduler = config.scheduler or default_scheduler(
+        len(objectives), every_trial_counts=space.exhaustive or bool(space.claims())
+    )
     check_sampler(config.sampler, len(objectives))
     check_scheduler(scheduler, len(objectives))
     kind = "confirm" if config.confirm else space.name

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from trainables.data.dataset import Dataset
 from trainables.data.points import POINT_SETS, Mixture
 from trainables.data.sources import file_name, parent_of
 from trainables.errors import InputError
@@ -83,6 +84,10 @@ class FidelitySettings(FeatureSettings):
     """The data set's classifier, where it has one and another extractor measures."""
     inception_weights: Path | None = Field(None, exclude=True, description="the file, if not in torch hub's cache")
     inception_sha256: str | None = Field(None, exclude=True, description="checksum of weights other than pytorch-fid's")
+
+    def count(self, dataset: Dataset) -> int:
+        """The number of samples on a data set."""
+        return len(dataset.train) if self.num_samples == "epoch" else self.num_samples
 
     def metrics(self, dataset: str) -> dict[str, Metric]:
         return super().metrics(dataset) | ({CLASSIFIER_ENTROPY: MAXIMIZED} if self.classifier_sha256 else {})
