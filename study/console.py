@@ -23,9 +23,9 @@ from study.claims import Trials, judge
 from study.interruption import Interruption
 from study.optuna_storage import FIRST_TRIAL, METRICS, ranked
 from study.plan import StudyPlan
-from study.sentences import without_credentials
 from study.tables import claims_table, references_of, results_table, shown_metrics
 from study.trials import FAILURE, PROCESS_LOST, NotInSnapshot, is_finite, number_of
+from trainables.credentials import without_credentials
 from trainables.files import absolute
 from trainables.preparation import Preparations
 from trainables.protocol import base_name

@@ -15,7 +15,8 @@ from optuna.trial import FrozenTrial, TrialState
 from search_spaces.space import FirstTrial
 from study.records import mend
 from study.samplers import make_sampler
-from study.sentences import first_line, without_credentials
+from study.sentences import first_line
+from trainables.credentials import without_credentials
 from trainables.errors import InputError
 from trainables.measures.base import Direction
 

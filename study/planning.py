@@ -140,7 +140,7 @@ def _confirming(config: StudyConfig, is_resumed: bool) -> StudyPlan:
 
 def _with_space(config: StudyConfig, is_resumed: bool, space: SearchSpace, file: OutsideFile | None) -> StudyPlan:
     from study.optuna_storage import DATABASES, with_driver
-    from study.samplers import check_sampler
+    from study.samplers import check_grid, check_sampler
 
     datasets = _datasets(config, space)
     protocols = make_protocols(config, space, datasets)
@@ -149,6 +149,8 @@ def _with_space(config: StudyConfig, is_resumed: bool, space: SearchSpace, file:
         len(objectives), every_trial_counts=space.exhaustive or bool(space.claims())
     )
     check_sampler(config.sampler, len(objectives))
+    if config.sampler == "grid" and not space.exhaustive:
+        check_grid(space.suggest)
     check_scheduler(scheduler, len(objectives))
     kind = "confirm" if config.confirm else space.name
     name = config.name or f"{kind}-{space.scale_name}-{datetime.now():%Y%m%d-%H%M%S}"

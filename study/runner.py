@@ -26,11 +26,11 @@ from study.plan import StudyPlan, study_json
 from study.runs import Runs
 from study.schedulers import make_scheduler
 from study.searcher import OptunaSearcher
-from study.sentences import without_credentials
 from study.spool import Event, Spool
 from study.tracking import Tracker
 from study.trial_specs import first_configs, in_rounds, make_spec, mutations
 from study.trials import FAILURE, number_of
+from trainables.credentials import without_credentials
 from trainables.errors import InputError
 from trainables.export import BEST_FILE
 from trainables.files import write_atomically

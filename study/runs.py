@@ -25,8 +25,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from study.events import PARENT, PER_SEED_FILE
 from study.optuna_storage import DATABASES, connect
-from study.sentences import first_line, without_credentials
+from study.sentences import first_line
 from study.spool import Event
+from trainables.credentials import without_credentials
 from trainables.errors import InputError
 
 STUDY_TAG = "study"

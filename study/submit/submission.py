@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Generic, TypeVar
 from study.config import AUTO, StudyConfig, to_arguments
 from study.nodes.capacity import Resources
 from study.outside import split_name, with_absolute_path
+from trainables.credentials import holds_password
 from trainables.errors import InputError
 from trainables.files import absolute
 
@@ -84,7 +84,7 @@ def _check(config: StudyConfig) -> None:
             f"a submitted study goes on where it is by itself: say --name {config.resume} instead of --resume."
         )
     for flag, url in (("--optuna-storage", config.optuna_storage), ("--tracking-uri", config.tracking_uri)):
-        if url is not None and re.search(r"://[^/@]*:[^/@]*@", url):
+        if url is not None and holds_password(url):
             raise InputError(
                 f"{flag} holds a password, which others could read on the cluster: leave it out (docs/cluster.md, "
                 '"Passwords").'

@@ -16,8 +16,8 @@ from study.events import PARENT
 from study.optuna_storage import create_study
 from study.planning import make_plan
 from study.runs import Runs, read
-from study.sentences import without_credentials
 from study.trial_specs import make_spec
+from trainables.credentials import without_credentials
 from trainables.errors import InputError
 from trainables.preparation import Preparation
 
