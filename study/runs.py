@@ -130,7 +130,8 @@ class Runs:
         params = [Param(allowed(name), str(value)) for name, value in event.get("params", {}).items()]
         tags = [RunTag(allowed(name), str(value)) for name, value in event.get("tags", {}).items()]
         for start in range(0, max(len(metrics), len(params), len(tags)), BATCH):
-            self._log(run_id, *(each[start : start + BATCH] for each in (metrics, params, tags)))
+            part = slice(start, start + BATCH)
+            self._log(run_id, metrics[part], params[part], tags[part])
         for artifact_path, local in event.get("artifacts", {}).items():
             if Path(local).is_dir():
                 self._kept(partial(self.client.log_artifacts, run_id, local, artifact_path))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -124,7 +124,8 @@ def _bits(image: Image) -> int:
     """Bits a channel in the file: Pillow opens colours of 16 bits as if they had 8."""
     if image.format == "TIFF":
         return max(image.tag_v2.get(258, (1,)))  # type: ignore[attr-defined]
-    arguments = [each for tile in image.tile for each in (tile[3] if isinstance(tile[3], tuple) else (tile[3],))]
+    tiles: list[Any] = getattr(image, "tile", [])  # those of a file that has not been read yet
+    arguments = [each for tile in tiles for each in (tile[3] if isinstance(tile[3], tuple) else (tile[3],))]
     if image.format == "PPM":
         return max((each.bit_length() for each in arguments if isinstance(each, int)), default=8)
     if image.format == "PNG":
@@ -134,7 +135,7 @@ def _bits(image: Image) -> int:
 
 def _opaque(image: Image, path: Path) -> Image:
     """`image`; raises `InputError` where a part of it is transparent, because nothing says what is behind it."""
-    if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema()[0] < 255:
+    if image.has_transparency_data and np.asarray(image.convert("RGBA"))[..., 3].min() < 255:
         raise InputError(
             f"{path} is transparent in places, where its colours are not what is seen: "
             "put it on a background and save it without transparency."
