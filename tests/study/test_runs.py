@@ -258,8 +258,13 @@ def test_artifacts_of_a_folder_that_was_moved_go_where_it_is_now(tmp_path):
             before.write_bytes(b"")  # it cannot be made again
         folder.mkdir(exist_ok=True)
         for space in ("one", "two"):
-            runs = Runs(f"sqlite:///{folder}/mlflow.db", space, "s", folder / "mlartifacts" / space)
+            # A study of each: MLflow's client remembers for as long as it lives where the artifacts of a run are.
+            runs = Runs(f"sqlite:///{folder}/mlflow.db", space, folder.name, folder / "mlartifacts" / space)
             runs.deliver(event)
             assert runs.refused == []
             assert runs.client.list_artifacts(runs.id_of(PARENT, 0))[0].path == "picture.png"
             assert list((folder / "mlartifacts" / space).rglob("picture.png"))
+    of_before = Runs(f"sqlite:///{after}/mlflow.db", "one", "before", after / "mlartifacts" / "one").id_of(PARENT, 0)
+    assert MlflowClient(f"sqlite:///{after}/mlflow.db").get_run(of_before).info.artifact_uri == (
+        f"{(after / 'mlartifacts' / 'one').as_uri()}/{of_before}/artifacts"
+    )
