@@ -151,6 +151,11 @@ def resumed(config: StudyConfig, said: Collection[str], study_json: Path) -> Stu
         stored = _read(study_json, f"study {config.resume!r}")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{study_json} is damaged: put back a copy of it, or start a new study.") from error
+    if stored["name"] != config.resume:
+        raise InputError(
+            f"{study_json.parent} was copied or renamed from study {stored['name']!r}, whose trials its files name: "
+            f"give it back its name, or start a study of the same settings with --config {study_json}."
+        )
     for key, value in stored.items():
         asked = getattr(config, key)
         if key != "trials" and key in said and not _same(key, asked, value):

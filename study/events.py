@@ -98,9 +98,10 @@ def trial_perturbed(number: int, changed: dict[str, float], round_number: int) -
 
 
 def trial_reported(number: int, result: dict[str, Any]) -> Event:
-    """The metrics at their round; at the time of the report, so that a repeated report is the same."""
+    """The metrics at their round, and the device; at the time of the report, so that a repeated report is the same."""
     at = {"time_ms": result[REPORTED]} if REPORTED in result else {}
-    return trial_event(number, metrics=numbers(result), step=result["round"], **at)
+    tags = {"device": result["device"]} if "device" in result else {}
+    return trial_event(number, metrics=numbers(result), tags=tags, step=result["round"], **at)
 
 
 def trial_ended(number: int, folder: Path, failure: str | None) -> Event:

@@ -149,8 +149,6 @@ def _with_space(config: StudyConfig, is_resumed: bool, space: SearchSpace, file:
         len(objectives), every_trial_counts=space.exhaustive or bool(space.claims())
     )
     check_sampler(config.sampler, len(objectives))
-    if config.sampler == "grid" and not space.exhaustive:
-        check_grid(space.suggest)
     check_scheduler(scheduler, len(objectives))
     kind = "confirm" if config.confirm else space.name
     name = config.name or f"{kind}-{space.scale_name}-{datetime.now():%Y%m%d-%H%M%S}"
@@ -186,6 +184,8 @@ def _with_space(config: StudyConfig, is_resumed: bool, space: SearchSpace, file:
         artifacts=storage / "mlartifacts" / space.name if tracking_uri.startswith(DATABASES) else None,
     )
     _check_method(plan)
+    if plan.sampler == "grid" and not space.exhaustive:
+        check_grid(space.suggest)
     return plan
 
 

@@ -23,6 +23,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 from requests import RequestException
 from sqlalchemy.exc import SQLAlchemyError
 
+from study.artifacts import mend_moved
 from study.events import PARENT, PER_SEED_FILE
 from study.optuna_storage import DATABASES, connect
 from study.sentences import first_line
@@ -73,6 +74,8 @@ class Runs:
                     experiment, artifact_location=artifacts.absolute().as_uri() if artifacts else None
                 )
             )
+            if found and artifacts:
+                mend_moved(tracking_uri, found.artifact_location, artifacts.absolute())
             self._ids = self._existing()
         except InputError:
             raise

@@ -13,12 +13,17 @@ import torch
 from filelock import FileLock
 from ray.tune import Trainable
 
+from trainables.devices import device_of, name_of
+from trainables.errors import InputError
 from trainables.evaluator import Evaluator
 from trainables.exploit import take_over
 from trainables.methods.base import NonFiniteLossError
 from trainables.repetitions import Repetitions, make_training
 from trainables.training import Training
 from trainables.trial_spec import TrialSpec
+
+DEVICE = "device"
+"""The key of a result under which a trial says what it computes on."""
 
 MARKER = "checkpoint.json"
 """What Ray keeps of a checkpoint: where the trial's own checkpoints are."""
@@ -35,13 +40,17 @@ class Trial(Trainable):
     starts the trial again, and it goes on from its newest checkpoint.
     """
 
+    asked_for_gpu = False
+
     def setup(self, config: dict[str, Any]) -> None:
         """Take the spec; networks and data come with the first step."""
         self.spec = TrialSpec.model_validate(config["spec"])
         self.training: Training | Repetitions | None = None
         self.evaluator: Evaluator | None = None
         # Ray derives the number of threads from the CPUs of the actor, torch does not always hear of it.
-        assigned = ray.get_runtime_context().get_assigned_resources().get("CPU", 1)
+        context = ray.get_runtime_context()
+        self.asked_for_gpu = bool(context.get_accelerator_ids().get("GPU"))
+        assigned = context.get_assigned_resources().get("CPU", 1)
         torch.set_num_threads(max(1, int(assigned)))
 
     def step(self) -> dict[str, Any]:
@@ -53,8 +62,8 @@ class Trial(Trainable):
                     report = self.training.report or self.training.advance()
                 else:
                     report = self.training.advance()
-                return {**report, "done": self.training.is_done}
-        except NonFiniteLossError as error:
+                return {**report, "done": self.training.is_done, DEVICE: self.device_name}
+        except (NonFiniteLossError, InputError) as error:
             return self._failure(str(error))
         except Exception as error:
             return self._failure(f"{type(error).__name__}: {error}")
@@ -68,7 +77,8 @@ class Trial(Trainable):
         return FileLock(Path(self.spec.folder, "trial.lock"), timeout=ORPHAN_SECONDS)
 
     def _make_training(self) -> Training | Repetitions:
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        device = device_of(self.asked_for_gpu)
+        self.device_name = name_of(device)
         if self.evaluator is None or self.evaluator.protocol != self.spec.protocol:
             self.evaluator = Evaluator(self.spec.protocol, Path(self.spec.cache_dir), device)
         return make_training(self.spec, self.evaluator, device)

@@ -65,7 +65,9 @@ def check_nodes(
         probe = ray.remote(num_cpus=0, max_retries=0)(node_probe.probe)
         nodes = alive_nodes()
         asked = [
-            probe.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False)).remote(node.id, task)
+            probe.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False)).remote(
+                node.id, task, node.gpus
+            )
             for node in nodes
         ]
         deadline = time.monotonic() + DEADLINE_SECONDS

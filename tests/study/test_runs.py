@@ -246,3 +246,20 @@ def test_artifacts_that_cannot_be_written_hold_up_nothing(uri, tmp_path):
     assert len(runs.refused) == 1
     run = MlflowClient(uri).get_run(runs.id_of(PARENT, 0))
     assert (run.data.metrics, run.info.status) == ({"fid": 1.0}, "FINISHED")
+
+
+def test_artifacts_of_a_folder_that_was_moved_go_where_it_is_now(tmp_path):
+    (tmp_path / "picture.png").write_bytes(b"png")
+    event = start(artifacts={"p": str(tmp_path / "picture.png")})
+    before, after = tmp_path / "before", tmp_path / "after"
+    for folder in (before, after):
+        if folder == after:
+            before.rename(after)
+            before.write_bytes(b"")  # it cannot be made again
+        folder.mkdir(exist_ok=True)
+        for space in ("one", "two"):
+            runs = Runs(f"sqlite:///{folder}/mlflow.db", space, "s", folder / "mlartifacts" / space)
+            runs.deliver(event)
+            assert runs.refused == []
+            assert runs.client.list_artifacts(runs.id_of(PARENT, 0))[0].path == "picture.png"
+            assert list((folder / "mlartifacts" / space).rglob("picture.png"))
