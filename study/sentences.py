@@ -1,4 +1,4 @@
-"""Errors of others, made fit for a sentence."""
+"""Errors of other libraries, made fit for a sentence."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 
 def without_credentials(text: str) -> str:
-    """`text` as it may be printed: user and password left out of every URI in it."""
+    """`text` without the user and the password of any URI in it."""
     return re.sub(r"://[^/\s]*@", "://", text)
 
 
