@@ -18,21 +18,21 @@ BAD_INPUT = 2
 def run(
     config: type[Config], prog: str, action: Callable[[Config], int], arguments: Sequence[str] | None = None
 ) -> int:
-    """Read the command line and do what it says; returns the exit status, for bad input 2 with one sentence printed.
+    """Read the command line and run `action`; returns the exit status: for bad input 2, with one sentence printed.
 
-    `prog` is how help calls the program; `arguments` are those of the process by default.
+    `prog` is the program's name in the help; `arguments` are the process's own by default.
     """
     said = read(config, prog, arguments)
     return answer(lambda: action(said))
 
 
 def read(config: type[Config], prog: str, arguments: Sequence[str] | None) -> Config:
-    """What the command line says; help, or an option that there is not, ends the process."""
+    """The options of a command line; `--help`, or an unknown option, ends the process."""
     return tyro.cli(config, prog=prog, args=arguments, config=(tyro.conf.FlagCreatePairsOff,))
 
 
 def answer(action: Callable[[], int]) -> int:
-    """The exit status of `action`, or for bad input 2 with one sentence printed."""
+    """The exit status of `action`: for bad input 2, with one sentence printed."""
     try:
         return action()
     except InputError as error:

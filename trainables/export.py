@@ -1,4 +1,4 @@
-"""A trained method in one file: the weights that sampling needs, and what is needed to build the method again."""
+"""A trained method in one file: the weights of its networks, and what is needed to build the method again."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from trainables.checkpoints import write_atomically
 from trainables.data.cache import prepare
 from trainables.data.dataset import Dataset
 from trainables.errors import InputError
+from trainables.files import write_atomically
 from trainables.measures.base import Direction
 from trainables.methods.base import Method, method_class
 
@@ -30,7 +30,7 @@ HEADER_KEY = "generative_study"
 
 
 class ExportHeader(BaseModel):
-    """What the file says about its weights. Raise `format` when an older file could not be read any more.
+    """What the file says about its weights. Raise `format` when older files can no longer be read.
 
     `metrics` were measured with the weights, which were kept because they are the best by `objective`.
     """
@@ -68,7 +68,7 @@ def export(
     """Write the networks of `method` to `path`, a safetensors file, whole or not at all.
 
     A weight is named `<network>.<parameter>`; `config` is the method's, JSON; `metrics` were measured with
-    these weights, after `round_number` rounds; `objective`, one of them, is why they are kept.
+    these weights, after `round_number` rounds; the weights are kept because of `objective`, one of the metrics.
     """
     weights = {
         f"{network}.{parameter}": value.detach().to("cpu", copy=True).contiguous()
@@ -90,7 +90,7 @@ def export(
 
 
 def read_header(path: Path) -> ExportHeader:
-    """The header of the exported file `path`; raises `InputError` if it is missing, damaged or something else."""
+    """The header of the exported file `path`; raises `InputError` if it is missing, damaged or another kind of file."""
     with _opened(path) as (header, _):
         return header
 
@@ -98,8 +98,8 @@ def read_header(path: Path) -> ExportHeader:
 def load_export(path: Path, cache_dir: Path, device: torch.device) -> Method:
     """Build the method that was exported to `path`, ready to sample and score; training starts anew.
 
-    Its data set is prepared in `cache_dir`. Raises `InputError` if the file is missing, damaged or something
-    else, if its method or data set is unknown, and if the data cannot be had.
+    Its data set is prepared in `cache_dir`. Raises `InputError` if the file is missing, damaged or of another
+    kind, if its method or data set is unknown, and if the data cannot be had.
     """
     header = read_header(path)
     method_class(header.method)
@@ -107,7 +107,7 @@ def load_export(path: Path, cache_dir: Path, device: torch.device) -> Method:
 
 
 def build(path: Path, dataset: Dataset, device: torch.device) -> Method:
-    """As `load_export`, with the data set at hand."""
+    """As `load_export`, with a data set that is already open."""
     with _opened(path) as (header, file):
         names = file.keys()
         weights = {name: file.get_tensor(name) for name in names}
@@ -139,7 +139,7 @@ def _opened(path: Path) -> Iterator[tuple[ExportHeader, Any]]:
 
 
 def _sha256(weights: Mapping[str, Tensor]) -> str:
-    """Safetensors has no checksum of its own."""
+    """The checksum of weights; safetensors has none of its own."""
     digest = hashlib.sha256()
     for name in sorted(weights):
         digest.update(name.encode())

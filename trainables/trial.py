@@ -30,9 +30,9 @@ ORPHAN_SECONDS = 300.0
 class Trial(Trainable):
     """Runs one `TrialSpec` (the config's key "spec"); a step is the rounds up to an evaluation.
 
-    What fails inside the trial (a diverged loss, any exception) fails again when it is repeated, so it ends the
-    trial with `failure`, one sentence, in the last result. What kills the process does not get that far: Ray
-    starts the trial again, and it goes on from its newest checkpoint.
+    What fails inside the trial (a diverged loss, any exception) would fail again, so it ends the trial with `failure`,
+    one sentence, in the last result. If the process is killed, Ray starts the trial again, and it goes on from its
+    newest checkpoint.
     """
 
     def setup(self, config: dict[str, Any]) -> None:
@@ -40,7 +40,7 @@ class Trial(Trainable):
         self.spec = TrialSpec.model_validate(config["spec"])
         self.training: Training | Repetitions | None = None
         self.evaluator: Evaluator | None = None
-        # Ray derives the number of threads from the CPUs of the actor, torch does not always hear of it.
+        # Ray derives the number of threads from the CPUs of the actor, but torch does not always get it.
         assigned = ray.get_runtime_context().get_assigned_resources().get("CPU", 1)
         torch.set_num_threads(max(1, int(assigned)))
 
@@ -60,9 +60,9 @@ class Trial(Trainable):
             return self._failure(f"{type(error).__name__}: {error}")
 
     def _alone(self) -> FileLock:
-        """To be held while the trial's folder is written to.
+        """The lock to hold while writing to the trial's folder.
 
-        Where a driver was killed, a process of its trials may take seconds to notice, and write on meanwhile.
+        When a driver is killed, the processes of its trials may take seconds to notice, and write on meanwhile.
         """
         Path(self.spec.folder).mkdir(parents=True, exist_ok=True)
         return FileLock(Path(self.spec.folder, "trial.lock"), timeout=ORPHAN_SECONDS)

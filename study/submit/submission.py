@@ -78,9 +78,7 @@ def _check(config: StudyConfig) -> None:
     if config.check or config.list_all:
         raise InputError("--check and --list are for study.launch: leave them out.")
     if config.resume not in (None, AUTO):
-        raise InputError(
-            f"a submitted study continues by itself: say --name {config.resume} instead of --resume."
-        )
+        raise InputError(f"a submitted study continues by itself: say --name {config.resume} instead of --resume.")
     for flag, url in (("--optuna-storage", config.optuna_storage), ("--tracking-uri", config.tracking_uri)):
         if url is not None and re.search(r"://[^/@]*:[^/@]*@", url):
             raise InputError(
