@@ -36,8 +36,8 @@ def keep(folder: Path, key: Key, make: Callable[[Path], None], again: str) -> Me
     """The entry `folder`, made unless it exists, is intact and has this `key`.
 
     `make(partial)` writes the files of the entry into the empty folder `partial`. `again` is the warning
-    when another entry is replaced. An entry appears whole or not at all, several processes may ask for it at once, and a
-    complete one may be read-only.
+    when another entry is replaced. An entry appears whole or not at all, several processes may ask for it at once, and
+    a complete one may be read-only.
 
     Raises `OSError` where it cannot be written, and what `make` raises.
     """
