@@ -59,8 +59,9 @@ class StudyConfig:
     """Metrics to optimise instead of the space's own; with several, the Pareto front is searched. The first decides
     which weights of a trial are kept; the others are read where the first is best."""
     features: ExtractorName | None = None
-    """Measure images by the features of Inception, or of a classifier trained on the data set (lenet); by default what
-    the scale has: Inception where a document's settings are repeated."""
+    """Measure images by the features of Inception, of a classifier trained on the data set (lenet), or of
+    EfficientNet-Lite0, whose ImageNet weights are installed (efficientnet), and by no others; by default those that the
+    scale has: Inception where a document's settings are repeated."""
     inception_weights: Path | None = field(default=None, metadata=CHANGEABLE)
     """The file of Inception's weights, if it is not in torch hub's cache and cannot be downloaded."""
     inception_sha256: str | None = None

@@ -60,7 +60,8 @@ class Evaluator:
         """What measures say of new samples, of a method that is evaluated by others."""
         if not isinstance(method, ChoosesSamples):
             return {}
-        return {name: value for m in self.measures for name, value in m.of_new_samples(method, seed).items()}
+        subject = Subject(method, seed, only_new=True)
+        return {name: value for m in self.measures for name, value in m.of_new_samples(subject).items()}
 
     def references(self) -> dict[str, float]:
         """The reference values of all measures, by name."""

@@ -169,3 +169,12 @@ def test_a_study_that_mlflow_does_not_know(uri):
 def test_params_of_a_resumed_study_are_not_told_again(plan):
     preparations = {name: Preparation(protocol, {}, ()) for name, protocol in plan.protocols.items()}
     assert events.study_started(replace(plan, is_resumed=True), preparations, {})["params"] == {}
+
+
+def test_the_settings_of_two_measures_of_a_kind_are_told_apart(tmp_path):
+    plan = make_plan(StudyConfig(space="gradnorm", scale="laptop", name="two", storage_dir=tmp_path))
+    preparations = {name: Preparation(protocol, {}, ()) for name, protocol in plan.protocols.items()}
+    params = events.study_started(plan, preparations, {})["params"]
+    assert params["protocol.fidelity.features"] == "lenet"
+    assert params["protocol.fidelity_2.features"] == "efficientnet"
+    assert params["protocol.fidelity_2.num_samples"] == 512
