@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from search_spaces import published
+from search_spaces.image_measures import BESIDE_CLASSIFIER
 from search_spaces.space import Epochs, Scale
 from trainables.measures.settings import DetectionSettings, FidelitySettings, PixelsSettings
 
@@ -26,7 +27,7 @@ SCALES = {
         trials=18,
         rounds=322,
         evaluate_every=46,
-        measures=(FidelitySettings(num_samples=1024), PixelsSettings(), DetectionSettings()),
+        measures=(FidelitySettings(num_samples=1024), BESIDE_CLASSIFIER, PixelsSettings(), DetectionSettings()),
         fixed=SMALL,
     ),
     "paper": Scale(

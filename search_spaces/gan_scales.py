@@ -5,17 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 from search_spaces import published_gan as published
+from search_spaces.image_measures import BESIDE_CLASSIFIER
 from search_spaces.space import Scale
 from trainables.measures.base import MeasureSettings
 from trainables.measures.settings import DetectionSettings, ExtractorName, FidelitySettings, PixelsSettings
 
 
 def measures(
-    num_samples: int, features: ExtractorName = "lenet", inception_splits: int = 1
+    num_samples: int,
+    features: ExtractorName = "lenet",
+    inception_splits: int = 1,
+    beside: tuple[MeasureSettings, ...] = (),
 ) -> tuple[MeasureSettings, ...]:
-    """What is measured of GANs on images."""
+    """What is measured of GANs on images; `beside` are further measures of fidelity."""
     fidelity = FidelitySettings(num_samples=num_samples, features=features, inception_splits=inception_splits)
-    return (fidelity, PixelsSettings(), DetectionSettings())
+    return (fidelity, *beside, PixelsSettings(), DetectionSettings())
 
 
 SMALL = {"generator_width": 1 / 4, "discriminator_width": 1 / 4, "init_std": 0.05}
@@ -30,7 +34,14 @@ SCALES = {
         measures=measures(128),
         fixed=SMALL | {"generator_width": 1 / 16, "discriminator_width": 1 / 16},
     ),
-    "laptop": Scale(dataset="digits", trials=16, rounds=600, evaluate_every=100, measures=measures(1024), fixed=SMALL),
+    "laptop": Scale(
+        dataset="digits",
+        trials=16,
+        rounds=600,
+        evaluate_every=100,
+        measures=measures(1024, beside=(BESIDE_CLASSIFIER,)),
+        fixed=SMALL,
+    ),
     "paper": Scale(
         dataset="mnist",
         trials=60,

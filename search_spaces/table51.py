@@ -13,6 +13,7 @@ from typing import ClassVar
 from search_spaces import gan_scales, published_gan
 from search_spaces.claim import SEED, Claim, where
 from search_spaces.grid import GridSpace, Point
+from search_spaces.image_measures import BESIDE_CLASSIFIER
 from search_spaces.space import Scale, Suggestion
 from trainables.measures.base import MeasureSettings
 from trainables.measures.settings import ExtractorName
@@ -22,7 +23,8 @@ SEEDS = {"smoke": 1, "laptop": 3, "paper": 1}
 
 def _measures(scale_name: str, features: ExtractorName) -> tuple[MeasureSettings, ...]:
     num_samples = {"smoke": 128, "laptop": 1024, "paper": published_gan.SAMPLES_PER_SCORE}[scale_name]
-    return gan_scales.measures(num_samples, features, published_gan.INCEPTION_SPLITS)
+    beside = (BESIDE_CLASSIFIER,) if scale_name == "laptop" else ()
+    return gan_scales.measures(num_samples, features, published_gan.INCEPTION_SPLITS, beside)
 
 
 class Table51(GridSpace):

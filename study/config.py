@@ -58,8 +58,8 @@ class StudyConfig:
     """Metrics to optimise instead of the space's own; with several, the Pareto front is searched. The first decides
     which weights of a trial are kept; the others are read in the same evaluation."""
     features: ExtractorName | None = None
-    """Measure images by the features of Inception, or of a classifier that is trained on the data set (lenet), instead
-    of the scale's own."""
+    """Measure images by the features of Inception, of a classifier that is trained on the data set (lenet), or of
+    EfficientNet-Lite0 (efficientnet), instead of the scale's own."""
     inception_weights: Path | None = field(default=None, metadata=CHANGEABLE)
     """The file of Inception's weights, if it is not in torch hub's cache and cannot be downloaded."""
     inception_sha256: str | None = None

@@ -6,6 +6,7 @@ import json
 import platform
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -140,9 +141,14 @@ def now_ms() -> int:
 
 
 def _protocol_params(prefix: str, protocol: Protocol) -> dict[str, Any]:
+    """The settings of a protocol by name; those of a measure's second turn are in `<measure>_2`."""
     params: dict[str, Any] = {f"{prefix}.dataset": protocol.dataset}
+    turns: Counter[str] = Counter()
     for settings in protocol.measures:
         measure = settings.measure.replace(":", ".")
+        turns[measure] += 1
+        if turns[measure] > 1:
+            measure = f"{measure}_{turns[measure]}"
         values = settings.model_dump(mode="json")
         params |= {f"{prefix}.{measure}.{key}": value for key, value in values.items() if key != "measure"}
     return params

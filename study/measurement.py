@@ -61,7 +61,7 @@ def make_claims(space: SearchSpace, protocols: Mapping[str, Protocol]) -> list[C
 def _with_features(
     config: StudyConfig, space: SearchSpace, measures: tuple[MeasureSettings, ...]
 ) -> tuple[MeasureSettings, ...]:
-    """The measures with the extractor that was asked for."""
+    """The measures with the extractor that was asked for, and no other beside it."""
     asked: dict[str, Any] = {"--features": config.features, "--inception-weights": config.inception_weights}
     asked |= {"--inception-sha256": config.inception_sha256}
     said = [flag for flag, value in asked.items() if value is not None]
@@ -69,6 +69,8 @@ def _with_features(
         return measures
     if not any(isinstance(settings, FeatureSettings) for settings in measures):
         raise InputError(f"{said[0]}: space {space.name!r} measures no features, leave it out.")
+    if config.features is not None:
+        measures = tuple(s for s in measures if not (isinstance(s, FidelitySettings) and s.beside_another))
     return tuple(
         _featured(config, settings) if isinstance(settings, FeatureSettings) else settings for settings in measures
     )

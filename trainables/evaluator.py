@@ -63,7 +63,8 @@ class Evaluator:
         """The metrics of new samples, for a method that chooses the samples that are evaluated; else none."""
         if not isinstance(method, ChoosesSamples):
             return {}
-        return {name: value for m in self.measures for name, value in m.of_new_samples(method, seed).items()}
+        subject = Subject(method, seed, only_new=True)
+        return {name: value for m in self.measures for name, value in m.of_new_samples(subject).items()}
 
     def references(self) -> dict[str, float]:
         """The reference values of all measures, by name."""

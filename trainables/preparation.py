@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ def prepare_protocol(protocol: Protocol, cache_dir: Path) -> Preparation:
     """Prepare everything that trials read; raises `InputError` where something cannot be had."""
     for settings in protocol.measures:
         settings.check(protocol.dataset)
+    _refuse_shared_names(protocol)
     prepare(protocol.dataset, cache_dir)
     prepared = [
         measure_class(settings.measure).prepare(settings, protocol.dataset, cache_dir) for settings in protocol.measures
@@ -49,6 +51,14 @@ def prepare_protocol(protocol: Protocol, cache_dir: Path) -> Preparation:
     values = {name: value for p in prepared for name, value in p.values.items()}
     notes = dict.fromkeys(note for p in prepared for note in p.notes)
     return Preparation(complete, references | values, tuple(notes))
+
+
+def _refuse_shared_names(protocol: Protocol) -> None:
+    """Raise `InputError` if two measures report a metric of the same name: the first would be lost."""
+    counts = Counter(name for settings in protocol.measures for name in settings.metrics(protocol.dataset))
+    shared = [name for name, count in counts.items() if count > 1]
+    if shared:
+        raise InputError(f"two measures report {shared[0]}: leave one out, or give it other features.")
 
 
 def _references(protocol: Protocol, cache_dir: Path) -> dict[str, float]:

@@ -34,7 +34,8 @@ class ScoreConfig:
     fake: Path
     """The images to be scored, as above."""
     features: ExtractorName = "inception"
-    """The features of Inception, or of a data set's classifier (lenet), which needs --dataset."""
+    """The features of Inception, of a data set's classifier (lenet), which needs --dataset, or of EfficientNet-Lite0
+    (efficientnet)."""
     dataset: str | None = None
     """The data set of the classifier, which is trained unless the storage folder has it."""
     inception_weights: Path | None = None
@@ -80,7 +81,7 @@ def score(config: ScoreConfig) -> dict[str, Any]:
     )
     try:
         print(f"features of {len(real)} real and {len(fake)} other images ...", file=sys.stderr)
-        reference = Reference.of(extract_array(extractor, real)[0], protocol.neighbours, device)
+        reference = Reference.of(extract_array(extractor, real)[0], protocol, device)
         metrics = feature_metrics(protocol, reference, *extract_array(extractor, fake))
         outcome: dict[str, Any] = {"metrics": metrics}
         if config.parzen:
@@ -95,8 +96,8 @@ def score(config: ScoreConfig) -> dict[str, Any]:
 def _extractor(config: ScoreConfig, device: torch.device) -> Extractor:
     if config.features == "lenet" and config.dataset is None:
         raise InputError("--features lenet needs the data set whose classifier is meant: name it with --dataset.")
-    if config.features == "inception" and config.dataset is not None:
-        raise InputError("--dataset names the classifier of --features lenet: leave it out with Inception.")
+    if config.features != "lenet" and config.dataset is not None:
+        raise InputError(f"--dataset names the classifier of --features lenet: leave it out with {config.features}.")
     dataset = config.dataset or ""
     if dataset:
         source_of(dataset)
