@@ -116,7 +116,8 @@ class StepRatio(SearchSpace):
                 higher=l2,
             ),
             Claim(
-                "The discriminator's loss falls further, to 0, with the saturating than the non-saturating loss.",
+                "With the saturating loss, the discriminator's loss falls further, to 0, than with the non-saturating "
+                "loss.",
                 source,
                 "loss_discriminator",
                 lower=saturating,
