@@ -52,7 +52,7 @@ class Runs:
     def __init__(self, tracking_uri: str, experiment: str, study: str, artifacts: Path | None) -> None:
         self.study = study
         self.refused: list[str] = []
-        """What the server will never take, and why: it is left out instead of tried for ever."""
+        """Why the server refused events. They are left out: trying them again would not help."""
         self.unfinished: set[str] = set()
         """Trials whose runs an earlier driver left without an end."""
         try:
@@ -181,7 +181,7 @@ class Recorded:
     """The study's own row, with the columns of `trials`."""
     trials: pd.DataFrame
     """A row per trial, by its number: `run_id`, `status`, `start_time`, `end_time` (UTC), and a column each for
-    `params.<name>` (text), `metrics.<name>` (the last value) and `tags.<name>`; missing where a trial has none."""
+    `params.<name>` (text), `metrics.<name>` (the last value) and `tags.<name>`; NaN where a trial has none."""
     curves: pd.DataFrame
     """A row per value: `trial` (its number), `metric`, `round`, `value`; rounds rise."""
     per_seed: pd.DataFrame

@@ -35,9 +35,9 @@ ORPHAN_SECONDS = 300.0
 class Trial(Trainable):
     """Runs one `TrialSpec` (the config's key "spec"); a step is the rounds up to an evaluation.
 
-    What fails inside the trial (a diverged loss, any exception) fails again when it is repeated, so it ends the
-    trial with `failure`, one sentence, in the last result. What kills the process does not get that far: Ray
-    starts the trial again, and it goes on from its newest checkpoint.
+    What fails inside the trial (a diverged loss, any exception) would fail again, so it ends the trial with `failure`,
+    one sentence, in the last result. If the process is killed, Ray starts the trial again, and it goes on from its
+    newest checkpoint.
     """
 
     asked_for_gpu = False
@@ -69,9 +69,9 @@ class Trial(Trainable):
             return self._failure(f"{type(error).__name__}: {error}")
 
     def _alone(self) -> FileLock:
-        """To be held while the trial's folder is written to.
+        """The lock to hold while writing to the trial's folder.
 
-        Where a driver was killed, a process of its trials may take seconds to notice, and write on meanwhile.
+        When a driver is killed, the processes of its trials may take seconds to notice, and write on meanwhile.
         """
         Path(self.spec.folder).mkdir(parents=True, exist_ok=True)
         return FileLock(Path(self.spec.folder, "trial.lock"), timeout=ORPHAN_SECONDS)

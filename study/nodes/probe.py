@@ -86,7 +86,7 @@ def code_failure(wanted: str | None) -> str | None:
 
 
 def outside_failure(outside: tuple[str, str] | None) -> str | None:
-    """Compare the modules in a folder of the study with those that the driver has there, and let them be imported."""
+    """Compare the modules in the folder `outside` with the driver's, and let them be imported."""
     if outside is None:
         return None
     folder, wanted = outside

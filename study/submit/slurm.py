@@ -107,7 +107,7 @@ def _folder(submission: Submission[SlurmOptions]) -> Path:
 
 
 def _mounts(submission: Submission[SlurmOptions]) -> list[Path]:
-    """What a container sees of the cluster's files: the storage folder, and the folder of the space's file."""
+    """The folders that a container sees: the storage folder, and the folder of the space's file."""
     return [submission.storage, *([submission.space_file.parent] if submission.space_file else [])]
 
 
@@ -156,7 +156,7 @@ def _check_time(time: str | None) -> None:
 
 
 def _check_text(submission: Submission[SlurmOptions]) -> None:
-    """Raise `InputError` for what no quoting can carry into a line that Slurm reads."""
+    """Raise `InputError` for text that cannot be quoted in a line that Slurm reads."""
     options = submission.options
     for name in (*LIMITS, "container", "setup"):
         value = getattr(options, name)

@@ -73,7 +73,7 @@ def refused(capsys, *arguments):
         ),
         (
             ["--space", "gradnorm", "--objectives", "fid_lenet", "auroc", "--scheduler", "asha"],
-            "scheduler 'asha' would need one of the 2 objectives to decide",
+            "scheduler 'asha' ranks trials, and 2 objectives do not say which trial is worse",
         ),
         (["--resume", "nothing"], "there is no study 'nothing' to resume in"),
         (["--confirm", "nothing"], "there is no study 'nothing'"),

@@ -268,3 +268,12 @@ def test_artifacts_of_a_folder_that_was_moved_go_where_it_is_now(tmp_path):
     assert MlflowClient(f"sqlite:///{after}/mlflow.db").get_run(of_before).info.artifact_uri == (
         f"{(after / 'mlartifacts' / 'one').as_uri()}/{of_before}/artifacts"
     )
+
+
+def test_the_settings_of_two_measures_of_a_kind_are_told_apart(tmp_path):
+    plan = make_plan(StudyConfig(space="gradnorm", scale="laptop", name="two", storage_dir=tmp_path))
+    preparations = {name: Preparation(protocol, {}, ()) for name, protocol in plan.protocols.items()}
+    params = events.study_started(plan, preparations, {})["params"]
+    assert params["protocol.fidelity.features"] == "lenet"
+    assert params["protocol.fidelity_2.features"] == "efficientnet"
+    assert params["protocol.fidelity_2.num_samples"] == 512
