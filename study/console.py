@@ -25,12 +25,14 @@ from study.optuna_storage import FIRST_TRIAL, METRICS, ranked
 from study.plan import StudyPlan
 from study.tables import claims_table, references_of, results_table, shown_metrics
 from study.trials import FAILURE, PROCESS_LOST, NotInSnapshot, is_finite, number_of
+from trainables.credentials import without_credentials
+from trainables.files import absolute
 from trainables.preparation import Preparations
 from trainables.protocol import base_name
 from trainables.repetitions import PER_SEED
 
 BEST_SHOWN = 5
-STATES = {"complete": "finished", "pruned": "stopped early", "fail": "failed", "running": "to go on with"}
+STATES = {"complete": "finished", "pruned": "stopped early", "fail": "failed", "running": "unfinished"}
 
 
 class Console:
@@ -44,16 +46,16 @@ class Console:
         self._console.print(text, markup=False, soft_wrap=True)
 
     def warn(self, text: str) -> None:
-        """Print a line that should not be missed."""
+        """Print a warning."""
         self._console.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True)
 
     def status(self, text: str) -> AbstractContextManager:
-        """Say what is being done, with a spinner on a terminal."""
+        """Print what is being done, with a spinner on a terminal."""
         self.print(f"{text} ...")
         return self._console.status(text)
 
     def print_preparation(self, plan: StudyPlan, preparations: Preparations) -> None:
-        """What the numbers of this study will mean."""
+        """Print the notes and the reference values of the preparation, and what will run."""
         for dataset, preparation in preparations.items():
             for note in preparation.notes:
                 self.print(note)
@@ -62,7 +64,7 @@ class Console:
         self.print(f"study {plan.name}: {plan.trials} trials of {spoken(plan.budget)}, in {plan.folder.path}")
 
     def print_results(self, plan: StudyPlan, preparations: Preparations, study: optuna.Study) -> None:
-        """The best trials beside the first trials, and the best beside the reference values."""
+        """Print the best trials, the first trials, and the best value beside its reference values."""
         trials = study.get_trials(deepcopy=False)
         finished = ranked(study)
         several = len(plan.objectives) > 1
@@ -70,21 +72,23 @@ class Console:
         title = "Pareto front" if several else "best"
         first = [t for t in trials if FIRST_TRIAL in t.user_attrs and t.state != TrialState.WAITING]
         shown = {trial.number: trial for trial in [*best, *first]}
-        self._console.print(
-            results_table(plan, f"study {plan.name}: {title}, then the first trials", [*shown.values()])
-        )
+        references: dict[str, float] = {}
+        if len(preparations) == 1:
+            (preparation,) = preparations.values()
+            references = references_of(preparation, shown_metrics(preparation.protocol))
+        title = f"study {plan.name}: {title}, then the first trials"
+        self._console.print(results_table(plan, title, [*shown.values()], references))
         counts = Counter(trial.state.name.lower() for trial in trials if trial.state != TrialState.WAITING)
         self.print(", ".join(f"{number} {STATES[state]}" for state, number in sorted(counts.items())))
         objective = plan.objectives[0]
-        if finished and not several and len(preparations) == 1:
+        if finished and not several:
             value = finished[0].values[0]
-            (preparation,) = preparations.values()
-            for name, at in references_of(preparation, {base_name(objective)}).items():
-                if at > 0:
+            for name, at in references.items():
+                if name.startswith(f"{base_name(objective)}_") and at > 0:
                     self.print(f"best {objective} / {name}: {value:.4g} / {at:.4g} = {value / at:.3f}")
 
     def print_claims(self, plan: StudyPlan, study: optuna.Study) -> None:
-        """What the trials that ended say about the document's claims. Each seed of a trial is a value."""
+        """Print a verdict on each of the document's claims."""
         if not plan.claims:
             return
         measured = next(iter(plan.protocols.values())).metrics()
@@ -97,10 +101,10 @@ class Console:
         self.print("claims: " + ", ".join(f"{counts[v]} {v}" for v in ("supported", "contradicted", "undecided")))
 
     def print_next_steps(self, plan: StudyPlan, interruption: Interruption) -> None:
-        """The exact commands to look at the study and to go on."""
+        """Print the exact commands that show the study and continue it."""
         python = Path(sys.executable)
         launch = f"  {_shown(python)} -m study.launch"
-        storage = [] if plan.storage == Path("outputs").resolve() else ["--storage-dir", str(plan.storage)]
+        storage = [] if plan.storage == absolute(Path("outputs")) else ["--storage-dir", str(plan.storage)]
         if interruption.received:
             self.print(f"\nStopped by {interruption.received.name}. Go on with:")
             self.print(f"{launch} {shlex.join(['--resume', plan.name, *storage])}")
@@ -111,7 +115,7 @@ class Console:
             store = shlex.quote(plan.tracking_uri)
             self.print(f"  {mlflow} server --backend-store-uri {store} --host 127.0.0.1 --port 5000")
         else:
-            self.print("  it is on the tracking server that you named.")
+            self.print(f"  it is on the tracking server that you named, {without_credentials(plan.tracking_uri)}.")
         can_go_on = not plan.space.exhaustive
         self.print(f"Train the best settings again with other seeds{', or go on searching' if can_go_on else ''}:")
         self.print(f"{launch} {shlex.join(['--confirm', plan.name, '--top', '3', '--seeds', '5', *storage])}")
@@ -158,7 +162,7 @@ class Progress(NotInSnapshot, Callback):
     def on_trial_error(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:
         """A trial's process was lost: the trial goes on elsewhere, or has failed."""
         if self._will_restart(number_of(trial)):
-            self._console.warn(f"trial {number_of(trial)} lost its process or its node, it starts again")
+            self._console.warn(f"trial {number_of(trial)} lost its process or its node: it starts again")
             return
         self._line(trials, trial, f"failed: {PROCESS_LOST}")
 
@@ -177,9 +181,9 @@ class Progress(NotInSnapshot, Callback):
 
 
 def _ended(study: optuna.Study) -> Trials:
-    """The last metrics of each seed; of a trial that failed one failed seed, since nobody knows of the others.
+    """The last metrics of each seed. A failed trial counts as one failed seed: nothing is known about its others.
 
-    A trial whose process was killed says nothing of its settings.
+    A trial whose process was killed is left out: that says nothing about its settings.
     """
     finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     failed = study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
@@ -196,5 +200,5 @@ def _duration(seconds: float) -> str:
 
 
 def _shown(path: Path) -> str:
-    """A path as it is typed from here."""
+    """A path as it is typed in the current folder."""
     return shlex.quote(os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path))

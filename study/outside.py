@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 from trainables.errors import InputError
-from trainables.files import sha256_of, write_atomically
+from trainables.files import absolute, sha256_of, write_atomically
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ def split_name(space: str) -> tuple[Path, str] | None:
     path, colon, class_name = space.rpartition(":")
     if not colon and space.endswith(".py"):
         raise InputError(f"--space {space}: name the class too, as in {space}:MySpace.")
-    return (Path(os.path.abspath(Path(path).expanduser())), class_name) if path.endswith(".py") else None
+    return (absolute(Path(path)), class_name) if path.endswith(".py") else None
 
 
 def with_absolute_path(space: str) -> str:
-    """`space` as it can be said in any folder."""
+    """`space` as it is named from any folder."""
     parts = split_name(space)
     return space if parts is None else f"{parts[0]}:{parts[1]}"
 
@@ -94,7 +94,7 @@ def _check_is_free(file: OutsideFile) -> None:
 
 
 def _import(file: OutsideFile) -> None:
-    """Import the file under its name, without its folder on the path: trials will not have that either."""
+    """Import the file under its name, without its folder on the path: trials do not have this folder on their path."""
     known = sys.modules.get(file.module)
     if known is not None and getattr(known, "__sha256__", None) == file.sha256:
         return

@@ -1,6 +1,6 @@
-"""From what the command line says to the plan of a study. Everything is checked, nothing is started or written.
+"""From the options of a study to its plan. Everything is checked, nothing is started or written.
 
-What needs torch comes last, so that a misspelt name is answered at once.
+Checks that need torch come last, so that a misspelt name is answered at once.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from study.plan import StudyPlan
 from study.scheduler_names import check_scheduler, default_scheduler
 from trainables.data.sources import full_name, source_of
 from trainables.errors import InputError
+from trainables.files import absolute
 from trainables.registry import resolve
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
@@ -33,7 +34,7 @@ CONFIRMING_SEEDS = 5
 
 
 def make_plan(config: StudyConfig, said: Collection[str] | None = None) -> StudyPlan:
-    """Check `config`; raises `InputError` for the first setting that makes no sense.
+    """Check `config`; raises `InputError` for the first invalid option.
 
     `said` are the fields that the command line names, by default those that differ from their default.
     """
@@ -53,8 +54,15 @@ def make_plan(config: StudyConfig, said: Collection[str] | None = None) -> Study
 
 
 def _absolute(config: StudyConfig) -> StudyConfig:
-    """What `config` means to a process that runs in another folder."""
-    changes: dict[str, Any] = {"storage_dir": config.storage_dir.resolve()}
+    """What `config` means to a process that runs in another folder, or with other variables."""
+    changes: dict[str, Any] = {"storage_dir": absolute(config.storage_dir)}
+    changes |= {name: absolute(path) for name in ("from_file", "inception_weights") if (path := getattr(config, name))}
+    if config.ood_sets is not None:
+        changes["ood_sets"] = tuple(dict.fromkeys(map(full_name, config.ood_sets)))
+    if config.optuna_storage is not None and "://" not in config.optuna_storage:
+        changes["optuna_storage"] = str(absolute(Path(config.optuna_storage)))
+    if config.tracking_uri is None:
+        changes["tracking_uri"] = os.environ.get("MLFLOW_TRACKING_URI") or None
     if config.dataset is not None:
         changes["dataset"] = full_name(config.dataset)
     if config.space is not None:
@@ -75,7 +83,7 @@ def _begun_or_new(config: StudyConfig) -> StudyConfig:
 
 
 def _from_another(config: StudyConfig, file: Path) -> StudyConfig:
-    """`config` with the copy that the other study keeps of a file from outside, if it does."""
+    """`config`, with a file from outside replaced by the copy that the other study keeps, if there is one."""
     parts = outside.split_name(config.space or "")
     if parts is None:
         return config
@@ -132,12 +140,14 @@ def _confirming(config: StudyConfig, is_resumed: bool) -> StudyPlan:
 
 def _with_space(config: StudyConfig, is_resumed: bool, space: SearchSpace, file: OutsideFile | None) -> StudyPlan:
     from study.optuna_storage import DATABASES, with_driver
-    from study.samplers import check_sampler
+    from study.samplers import check_grid, check_sampler
 
     datasets = _datasets(config, space)
     protocols = make_protocols(config, space, datasets)
     objectives = make_objectives(config.objectives or space.objectives, protocols)
-    scheduler = config.scheduler or default_scheduler(len(objectives), space.exhaustive)
+    scheduler = config.scheduler or default_scheduler(
+        len(objectives), every_trial_counts=space.exhaustive or bool(space.claims())
+    )
     check_sampler(config.sampler, len(objectives))
     check_scheduler(scheduler, len(objectives))
     kind = "confirm" if config.confirm else space.name
@@ -174,11 +184,13 @@ def _with_space(config: StudyConfig, is_resumed: bool, space: SearchSpace, file:
         artifacts=storage / "mlartifacts" / space.name if tracking_uri.startswith(DATABASES) else None,
     )
     _check_method(plan)
+    if plan.sampler == "grid" and not space.exhaustive:
+        check_grid(space.suggest)
     return plan
 
 
 def _space_class(name: str) -> type[SearchSpace]:
-    """The space of this name, which may be anybody's."""
+    """The space of this name; raises `InputError` where a space from outside is not complete."""
     space = resolve("space", name, SPACES, SearchSpace)  # type: ignore[type-abstract]
     missing = [each for each in ("name", "method", "scales") if not hasattr(space, each)]
     missing += sorted(space.__abstractmethods__) if inspect.isabstract(space) else []
@@ -190,7 +202,7 @@ def _space_class(name: str) -> type[SearchSpace]:
 
 
 def _datasets(config: StudyConfig, space: SearchSpace) -> Sequence[str]:
-    """The data sets that are trained on; raises `InputError` for one that there is not."""
+    """The data sets that are trained on; raises `InputError` for an unknown one."""
     if config.dataset is not None and space.datasets and not config.confirm:
         raise InputError(
             f"each trial of space {space.name!r} names its data set: leave out --dataset {config.dataset}."

@@ -26,11 +26,11 @@ from study.plan import StudyPlan, study_json
 from study.runs import Runs
 from study.schedulers import make_scheduler
 from study.searcher import OptunaSearcher
-from study.sentences import without_credentials
 from study.spool import Event, Spool
 from study.tracking import Tracker
 from study.trial_specs import first_configs, in_rounds, make_spec, mutations
 from study.trials import FAILURE, number_of
+from trainables.credentials import without_credentials
 from trainables.errors import InputError
 from trainables.export import BEST_FILE
 from trainables.files import write_atomically
@@ -42,10 +42,11 @@ from trainables.trial import Trial
 DELIVERY_SECONDS = 60.0
 """How long the end of a study waits for the tracking server."""
 INTERRUPTED_DELIVERY_SECONDS = 10.0
+REFUSALS_SHOWN = 5
 
 
 def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Trial) -> int:
-    """Prepare a study, run it to its end or to a signal, and print what came of it; returns the exit status.
+    """Prepare a study, run it to its end or to a signal, and print its results; returns the exit status.
 
     `trainable` takes the config {"spec": a `TrialSpec` as JSON}. Raises `InputError` before anything is started or
     overwritten.
@@ -81,8 +82,10 @@ def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Tr
     console.print_results(plan, preparations, study)
     console.print_claims(plan, study)
     console.print_next_steps(plan, interruption)
-    for reason in runs.refused:
+    for reason in list(dict.fromkeys(runs.refused))[:REFUSALS_SHOWN]:
         console.warn(f"the tracking server refused a part of the study: {reason}")
+    if len(runs.refused) > REFUSALS_SHOWN:
+        console.warn(f"the tracking server refused {len(runs.refused)} parts of the study in all.")
     if spool.dropped:
         console.warn(f"{spool.dropped} events were dropped: the tracking server was away for too long.")
     if undelivered:
@@ -90,11 +93,11 @@ def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Tr
             f"{undelivered} events did not reach {without_credentials(plan.tracking_uri)}; they are kept in "
             f"{plan.folder.spool} and delivered when the study is resumed."
         )
-    return interruption.exit_status or int(_status(study, interruption) == "FAILED")
+    return interruption.exit_status or int(_status(study, interruption) == "FAILED" or bool(runs.refused))
 
 
 def check_cluster(plan: StudyPlan, console: Console) -> int:
-    """`--check`: a line for each node, and the exit status 0. Raises `InputError` where a node is not in order."""
+    """`--check`: print a line for each node; returns 0. Raises `InputError` where a node is not in order."""
     check_address(plan.address)
     check_storage(plan)
     preparations = prepare(plan, console)
@@ -119,7 +122,7 @@ def check_storage(plan: StudyPlan) -> None:
 
 
 def prepare(plan: StudyPlan, console: Console) -> Preparations:
-    """Everything that trials read, in the cache folder; raises `InputError` where something cannot be had."""
+    """Put everything that trials read into the cache; raises `InputError` where something cannot be had."""
     with console.status(f"preparing {' and '.join(plan.datasets)}"):
         for dataset, config in first_configs(plan):
             check_method(plan.space.method, config, dataset, plan.cache_dir)
@@ -211,7 +214,7 @@ def _tune(
         tuner.fit()
     running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     if running and not interruption.received:
-        interruption.received = signal.SIGUSR1  # sent to Ray directly: it handles this one, and says nothing of it
+        interruption.received = signal.SIGUSR1  # somebody sent it to Ray, which handles it and does not say so
     if interruption.received:
         for trial in running:
             spool.put(events.trial_event(trial.number, status="KILLED"))
@@ -237,7 +240,7 @@ def _trial_name(trial: RayTrial) -> str:
 
 
 def _endings(plan: StudyPlan, study: optuna.Study, runs: Runs) -> Iterator[Event]:
-    """Ends that an earlier driver told Optuna but not the tracker: it was killed in between."""
+    """Ends of trials that an earlier driver told Optuna but not MLflow: it was killed in between."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)):
         if trial_key(trial.number) in runs.unfinished:
             folder = plan.folder.trial(trial.number)
@@ -247,7 +250,7 @@ def _endings(plan: StudyPlan, study: optuna.Study, runs: Runs) -> Iterator[Event
 
 
 def _end_of_study(plan: StudyPlan, study: optuna.Study, interruption: Interruption) -> Iterator[Event]:
-    """The best trial's weights, which the study's folder gets too, the Pareto front, and the state of the study."""
+    """The Pareto front, the best trial and the status; the best weights are copied into the study's folder."""
     finished = ranked(study)
     best = finished[0].number if finished else None
     exported = plan.folder.path / BEST_FILE

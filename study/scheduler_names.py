@@ -7,9 +7,12 @@ from trainables.errors import InputError, lookup
 SCHEDULERS = ("asha", "hyperband", "median", "pbt", "none")
 
 
-def default_scheduler(num_objectives: int, exhaustive: bool) -> str:
-    """Successive halving, unless several objectives leave open which trial is worse, or every trial counts."""
-    return "none" if exhaustive or num_objectives > 1 else "asha"
+def default_scheduler(num_objectives: int, every_trial_counts: bool) -> str:
+    """Successive halving, unless several objectives leave open which trial is worse, or every trial counts.
+
+    It would stop the very trials that a claim says will fail.
+    """
+    return "none" if every_trial_counts or num_objectives > 1 else "asha"
 
 
 def check_scheduler(name: str, num_objectives: int) -> None:
@@ -17,6 +20,6 @@ def check_scheduler(name: str, num_objectives: int) -> None:
     lookup("scheduler", name, dict.fromkeys(SCHEDULERS))
     if num_objectives > 1 and name != "none":
         raise InputError(
-            f"scheduler {name!r} would need one of the {num_objectives} objectives to decide which trials "
-            "are the worse ones: choose 'none', or a single objective."
+            f"scheduler {name!r} ranks trials, and {num_objectives} objectives do not say which trial is worse: "
+            "choose 'none', or a single objective."
         )

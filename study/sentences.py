@@ -1,13 +1,8 @@
-"""Errors of others, made fit for a sentence."""
+"""Errors of other libraries, made fit for a sentence."""
 
 from __future__ import annotations
 
-import re
-
-
-def without_credentials(text: str) -> str:
-    """`text` as it may be printed: user and password left out of every URI in it."""
-    return re.sub(r"://[^/\s]*@", "://", text)
+from trainables.credentials import without_credentials
 
 
 def first_line(error: Exception) -> str:

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from study.records import mend, parsed
 from trainables.files import write_atomically
 
 Event = dict[str, Any]
 
 ROOM_BYTES = 1 << 30
-"""How much is kept for a server that is away; metrics beyond that are dropped, ends of trials are not."""
+"""How much is kept for a server that is away. Beyond that, metrics are dropped; starts and ends of trials are not."""
 TIDY_BYTES = 1 << 20
 """A file of this size is emptied as soon as all of it has been delivered."""
 
@@ -21,9 +22,9 @@ TIDY_BYTES = 1 << 20
 class Spool:
     """Events are appended to a file, and delivered in order by a thread of their own.
 
-    An event that could not be delivered is tried again, at first after `retry_seconds`, at most a minute later each
-    time. What was not delivered when the process ended is delivered by the next `Spool` on the same folder, so
-    an event may be delivered twice, and `deliver` must not mind.
+    An event that could not be delivered is tried again after `retry_seconds`, then after twice that, up to a minute.
+    Events that are left when the process ends are delivered by the next `Spool` on the same folder. So an event may be
+    delivered twice: for `deliver` that must be the same as once.
     """
 
     def __init__(
@@ -35,8 +36,8 @@ class Spool:
         self._deliver = deliver
         self._retry_seconds = retry_seconds
         self._room = room
-        self._drop_torn_line()
-        self._offset = self._known_offset()
+        is_mended = mend(self._events, independent=True)
+        self._offset = 0 if is_mended else self._known_offset()
         self._writer = self._events.open("ab")
         self._news = threading.Condition()
         self._closing = False
@@ -71,7 +72,8 @@ class Spool:
         with self._events.open("rb") as reader:
             reader.seek(self._offset)
             while line := self._next_line(reader):
-                if not self._deliver_at_last(json.loads(line)):
+                event = parsed(line)
+                if isinstance(event, dict) and not self._deliver_at_last(event):
                     break
                 self._offset = reader.tell()
         self._remember_offset()
@@ -91,7 +93,8 @@ class Spool:
 
     def _known_offset(self) -> int:
         """What an earlier process delivered; it may have been killed after it emptied the file."""
-        offset = int(self._offset_file.read_text()) if self._offset_file.exists() else 0
+        said = self._offset_file.read_bytes() if self._offset_file.exists() else b""
+        offset = int(said) if said.isdigit() else 0  # a damaged file: everything is delivered again
         return offset if self._events.exists() and offset <= self._events.stat().st_size else 0
 
     def _remember_offset(self) -> None:
@@ -99,7 +102,7 @@ class Spool:
         write_atomically(self._offset_file, str(self._offset).encode())
 
     def _deliver_at_last(self, event: Event) -> bool:
-        """Deliver, however often it takes; False when it did not succeed before the spool was closed, nor after."""
+        """Deliver, in as many attempts as it takes; False if the last attempt, after the spool was closed, failed."""
         wait = self._retry_seconds
         while True:
             is_last = self._closing
@@ -115,11 +118,3 @@ class Spool:
             with self._news:
                 self._news.wait_for(lambda: self._closing, timeout=wait)
             wait = min(2 * wait, 60.0)
-
-    def _drop_torn_line(self) -> None:
-        """A process that was killed may have left half a line."""
-        if self._events.exists():
-            content = self._events.read_bytes()
-            whole = content[: content.rfind(b"\n") + 1]
-            if whole != content:
-                write_atomically(self._events, whole)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from trainables.protocol import Protocol, measure_class
 
 @dataclass(frozen=True)
 class Preparation:
-    """The complete protocol of a data set and what was found out while preparing it."""
+    """The complete protocol of a data set, and what its preparation found."""
 
     protocol: Protocol
     references: dict[str, float]
@@ -30,13 +31,14 @@ class Preparation:
 
 
 Preparations = Mapping[str, Preparation]
-"""Those of a study, by data set."""
+"""The preparations of a study, by data set."""
 
 
 def prepare_protocol(protocol: Protocol, cache_dir: Path) -> Preparation:
     """Prepare everything that trials read; raises `InputError` where something cannot be had."""
     for settings in protocol.measures:
         settings.check(protocol.dataset)
+    _refuse_shared_names(protocol)
     prepare(protocol.dataset, cache_dir)
     prepared = [
         measure_class(settings.measure).prepare(settings, protocol.dataset, cache_dir) for settings in protocol.measures
@@ -49,6 +51,14 @@ def prepare_protocol(protocol: Protocol, cache_dir: Path) -> Preparation:
     values = {name: value for p in prepared for name, value in p.values.items()}
     notes = dict.fromkeys(note for p in prepared for note in p.notes)
     return Preparation(complete, references | values, tuple(notes))
+
+
+def _refuse_shared_names(protocol: Protocol) -> None:
+    """Raise `InputError` if two measures report a metric of the same name: the first would be lost."""
+    counts = Counter(name for settings in protocol.measures for name in settings.metrics(protocol.dataset))
+    shared = [name for name, count in counts.items() if count > 1]
+    if shared:
+        raise InputError(f"two measures report {shared[0]}: leave one out, or give it other features.")
 
 
 def _references(protocol: Protocol, cache_dir: Path) -> dict[str, float]:
@@ -79,9 +89,9 @@ def check_abilities(method: str, protocol: Protocol) -> None:
 
 
 def check_method(method: str, config: dict[str, Any], dataset_name: str, cache_dir: Path) -> None:
-    """Build a method for a data set and let it go again.
+    """Build a method for a data set and discard it.
 
-    Raises `InputError` where it cannot be: no network for images of this size, no labels for a loss that needs them.
+    Raises `InputError` where that fails: no network for images of this size, no labels for a loss that needs them.
     """
     prepare(dataset_name, cache_dir)
     build = method_class(method)

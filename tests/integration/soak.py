@@ -48,7 +48,7 @@ def run_with_kills(
 
 
 def resumable(first: tuple[str, ...]) -> tuple[str, ...]:
-    """Of the first command line what is said again at a resume."""
+    """The options of the first command line that a resume repeats."""
     at = first.index("--max-concurrent") if "--max-concurrent" in first else None
     return first[at : at + 2] if at is not None else ()
 

@@ -45,7 +45,7 @@ def test_a_study_whose_driver_and_workers_are_killed_ends_as_if_they_had_not_bee
 
 
 def forget_the_end(storage, outcome, trial):
-    """MLflow as a driver leaves it that is killed when Optuna knows the end of a trial and MLflow does not yet."""
+    """Make MLflow as it is when a driver is killed after Optuna knows the end of a trial, and before MLflow does."""
     run = outcome.runs[trial][0]
     MlflowClient(f"sqlite:///{storage}/mlflow.db").update_run(run.info.run_id, "RUNNING")
     shutil.rmtree(pictures_of(run))

@@ -92,7 +92,8 @@ def test_the_halves_of_table51_train_as_long_as_published_on_their_data():
 @pytest.mark.parametrize("space_type", [Table51, Table51Cifar10])
 @pytest.mark.parametrize("scale", ["smoke", "laptop", "paper"])
 def test_the_scores_of_table51_are_of_ten_splits_as_the_published_ones(space_type, scale):
-    (fidelity,) = (s for s in space_type(scale).scale.measures if isinstance(s, FidelitySettings))
+    fidelity = space_type(scale).scale.measures[0]
+    assert isinstance(fidelity, FidelitySettings)
     assert fidelity.inception_splits == 10
 
 

@@ -1,4 +1,4 @@
-"""What every space promises, and what those of [Yesilcimen 2022] and of the toys are."""
+"""What every space promises, and the settings of the spaces of [Yesilcimen 2022] and of the toys."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from trainables.data.dataset import Dataset
 from trainables.data.points import POINT_SETS
 from trainables.data.sources import SOURCES
 from trainables.errors import InputError
+from trainables.measures.settings import FidelitySettings
 from trainables.methods import METHODS
 from trainables.methods.base import Method
 from trainables.protocol import Protocol, base_name
@@ -176,6 +177,20 @@ def test_every_document_that_is_named_is_in_the_list_of_references():
     for name in SPACES:
         for claim in space_class(name)("laptop").claims():
             assert any(claim.source.startswith(f"{key}, ") for key in keys)
+
+
+def test_no_two_measures_of_a_scale_report_the_same(space):
+    for dataset in space.datasets or (space.scale.dataset,):
+        names = [name for settings in space.scale.measures for name in settings.metrics(dataset)]
+        assert len(set(names)) == len(names)
+
+
+def test_images_are_measured_by_two_extractors_on_a_laptop(space):
+    features = [s.features for s in space.scale.measures if isinstance(s, FidelitySettings)]
+    if space.scale_name == "laptop":
+        assert features in ([], ["lenet", "efficientnet"])
+    else:
+        assert len(features) <= 1
 
 
 def test_every_paper_that_is_cited_is_in_the_list_of_references():

@@ -20,6 +20,7 @@ from study.planning import make_plan
 from study.trial_specs import in_rounds, make_spec, method_config, mutations
 from trainables.data.cache import prepare
 from trainables.errors import InputError
+from trainables.measures.settings import FidelitySettings
 from trainables.registry import resolve
 
 
@@ -186,6 +187,18 @@ def test_further_objectives_are_read_where_the_first_is_best(plan):
 def test_objectives_that_make_no_sense(plan, objectives):
     with pytest.raises(InputError, match=r"unknown objective|named twice"):
         plan(objectives=objectives)
+
+
+def test_features_that_are_asked_for_replace_all_others(plan):
+    def features(**settings):
+        measures = plan(scale="laptop", **settings).protocols["digits"].measures
+        return [s.features for s in measures if isinstance(s, FidelitySettings)]
+
+    assert features() == ["lenet", "efficientnet"]
+    for name in ("lenet", "efficientnet", "inception"):
+        assert features(features=name) == [name]
+    assert plan(scale="laptop", features="efficientnet").objectives == ("fid_efficientnet_best",)
+    assert plan(scale="laptop", objectives=("fid_efficientnet",)).objectives == ("fid_efficientnet",)
 
 
 def test_measures_that_the_space_does_not_have_cannot_be_changed(plan):

@@ -63,9 +63,9 @@ def test_a_folder_by_class_is_prepared_from_end_to_end(tmp_path, of_images):
 )
 def test_what_cannot_be_classified_is_refused_in_one_sentence(classes, size, sentence, tmp_path, of_images):
     for name in classes:
-        write_images(tmp_path / "zoo" / name, 5, size)
+        write_images(tmp_path / "zoo" / name, 8, size)
     with pytest.raises(InputError, match=f"data set 'folder:{tmp_path / 'zoo'}' .*{sentence}") as caught:
-        prepare_protocol(of_images(f"folder:{tmp_path / 'zoo'}", (), 4), tmp_path / "cache")
+        prepare_protocol(of_images(f"folder:{tmp_path / 'zoo'}", (), 6), tmp_path / "cache")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "cache/classifiers").exists() or not list((tmp_path / "cache/classifiers").glob("*/*.saf*"))
 
@@ -87,7 +87,7 @@ def test_inception_measures_images_that_have_no_labels(tmp_path, inception_weigh
 
 
 def test_too_few_samples_are_refused_in_one_sentence(tmp_path, of_images):
-    with pytest.raises(InputError, match="3 samples are too few: more than 3 are needed"):
+    with pytest.raises(InputError, match="3 samples are too few: more than 5 are needed"):
         prepare_protocol(of_images("digits", (), 3), tmp_path)
 
 

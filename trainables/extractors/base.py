@@ -34,6 +34,19 @@ class Extractor(Protocol):
         """Features and class probabilities of images `(n, C, H, W)` in [-1, 1]; raises `ValueError` for others."""
 
 
+def check_images(images: Tensor, network: str) -> None:
+    """Raise `ValueError` unless images are floats of a shape that networks for colour images can take."""
+    if images.dim() != 4 or images.shape[1] not in (1, 3) or not images.is_floating_point():
+        raise ValueError(
+            f"{network} takes floating-point images (n, 1 or 3, H, W), not {images.dtype} {tuple(images.shape)}."
+        )
+
+
+def to_rgb(images: Tensor) -> Tensor:
+    """RGB images in [0, 1] of images in [-1, 1]: rounded to 8 bits, as in a file, gray repeated to three channels."""
+    return images.add(1.0).mul(127.5).round().div(255.0).expand(-1, 3, -1, -1)
+
+
 CHUNK = 1000
 """Images that are held as floats at once."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
@@ -10,8 +11,11 @@ from trainables.data.cache import prepare
 from trainables.data.sources import parent_of
 from trainables.errors import InputError
 from trainables.extractors.base import Extractor
+from trainables.extractors.efficientnet import load_efficientnet
 from trainables.extractors.inception import load_inception, prepare_inception
 from trainables.extractors.lenet import ClassifierExtractor, load_classifier, prepare_classifier
+
+AnyExtractor = TypeVar("AnyExtractor", bound=Extractor)
 
 
 def prepare_extractor(
@@ -28,6 +32,8 @@ def prepare_extractor(
     """
     if features == "inception":
         return prepare_inception(cache_dir, inception_weights, inception_sha256), None
+    if features == "efficientnet":
+        return load_efficientnet(torch.device("cpu")), None
     classifier = prepare_classifier(prepare(parent_of(dataset), cache_dir), cache_dir)
     return classifier, classifier.test_accuracy
 
@@ -47,12 +53,17 @@ def load_extractor(features: str, sha256: str, dataset: str, cache_dir: Path, de
     """
     if features == "inception":
         return load_inception(sha256, cache_dir, device)
+    if features == "efficientnet":
+        return _of_checksum(load_efficientnet(device), sha256)
     return load_classifier_of(dataset, sha256, cache_dir, device)
 
 
 def load_classifier_of(dataset: str, sha256: str, cache_dir: Path, device: torch.device) -> ClassifierExtractor:
     """The classifier of a data set that the driver prepared, on `device`. For trials. Raises as `load_extractor`."""
-    classifier = load_classifier(parent_of(dataset), cache_dir, device)
-    if classifier.sha256 != sha256:
-        raise RuntimeError("the classifier in the cache is not the one of this study's protocol.")
-    return classifier
+    return _of_checksum(load_classifier(parent_of(dataset), cache_dir, device), sha256)
+
+
+def _of_checksum(extractor: AnyExtractor, sha256: str) -> AnyExtractor:
+    if extractor.sha256 != sha256:
+        raise RuntimeError(f"the weights of {extractor.name} are not those of this study's protocol.")
+    return extractor

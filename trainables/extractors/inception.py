@@ -15,7 +15,7 @@ from torch import Tensor
 from trainables.cache import find, keep
 from trainables.data.download import network_timeout
 from trainables.errors import InputError
-from trainables.extractors.base import Extracted, in_batches
+from trainables.extractors.base import Extracted, check_images, in_batches, to_rgb
 from trainables.files import sha256_of
 from trainables.networks.inception import FidInception
 
@@ -45,15 +45,11 @@ class InceptionExtractor:
         Images are preprocessed as in pytorch-fid: rounded to 8 bits, gray repeated to three channels. Raises
         `ValueError` for images of another shape or range.
         """
-        if images.dim() != 4 or images.shape[1] not in (1, 3) or not images.is_floating_point():
-            raise ValueError(
-                f"Inception takes floating-point images (n, 1 or 3, H, W), not {images.dtype} {tuple(images.shape)}."
-            )
+        check_images(images, "Inception")
         return in_batches(self._extract, images, self.device, BATCH_ON_CPU)
 
     def _extract(self, batch: Tensor) -> Extracted:
-        levels = batch.to(self.device, torch.float32).add(1.0).mul(127.5).round()
-        features = self.network.features(levels.div(255.0).expand(-1, 3, -1, -1))
+        features = self.network.features(to_rgb(batch.to(self.device, torch.float32)))
         probabilities = self.network.logits(features).double().softmax(dim=1)
         return features.double().cpu().numpy(), probabilities.cpu().numpy()
 

@@ -108,8 +108,8 @@ class Measure(ABC):
         """Reference values of this measure's metrics: the values of noise, real data or simple baselines."""
         return {}
 
-    def of_new_samples(self, method: Any, seed: int) -> dict[str, float]:
-        """More metrics of the kept weights, at the end of a training, of samples that were not in an evaluation.
+    def of_new_samples(self, subject: Subject) -> dict[str, float]:
+        """More metrics of the kept weights, at the end of a training: the samples of `subject` are new ones.
 
         A method may be evaluated by other samples than new ones (`ChoosesSamples`).
         """

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trainables.data.cache import open_dataset
 from trainables.data.dataset import Dataset
 from trainables.data.statistics import pixel_statistics
 from trainables.data.subset import choose
@@ -44,17 +45,25 @@ class Fidelity(Measure):
             settings.features, dataset, cache_dir, settings.inception_weights, settings.inception_sha256
         )
         complete = {"extractor_version": extractor.version, "extractor_sha256": extractor.sha256}
-        if settings.features != "lenet":
+        if settings.features != "lenet" and not settings.beside_another:
             complete["classifier_sha256"] = prepare_classifier_of(dataset, cache_dir)
         kept = FidelitySettings(**settings.model_dump() | complete)
-        if accuracy is None:
-            return Prepared(kept)
-        note = f"classifier of {dataset}: test accuracy {accuracy:.4f}"
-        return Prepared(kept, (note,), {"classifier_test_accuracy": accuracy})
+        notes, values = [], {}
+        if accuracy is not None:
+            notes.append(f"classifier of {dataset}: test accuracy {accuracy:.4f}")
+            values["classifier_test_accuracy"] = accuracy
+        opened = open_dataset(dataset, cache_dir)
+        num_samples = kept.count(opened)
+        if len(opened.test) < num_samples:
+            notes.append(
+                f"test images are {len(opened.test)} and samples {num_samples}: the Frechet distance of fewer images "
+                "is larger"
+            )
+        return Prepared(kept, tuple(notes), values)
 
     def __init__(self, settings: FidelitySettings, dataset: Dataset, cache_dir: Path, device: torch.device) -> None:
         self.settings = settings
-        self.num_samples = len(dataset.train) if settings.num_samples == "epoch" else settings.num_samples
+        self.num_samples = settings.count(dataset)
         self.dataset = dataset
         self.device = device
         self.extractor = load_extractor(settings.features, settings.extractor_sha256, dataset.name, cache_dir, device)
@@ -83,11 +92,10 @@ class Fidelity(Measure):
         _, probabilities = extract(self.classifier)
         return found | {CLASSIFIER_ENTROPY: class_entropy(probabilities)}
 
-    def of_new_samples(self, method: Samples, seed: int) -> dict[str, float]:
+    def of_new_samples(self, subject: Subject) -> dict[str, float]:
         """The Frechet distance of new samples, with `_resampled` after its name."""
-        samples = method.sample(self.num_samples, torch.Generator().manual_seed(seed))
         name = self.settings.families()["fid"]
-        return {name + RESAMPLED: self.image_metrics(samples)[name]}
+        return {name + RESAMPLED: self.image_metrics(subject.samples(self.num_samples))[name]}
 
     def references(self) -> dict[str, float]:
         """The metrics of pixel noise, of test images and of the training images.
@@ -106,12 +114,13 @@ class Fidelity(Measure):
         return {f"{metric}_{name}": value for name, metrics in by_set.items() for metric, value in metrics.items()}
 
     def draw(self, measured: Measured, folder: Path) -> None:
-        """Write `samples.png`."""
-        save_sample_grid(measured.seen[:SHOWN], folder / "samples.png")
+        """Write `samples.png`, unless the measure before this one does."""
+        if not self.settings.beside_another:
+            save_sample_grid(measured.seen[:SHOWN], folder / "samples.png")
 
     def _make_reference(self) -> Reference:
         features, _ = extract_array(self.extractor, self._real_images())
-        return Reference.of(features, self.settings.neighbours, self.device)
+        return Reference.of(features, self.settings, self.device)
 
     def _real_images(self) -> np.ndarray:
         """The real images that samples are compared with, uint8."""

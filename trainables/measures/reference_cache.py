@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict
+from torch import Tensor
 
 from trainables.cache import keep
 from trainables.data.sources import file_name
@@ -25,14 +26,16 @@ class ReferenceKey(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     dataset: str
     split: str
     count: int
     seed: int
     extractor: str
+    extractor_version: str
     extractor_sha256: str
     neighbours: int
+    ball_neighbours: int
     images_sha256: str
 
     @classmethod
@@ -44,16 +47,19 @@ class ReferenceKey(BaseModel):
             count=len(images),
             seed=settings.seed,
             extractor=settings.features,
+            extractor_version=settings.extractor_version,
             extractor_sha256=settings.extractor_sha256,
             neighbours=settings.neighbours,
+            ball_neighbours=settings.ball_neighbours,
             images_sha256=hashlib.sha256(np.ascontiguousarray(images).data).hexdigest(),
         )
 
     @property
     def file_name(self) -> str:
         """The name of the folder. The images are not part of it: if they change, the entry is replaced."""
-        parts = (file_name(self.dataset), self.split, self.count, self.seed, self.neighbours)
-        return "-".join(map(str, (*parts, self.extractor, self.extractor_sha256[:12])))
+        numbers = (self.count, self.seed, self.neighbours, self.ball_neighbours)
+        parts = (file_name(self.dataset), self.split, *numbers, self.extractor, self.extractor_sha256[:12])
+        return "-".join(map(str, parts))
 
 
 def cached_reference(
@@ -80,6 +86,7 @@ def _write(folder: Path, reference: Reference) -> None:
     arrays = {
         "features": reference.features.cpu().numpy(),
         "radii": reference.radii.cpu().numpy(),
+        "ball_radii": reference.ball_radii.cpu().numpy(),
         "mean": statistics.mean,
         "covariance": statistics.covariance,
         "covariance_root": statistics.covariance_root,
@@ -93,6 +100,9 @@ def _read(folder: Path, device: torch.device) -> Reference:
     def array(name: str) -> np.ndarray:
         return np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
 
-    features, radii = (torch.from_numpy(np.array(array(name))).to(device) for name in ("features", "radii"))
+    def tensor(name: str) -> Tensor:
+        return torch.from_numpy(np.array(array(name))).to(device)
+
+    features = tensor("features")
     statistics = ReferenceStatistics(array("mean"), array("covariance"), array("covariance_root"), len(features))
-    return Reference(features, statistics, radii)
+    return Reference(features, statistics, tensor("radii"), tensor("ball_radii"))

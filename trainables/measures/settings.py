@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from trainables.data.dataset import Dataset
 from trainables.data.points import POINT_SETS, Mixture
-from trainables.data.sources import parent_of
+from trainables.data.sources import file_name, parent_of
 from trainables.errors import InputError
 from trainables.measures.base import MeasureSettings, Metric
 
-ExtractorName = Literal["inception", "lenet"]
+ExtractorName = Literal["inception", "lenet", "efficientnet"]
 
 SCRAMBLED = "scrambled"
 """The out-of-distribution set that is made of the data set's own test images."""
@@ -23,6 +25,9 @@ DETECTION_METRICS = ("auroc", "aupr_in", "aupr_out", "fpr95", "fpr95_out")
 NEIGHBOURS = 3
 """The number of Kynkaanniemi et al. for precision and recall. There must be more samples than this."""
 
+BALL_NEIGHBOURS = 5
+"""The number of Naeem et al. for density and coverage."""
+
 MINIMIZED, MAXIMIZED = Metric("minimize"), Metric("maximize")
 
 FEATURE_METRICS = {
@@ -31,6 +36,8 @@ FEATURE_METRICS = {
     "kid": MINIMIZED,
     "precision": MAXIMIZED,
     "recall": MAXIMIZED,
+    "density": MAXIMIZED,
+    "coverage": MAXIMIZED,
     "entropy": MAXIMIZED,
 }
 """The metrics of features and class probabilities, without the name of the extractor."""
@@ -48,7 +55,7 @@ class FeatureSettings(MeasureSettings):
 
     measure: str = "fidelity"
     features: ExtractorName = "lenet"
-    """The extractor: Inception, or a classifier trained on the data set."""
+    """The extractor: Inception, a classifier trained on the data set, or EfficientNet-Lite0."""
     extractor_version: str = ""
     extractor_sha256: str = ""
     batch_norm: Literal["running"] = "running"
@@ -57,13 +64,18 @@ class FeatureSettings(MeasureSettings):
     kid_subsets: int = Field(100, ge=1)
     kid_subset_size: int = Field(1000, ge=2, description="or all samples, if there are fewer")
     neighbours: int = Field(NEIGHBOURS, ge=1, description="the distance to this neighbour is the radius of a ball")
+    ball_neighbours: int = Field(BALL_NEIGHBOURS, ge=1, description="the same for density and coverage")
     seed: int = Field(0, ge=0, description="picks the real images and the subsets")
 
     def families(self) -> dict[str, str]:
         return {family: f"{family}_{self.features}" for family in FEATURE_METRICS}
 
     def metrics(self, dataset: str) -> dict[str, Metric]:
-        return {self.families()[family]: metric for family, metric in FEATURE_METRICS.items()}
+        found = {self.families()[family]: metric for family, metric in FEATURE_METRICS.items()}
+        if self.features == "efficientnet":
+            # Reported, but not shown: its classes are of photographs, which images of digits hardly are.
+            found[self.families()["is"]] = MAXIMIZED
+        return found
 
     @property
     def splits_deviation(self) -> str:
@@ -80,16 +92,23 @@ class FidelitySettings(FeatureSettings):
     reference_split: Literal["train"] = "train"
     classifier_sha256: str = ""
     """The data set's classifier, where it has one and another extractor measures."""
+    beside_another: bool = False
+    """Whether a fidelity measure before this one, of the same protocol, draws the samples and has their classes."""
     inception_weights: Path | None = Field(None, exclude=True, description="the file, if not in torch hub's cache")
     inception_sha256: str | None = Field(None, exclude=True, description="checksum of weights other than pytorch-fid's")
+
+    def count(self, dataset: Dataset) -> int:
+        """The number of samples on a data set."""
+        return len(dataset.train) if self.num_samples == "epoch" else self.num_samples
 
     def metrics(self, dataset: str) -> dict[str, Metric]:
         return super().metrics(dataset) | ({CLASSIFIER_ENTROPY: MAXIMIZED} if self.classifier_sha256 else {})
 
     def check(self, dataset: str) -> None:
         refuse_points(dataset)
-        if self.num_samples != "epoch" and self.num_samples <= self.neighbours:
-            raise InputError(f"{self.num_samples} samples are too few: more than {self.neighbours} are needed.")
+        neighbours = max(self.neighbours, self.ball_neighbours)
+        if self.num_samples != "epoch" and self.num_samples <= neighbours:
+            raise InputError(f"{self.num_samples} samples are too few: more than {neighbours} are needed.")
 
 
 class PixelsSettings(MeasureSettings):
@@ -106,6 +125,11 @@ class PixelsSettings(MeasureSettings):
         refuse_points(dataset)
 
 
+def set_name(dataset: str) -> str:
+    """How metrics call an out-of-distribution set: trackers refuse most of what a path may have."""
+    return dataset if re.fullmatch(r"[A-Za-z0-9_.-]{1,60}", dataset) else file_name(dataset)
+
+
 class DetectionSettings(MeasureSettings):
     """How well the method's score tells test images from images of other data sets."""
 
@@ -120,7 +144,7 @@ class DetectionSettings(MeasureSettings):
     download: bool = Field(False, exclude=True, description="whether absent sets are downloaded")
 
     def metrics(self, dataset: str) -> dict[str, Metric]:
-        names = [f"{metric}_{name}" for metric in DETECTION_METRICS for name in self.ood_sets]
+        names = [f"{metric}_{set_name(name)}" for metric in DETECTION_METRICS for name in self.ood_sets]
         per_set = {name: MINIMIZED if name.startswith("fpr95") else MAXIMIZED for name in names}
         return {"auroc": Metric("maximize", shown=True), **per_set} if names else {}
 

@@ -10,6 +10,7 @@ from trainables.testing import MeasureContract
 
 SETTINGS = (
     (FidelitySettings(num_samples=64, kid_subsets=3), "digits"),
+    (FidelitySettings(num_samples=64, kid_subsets=3, features="efficientnet"), "digits"),
     (PixelsSettings(num_samples=64), "digits"),
     (DetectionSettings(ood_sets=("scrambled",), num_scored=100, resamples=20), "digits"),
     (PointsSettings(num_samples=100, num_compared=100), "spiral"),
@@ -21,7 +22,11 @@ def test_every_measure_is_tested():
     assert {settings.measure for settings, _ in SETTINGS} == set(MEASURES)
 
 
-@pytest.fixture(scope="class", params=SETTINGS, ids=lambda param: f"{param[0].measure}-{param[1]}")
+@pytest.fixture(
+    scope="class",
+    params=SETTINGS,
+    ids=lambda param: f"{param[0].measure}-{getattr(param[0], 'features', '')}-{param[1]}",
+)
 def chosen(request):
     return request.param
 

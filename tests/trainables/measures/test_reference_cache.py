@@ -24,7 +24,7 @@ class Maker:
     def __call__(self):
         self.calls += 1
         features = np.random.default_rng(0).normal(size=(50, 12)).astype(np.float32).astype(np.float64)
-        return Reference.of(features, SETTINGS.neighbours, CPU)
+        return Reference.of(features, SETTINGS, CPU)
 
 
 @pytest.fixture
@@ -42,7 +42,15 @@ def test_what_is_read_back_measures_the_same(tmp_path, make):
 
 
 @pytest.mark.parametrize(
-    "changed", [{"dataset": "mnist5k"}, {"extractor_sha256": "cd" * 32}, {"neighbours": 4}, {"seed": 1}]
+    "changed",
+    [
+        {"dataset": "mnist5k"},
+        {"extractor_sha256": "cd" * 32},
+        {"features": "efficientnet"},
+        {"neighbours": 4},
+        {"ball_neighbours": 4},
+        {"seed": 1},
+    ],
 )
 def test_every_protocol_has_its_own(tmp_path, make, changed):
     changed = dict(changed)
@@ -61,7 +69,15 @@ def test_that_of_other_images_is_made_again_with_a_notice(tmp_path, make):
     assert make.calls == 2
 
 
-@pytest.mark.parametrize("file", ["features.npy", "mean.npy", "covariance_root.npy", "meta.json"])
+def test_that_of_another_preprocessing_is_made_again(tmp_path, make):
+    cached_reference(KEY, tmp_path, make, CPU)
+    settings = SETTINGS.model_copy(update={"extractor_version": "at another size"})
+    with pytest.warns(UserWarning, match="making the reference again"):
+        cached_reference(ReferenceKey.of(settings, "digits", IMAGES), tmp_path, make, CPU)
+    assert make.calls == 2
+
+
+@pytest.mark.parametrize("file", ["features.npy", "mean.npy", "covariance_root.npy", "ball_radii.npy", "meta.json"])
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "gone"])
 def test_a_damaged_one_is_made_again_with_a_notice(tmp_path, make, file, damage):
     cached_reference(KEY, tmp_path, make, CPU)
