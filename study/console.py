@@ -59,7 +59,7 @@ class Console:
         for dataset, preparation in preparations.items():
             for note in preparation.notes:
                 self.print(note)
-            for name, value in references_of(preparation, shown_metrics(preparation.protocol)).items():
+            for name, value in references_of(preparation, {base_name(plan.objectives[0])}).items():
                 self.print(f"{name}: {value:.4g}" if len(preparations) == 1 else f"{dataset}: {name}: {value:.4g}")
         self.print(f"study {plan.name}: {plan.trials} trials of {spoken(plan.budget)}, in {plan.folder.path}")
 

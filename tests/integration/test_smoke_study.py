@@ -75,7 +75,7 @@ def test_the_screen_shows_progress_and_the_way_on(study, storage):
     assert f"mlflow server --backend-store-uri sqlite:///{storage}/mlflow.db --host 127.0.0.1" in shown
     assert "-m study.launch --confirm s --top 3 --seeds 5" in shown
     assert "-m study.launch --resume s --trials 4" in shown
-    assert len(shown.splitlines()) < 40
+    assert len(shown.splitlines()) < 48
     assert study.errors == ""
 
 
