@@ -43,13 +43,18 @@ class NodeCheck:
 
 
 def check_nodes(
-    storage: Path, cache_dir: Path, protocols: Sequence[str], servers: Sequence[Server], outside: Path | None
+    storage: Path,
+    cache_dir: Path,
+    protocols: Sequence[str],
+    servers: Sequence[Server],
+    outside: Path | None,
+    use_gpus: bool = False,
 ) -> list[NodeCheck]:
     """Ask all nodes of the cluster that this process is connected to, at once.
 
     Each node has to share the `storage` folder with the driver, have the driver's versions and code (also of the
     modules in the folder `outside`), reach the `servers`, and open what the `protocols` (JSON) read from `cache_dir`.
-    The storage folder stays as it was.
+    The storage folder stays as it was. With `use_gpus`, its GPUs have to compute.
     """
     with _probe_folder(storage) as folder, _sent_by_value():
         (folder / "driver").write_text(folder.name)
@@ -66,7 +71,7 @@ def check_nodes(
         nodes = alive_nodes()
         asked = [
             probe.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False)).remote(
-                node.id, task, node.gpus
+                node.id, task, node.gpus if use_gpus else 0.0
             )
             for node in nodes
         ]

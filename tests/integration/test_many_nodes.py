@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 import trainables
 from study.searcher import LOST, LOST_AT
@@ -91,9 +92,13 @@ def test_every_node_is_checked_before_anything_is_made(two_nodes, storage, tmp_p
     shutil.copytree(Path(trainables.__file__).parent, other_code)
     (other_code / "losses.py").write_text("# another version\n")
     check = (*of_tiny(), "--name", "s")
-    screen = two_nodes.driver(storage, *check, "--check", "--gpus-per-trial", "0.4").run()
-    assert "node 10.77.0.1 (2 CPUs, 0 GPUs): in order, fits 0 trials" in screen
+    screen = two_nodes.driver(storage, *check, "--check").run()
+    assert "node 10.77.0.1 (2 CPUs, 0 GPUs): in order, fits 2 trials" in screen
     assert "node 10.77.0.2 (1 CPUs, 2 GPUs): in order, fits 1 trials" in screen
+    if not torch.cuda.is_available():  # the node only says that it has GPUs
+        screen = two_nodes.driver(storage, *check, "--check", "--gpus-per-trial", "0.4").run(status=2)
+        assert "node 10.77.0.1 (2 CPUs, 0 GPUs): in order, fits 0 trials" in screen
+        assert "node 10.77.0.2 (1 CPUs, 2 GPUs): has GPUs, and torch finds no working CUDA here" in screen
 
     two_nodes.add(cpus=1, prefix=elsewhere(f"mount -t tmpfs none {storage}"))
     two_nodes.add(cpus=1, prefix=elsewhere(f"mount --bind {storage} {storage} && mount -o remount,ro,bind {storage}"))
