@@ -72,7 +72,7 @@ class StudyConfig:
     """tpe, gp, cmaes, random, qmc, grid, nsga2 or nsga3."""
     scheduler: str | None = None
     """Early stopping: asha, hyperband, median, pbt (population based training) or none; by default asha where one
-    objective is searched, none where several are, or where every trial counts."""
+    objective is searched, none where several are, or where every trial counts: in grids and for claims."""
     seed: int = 0
     """Seeds the sampler and the trainings: trial n trains with seed + n, and all trials of a grid with the same."""
     max_concurrent: int | None = field(default=None, metadata=CHANGEABLE)
@@ -148,7 +148,10 @@ def resumed(config: StudyConfig, said: Collection[str], study_json: Path) -> Stu
     `said` are the fields that were asked for. Raises `InputError` where the study is of another version, or for a
     field that cannot change.
     """
-    stored = _read(study_json, f"study {config.resume!r}")
+    try:
+        stored = _read(study_json, f"study {config.resume!r}")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{study_json} is damaged: put back a copy of it, or start a new study.") from error
     for key, value in stored.items():
         asked = getattr(config, key)
         if key != "trials" and key in said and not _same(key, asked, value):

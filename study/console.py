@@ -25,6 +25,8 @@ from study.optuna_storage import FIRST_TRIAL, METRICS, ranked
 from study.plan import StudyPlan
 from study.tables import claims_table, references_of, results_table, shown_metrics
 from study.trials import FAILURE, PROCESS_LOST, NotInSnapshot, is_finite, number_of
+from trainables.credentials import without_credentials
+from trainables.files import absolute
 from trainables.preparation import Preparations
 from trainables.protocol import base_name
 from trainables.repetitions import PER_SEED
@@ -70,17 +72,19 @@ class Console:
         title = "Pareto front" if several else "best"
         first = [t for t in trials if FIRST_TRIAL in t.user_attrs and t.state != TrialState.WAITING]
         shown = {trial.number: trial for trial in [*best, *first]}
-        self._console.print(
-            results_table(plan, f"study {plan.name}: {title}, then the first trials", [*shown.values()])
-        )
+        references: dict[str, float] = {}
+        if len(preparations) == 1:
+            (preparation,) = preparations.values()
+            references = references_of(preparation, shown_metrics(preparation.protocol))
+        title = f"study {plan.name}: {title}, then the first trials"
+        self._console.print(results_table(plan, title, [*shown.values()], references))
         counts = Counter(trial.state.name.lower() for trial in trials if trial.state != TrialState.WAITING)
         self.print(", ".join(f"{number} {STATES[state]}" for state, number in sorted(counts.items())))
         objective = plan.objectives[0]
-        if finished and not several and len(preparations) == 1:
+        if finished and not several:
             value = finished[0].values[0]
-            (preparation,) = preparations.values()
-            for name, at in references_of(preparation, {base_name(objective)}).items():
-                if at > 0:
+            for name, at in references.items():
+                if name.startswith(f"{base_name(objective)}_") and at > 0:
                     self.print(f"best {objective} / {name}: {value:.4g} / {at:.4g} = {value / at:.3f}")
 
     def print_claims(self, plan: StudyPlan, study: optuna.Study) -> None:
@@ -100,7 +104,7 @@ class Console:
         """The exact commands to look at the study and to go on."""
         python = Path(sys.executable)
         launch = f"  {_shown(python)} -m study.launch"
-        storage = [] if plan.storage == Path("outputs").resolve() else ["--storage-dir", str(plan.storage)]
+        storage = [] if plan.storage == absolute(Path("outputs")) else ["--storage-dir", str(plan.storage)]
         if interruption.received:
             self.print(f"\nStopped by {interruption.received.name}. Go on with:")
             self.print(f"{launch} {shlex.join(['--resume', plan.name, *storage])}")
@@ -111,7 +115,7 @@ class Console:
             store = shlex.quote(plan.tracking_uri)
             self.print(f"  {mlflow} server --backend-store-uri {store} --host 127.0.0.1 --port 5000")
         else:
-            self.print("  it is on the tracking server that you named.")
+            self.print(f"  it is on the tracking server that you named, {without_credentials(plan.tracking_uri)}.")
         can_go_on = not plan.space.exhaustive
         self.print(f"Train the best settings again with other seeds{', or go on searching' if can_go_on else ''}:")
         self.print(f"{launch} {shlex.join(['--confirm', plan.name, '--top', '3', '--seeds', '5', *storage])}")

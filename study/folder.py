@@ -76,8 +76,13 @@ class StudyFolder:
 
         self.path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.path / "driver.lock", timeout=0, poll_interval=LOCK_POLL_SECONDS)
-        with suppress(Timeout):
-            lock.acquire()
+        try:
+            with suppress(Timeout):
+                lock.acquire()
+        except (OSError, NotImplementedError) as error:
+            raise InputError(
+                f"the file system of {self.path} has no locks ({error}): choose a --storage-dir that has (flock)."
+            ) from error
         if not lock.is_locked and patience:
             waiting = f"waiting for another process that runs study {self.name}, {patience:g} s at most"
             with suppress(Timeout), status(waiting):

@@ -20,7 +20,8 @@ SUGGESTIONS_SHOWN = 5
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status.
 
-    0: done; 1: no trial succeeded; 2: bad input, nothing was started; 128 + n: stopped by signal n, to be resumed.
+    0: done; 1: no trial succeeded, or the tracking server refused a part of the study; 2: bad input, nothing was
+    started; 128 + n: stopped by signal n, to be resumed.
     """
     said = said_in(sys.argv[1:] if arguments is None else arguments)
     return command_line.run(StudyConfig, "python -m study.launch", lambda config: launch(config, said), arguments)

@@ -9,12 +9,14 @@ from pathlib import Path
 import optuna
 import sqlalchemy
 from optuna.storages import BaseStorage, JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
 from search_spaces.space import FirstTrial
+from study.records import mend
 from study.samplers import make_sampler
-from study.sentences import first_line, without_credentials
+from study.sentences import first_line
+from trainables.credentials import without_credentials
 from trainables.errors import InputError
 from trainables.measures.base import Direction
 
@@ -30,10 +32,13 @@ DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 
 
 def open_storage(where: str | Path) -> BaseStorage:
-    """Optuna's storage: a journal file (one writer, the driver; fine on network file systems), or a database by URL."""
+    """Optuna's storage: a journal file (one writer, the driver; fine on network file systems), or a database by URL.
+
+    The lock of the journal is a file, not a symbolic link, which some file systems do not have.
+    """
     if is_database(where):
         return optuna.storages.RDBStorage(with_driver(str(where)))
-    return JournalStorage(JournalFileBackend(str(where)))
+    return JournalStorage(JournalFileBackend(str(where), JournalFileOpenLock(str(where))))
 
 
 def with_driver(url: str) -> str:
@@ -59,9 +64,11 @@ def find_study(where: str, name: str, must_exist: bool) -> tuple[BaseStorage, bo
     """Optuna's storage, and whether it holds a study of this name.
 
     Raises `InputError` where it does not answer, where it lacks a study that must exist, and where it holds trials
-    of one that must not.
+    of one that must not. The end of a torn journal is mended, so call this only as the study's driver.
     """
     shown = without_credentials(where)
+    if not is_database(where):
+        mend(Path(where), independent=False)
     try:
         storage = open_storage(where)
         is_there = name in optuna.get_all_study_names(storage)

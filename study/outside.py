@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 from trainables.errors import InputError
-from trainables.files import sha256_of, write_atomically
+from trainables.files import absolute, sha256_of, write_atomically
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def split_name(space: str) -> tuple[Path, str] | None:
     path, colon, class_name = space.rpartition(":")
     if not colon and space.endswith(".py"):
         raise InputError(f"--space {space}: name the class too, as in {space}:MySpace.")
-    return (Path(os.path.abspath(Path(path).expanduser())), class_name) if path.endswith(".py") else None
+    return (absolute(Path(path)), class_name) if path.endswith(".py") else None
 
 
 def with_absolute_path(space: str) -> str:

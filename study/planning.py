@@ -26,6 +26,7 @@ from study.plan import StudyPlan
 from study.scheduler_names import check_scheduler, default_scheduler
 from trainables.data.sources import full_name, source_of
 from trainables.errors import InputError
+from trainables.files import absolute
 from trainables.registry import resolve
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
@@ -53,8 +54,15 @@ def make_plan(config: StudyConfig, said: Collection[str] | None = None) -> Study
 
 
 def _absolute(config: StudyConfig) -> StudyConfig:
-    """What `config` means to a process that runs in another folder."""
-    changes: dict[str, Any] = {"storage_dir": config.storage_dir.resolve()}
+    """What `config` means to a process that runs in another folder, or with other variables."""
+    changes: dict[str, Any] = {"storage_dir": absolute(config.storage_dir)}
+    changes |= {name: absolute(path) for name in ("from_file", "inception_weights") if (path := getattr(config, name))}
+    if config.ood_sets is not None:
+        changes["ood_sets"] = tuple(dict.fromkeys(map(full_name, config.ood_sets)))
+    if config.optuna_storage is not None and "://" not in config.optuna_storage:
+        changes["optuna_storage"] = str(absolute(Path(config.optuna_storage)))
+    if config.tracking_uri is None:
+        changes["tracking_uri"] = os.environ.get("MLFLOW_TRACKING_URI") or None
     if config.dataset is not None:
         changes["dataset"] = full_name(config.dataset)
     if config.space is not None:
@@ -132,13 +140,17 @@ def _confirming(config: StudyConfig, is_resumed: bool) -> StudyPlan:
 
 def _with_space(config: StudyConfig, is_resumed: bool, space: SearchSpace, file: OutsideFile | None) -> StudyPlan:
     from study.optuna_storage import DATABASES, with_driver
-    from study.samplers import check_sampler
+    from study.samplers import check_grid, check_sampler
 
     datasets = _datasets(config, space)
     protocols = make_protocols(config, space, datasets)
     objectives = make_objectives(config.objectives or space.objectives, protocols)
-    scheduler = config.scheduler or default_scheduler(len(objectives), space.exhaustive)
+    scheduler = config.scheduler or default_scheduler(
+        len(objectives), every_trial_counts=space.exhaustive or bool(space.claims())
+    )
     check_sampler(config.sampler, len(objectives))
+    if config.sampler == "grid" and not space.exhaustive:
+        check_grid(space.suggest)
     check_scheduler(scheduler, len(objectives))
     kind = "confirm" if config.confirm else space.name
     name = config.name or f"{kind}-{space.scale_name}-{datetime.now():%Y%m%d-%H%M%S}"

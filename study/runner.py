@@ -26,11 +26,11 @@ from study.plan import StudyPlan, study_json
 from study.runs import Runs
 from study.schedulers import make_scheduler
 from study.searcher import OptunaSearcher
-from study.sentences import without_credentials
 from study.spool import Event, Spool
 from study.tracking import Tracker
 from study.trial_specs import first_configs, in_rounds, make_spec, mutations
 from study.trials import FAILURE, number_of
+from trainables.credentials import without_credentials
 from trainables.errors import InputError
 from trainables.export import BEST_FILE
 from trainables.files import write_atomically
@@ -42,6 +42,7 @@ from trainables.trial import Trial
 DELIVERY_SECONDS = 60.0
 """How long the end of a study waits for the tracking server."""
 INTERRUPTED_DELIVERY_SECONDS = 10.0
+REFUSALS_SHOWN = 5
 
 
 def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Trial) -> int:
@@ -81,8 +82,10 @@ def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Tr
     console.print_results(plan, preparations, study)
     console.print_claims(plan, study)
     console.print_next_steps(plan, interruption)
-    for reason in runs.refused:
+    for reason in list(dict.fromkeys(runs.refused))[:REFUSALS_SHOWN]:
         console.warn(f"the tracking server refused a part of the study: {reason}")
+    if len(runs.refused) > REFUSALS_SHOWN:
+        console.warn(f"the tracking server refused {len(runs.refused)} parts of the study in all.")
     if spool.dropped:
         console.warn(f"{spool.dropped} events were dropped: the tracking server was away for too long.")
     if undelivered:
@@ -90,7 +93,7 @@ def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Tr
             f"{undelivered} events did not reach {without_credentials(plan.tracking_uri)}; they are kept in "
             f"{plan.folder.spool} and delivered when the study is resumed."
         )
-    return interruption.exit_status or int(_status(study, interruption) == "FAILED")
+    return interruption.exit_status or int(_status(study, interruption) == "FAILED" or bool(runs.refused))
 
 
 def check_cluster(plan: StudyPlan, console: Console) -> int:

@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
-from collections.abc import Collection, Iterator, Sequence
+import os
+import posixpath
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, Run, RunStatus, RunTag
+from mlflow.entities import LifecycleStage, Metric, Param, Run, RunStatus, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
+from requests import RequestException
+from sqlalchemy.exc import SQLAlchemyError
 
 from study.events import PARENT, PER_SEED_FILE
 from study.optuna_storage import DATABASES, connect
-from study.sentences import first_line, without_credentials
+from study.sentences import first_line
 from study.spool import Event
+from trainables.credentials import without_credentials
 from trainables.errors import InputError
 
 STUDY_TAG = "study"
 TRIAL_TAG = "trial"
-BAD_REQUEST = 400
+LATER = (401, 403, 407, 408, 425, 429)
+"""Refusals of a server, or of a proxy before it, that may end."""
+BATCH = 100
+"""How much MLflow takes at once."""
 PAGE = 1000
 
 for library in ("mlflow", "alembic", "urllib3"):
@@ -48,14 +59,23 @@ class Runs:
                 connect(tracking_uri)
             self.client = MlflowClient(tracking_uri)
             found = self.client.get_experiment_by_name(experiment)
+            if found and found.lifecycle_stage == LifecycleStage.DELETED:
+                number = found.experiment_id
+                raise InputError(
+                    f"experiment {experiment!r} of {without_credentials(tracking_uri)} has been deleted: restore it "
+                    f"by `mlflow experiments restore --experiment-id {number}`, or remove it for good by "
+                    f"`mlflow gc --experiment-ids {number}`."
+                )
             self.experiment_id = (
                 found.experiment_id
                 if found
                 else self.client.create_experiment(
-                    experiment, artifact_location=artifacts.resolve().as_uri() if artifacts else None
+                    experiment, artifact_location=artifacts.absolute().as_uri() if artifacts else None
                 )
             )
             self._ids = self._existing()
+        except InputError:
+            raise
         except Exception as error:
             raise _unanswered(tracking_uri, error) from error
 
@@ -74,7 +94,7 @@ class Runs:
             tags = {STUDY_TAG: self.study, TRIAL_TAG: trial}
             name = self.study
             if trial != PARENT:
-                tags[MLFLOW_PARENT_RUN_ID] = self._ids[PARENT]
+                tags[MLFLOW_PARENT_RUN_ID] = self.id_of(PARENT, start_time_ms)
                 name = f"{self.study}-{trial}"
             run = self.client.create_run(
                 self.experiment_id, start_time_ms, tags | {MLFLOW_RUN_NAME: name}, run_name=name
@@ -83,32 +103,71 @@ class Runs:
         return self._ids[trial]
 
     def deliver(self, event: Event) -> None:
-        """Apply an event; applying it twice changes nothing. Raises where the server cannot be reached."""
-        try:
-            self._apply(event)
-        except MlflowException as error:
-            if error.get_http_status_code() != BAD_REQUEST:
-                raise
-            self.refused.append(first_line(error))
+        """Apply an event; applying it twice changes nothing. Raises where the server cannot be reached.
+
+        What will never be taken is left out, and nothing else with it.
+        """
+        self._kept(lambda: self._apply(event))
+
+    def _kept(self, *steps: Callable[[], object]) -> None:
+        """Take the steps; one that fails and would fail again is remembered in `refused`."""
+        for step in steps:
+            try:
+                step()
+            except Exception as error:
+                if _may_pass(error):
+                    raise
+                self.refused.append(first_line(error))
 
     def _apply(self, event: Event) -> None:
         at = event["time_ms"]
         run_id = self.id_of(event["trial"], at)
-        metrics = [Metric(name, value, at, event.get("step", 0)) for name, value in event.get("metrics", {}).items()]
-        params = [Param(name, str(value)) for name, value in event.get("params", {}).items()]
-        tags = [RunTag(name, str(value)) for name, value in event.get("tags", {}).items()]
-        if metrics or params or tags:
-            self.client.log_batch(run_id, metrics, params, tags)
+        step = event.get("step", 0)
+        metrics = [Metric(allowed(name), value, at, step) for name, value in event.get("metrics", {}).items()]
+        params = [Param(allowed(name), str(value)) for name, value in event.get("params", {}).items()]
+        tags = [RunTag(allowed(name), str(value)) for name, value in event.get("tags", {}).items()]
+        for start in range(0, max(len(metrics), len(params), len(tags)), BATCH):
+            part = slice(start, start + BATCH)
+            self._log(run_id, metrics[part], params[part], tags[part])
         for artifact_path, local in event.get("artifacts", {}).items():
             if Path(local).is_dir():
-                self.client.log_artifacts(run_id, local, artifact_path)
+                self._kept(partial(self.client.log_artifacts, run_id, local, artifact_path))
             elif Path(local).exists():
-                self.client.log_artifact(run_id, local)
+                self._kept(partial(self.client.log_artifact, run_id, local))
         status = event.get("status")
         if status == "RUNNING":
             self.client.update_run(run_id, status)
         elif status:
             self.client.set_terminated(run_id, status, at)
+
+    def _log(self, run_id: str, metrics: list[Metric], params: list[Param], tags: list[RunTag]) -> None:
+        """Log them together, or, where that is refused, each by itself: `synchronous`, whatever MLFLOW_* say."""
+        log = partial(self.client.log_batch, run_id, synchronous=True)
+        try:
+            log(metrics, params, tags)
+        except Exception as error:
+            if _may_pass(error):
+                raise
+            self._kept(
+                *(partial(log, metrics=[each]) for each in metrics),
+                *(partial(log, params=[each]) for each in params),
+                *(partial(log, tags=[each]) for each in tags),
+            )
+
+
+def allowed(name: str) -> str:
+    """The name of a metric, a param or a tag as every tracking server takes it, different for every name."""
+    if re.fullmatch(r"[A-Za-z0-9_. -]{1,200}", name) and posixpath.normpath(name) == name and name[0] not in "./":
+        return name
+    cleaned = re.sub(r"[^A-Za-z0-9_-]", "_", name)[:60]
+    return f"{cleaned}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:12]}"
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether what failed may succeed later: the server is away, busy, or does not let anybody in."""
+    if isinstance(error, MlflowException):
+        return not 400 <= error.get_http_status_code() < 500 or error.get_http_status_code() in LATER
+    return isinstance(error, RequestException | SQLAlchemyError | ConnectionError | TimeoutError)
 
 
 @dataclass(frozen=True)

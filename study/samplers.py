@@ -6,7 +6,9 @@ import warnings
 from collections.abc import Callable
 
 import numpy as np
+import optuna
 import optuna.samplers as samplers
+from optuna.distributions import FloatDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler
 
@@ -16,6 +18,9 @@ warnings.simplefilter("ignore", ExperimentalWarning)
 
 # Studies are short here: Optuna's own ten random trials would be half of one.
 START_UP = 6
+
+GRID_PROBES = 50
+"""Random trials that show which parameters a space has: some are there only with certain values of others."""
 
 
 def tpe(seed: int) -> BaseSampler:
@@ -47,6 +52,20 @@ def make_sampler(name: str, seed: int, trial_number: int) -> BaseSampler:
     make = lookup("sampler", name, SAMPLERS)
     number = 0 if name in ONE_SEQUENCE else trial_number
     return make(int(np.random.SeedSequence([seed, number]).generate_state(1)[0]))
+
+
+def check_grid(suggest: Callable[[optuna.Trial], object], flag: str = "--sampler grid") -> None:
+    """Raise `InputError` where `suggest` draws a number of a continuous range, which no grid covers."""
+    study = optuna.create_study(sampler=samplers.RandomSampler(seed=0))
+    for _ in range(GRID_PROBES):
+        trial = study.ask()
+        suggest(trial)
+        for name, distribution in trial.distributions.items():
+            if isinstance(distribution, FloatDistribution) and distribution.step is None and not distribution.single():
+                raise InputError(
+                    f"{flag} tries every value, and {name!r} of this space is any number from {distribution.low:g} to "
+                    f"{distribution.high:g}: choose another sampler."
+                )
 
 
 def check_sampler(name: str, num_objectives: int) -> None:

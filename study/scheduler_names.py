@@ -7,9 +7,12 @@ from trainables.errors import InputError, lookup
 SCHEDULERS = ("asha", "hyperband", "median", "pbt", "none")
 
 
-def default_scheduler(num_objectives: int, exhaustive: bool) -> str:
-    """Successive halving, unless several objectives leave open which trial is worse, or every trial counts."""
-    return "none" if exhaustive or num_objectives > 1 else "asha"
+def default_scheduler(num_objectives: int, every_trial_counts: bool) -> str:
+    """Successive halving, unless several objectives leave open which trial is worse, or every trial counts.
+
+    It would stop the very trials that a claim says will fail.
+    """
+    return "none" if every_trial_counts or num_objectives > 1 else "asha"
 
 
 def check_scheduler(name: str, num_objectives: int) -> None:

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
-
-def without_credentials(text: str) -> str:
-    """`text` as it may be printed: user and password left out of every URI in it."""
-    return re.sub(r"://[^/\s]*@", "://", text)
+from trainables.credentials import without_credentials
 
 
 def first_line(error: Exception) -> str:

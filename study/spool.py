@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from study.records import mend, parsed
 from trainables.files import write_atomically
 
 Event = dict[str, Any]
@@ -35,8 +36,8 @@ class Spool:
         self._deliver = deliver
         self._retry_seconds = retry_seconds
         self._room = room
-        self._drop_torn_line()
-        self._offset = self._known_offset()
+        is_mended = mend(self._events, independent=True)
+        self._offset = 0 if is_mended else self._known_offset()
         self._writer = self._events.open("ab")
         self._news = threading.Condition()
         self._closing = False
@@ -71,7 +72,8 @@ class Spool:
         with self._events.open("rb") as reader:
             reader.seek(self._offset)
             while line := self._next_line(reader):
-                if not self._deliver_at_last(json.loads(line)):
+                event = parsed(line)
+                if isinstance(event, dict) and not self._deliver_at_last(event):
                     break
                 self._offset = reader.tell()
         self._remember_offset()
@@ -91,7 +93,8 @@ class Spool:
 
     def _known_offset(self) -> int:
         """What an earlier process delivered; it may have been killed after it emptied the file."""
-        offset = int(self._offset_file.read_text()) if self._offset_file.exists() else 0
+        said = self._offset_file.read_bytes() if self._offset_file.exists() else b""
+        offset = int(said) if said.isdigit() else 0  # a damaged file: everything is delivered again
         return offset if self._events.exists() and offset <= self._events.stat().st_size else 0
 
     def _remember_offset(self) -> None:
@@ -115,11 +118,3 @@ class Spool:
             with self._news:
                 self._news.wait_for(lambda: self._closing, timeout=wait)
             wait = min(2 * wait, 60.0)
-
-    def _drop_torn_line(self) -> None:
-        """A process that was killed may have left half a line."""
-        if self._events.exists():
-            content = self._events.read_bytes()
-            whole = content[: content.rfind(b"\n") + 1]
-            if whole != content:
-                write_atomically(self._events, whole)

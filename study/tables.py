@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import rich.box
@@ -13,6 +13,7 @@ from search_spaces.space import FirstTrial
 from study.claims import Outcome
 from study.optuna_storage import FIRST_TRIAL, METRICS
 from study.plan import StudyPlan
+from trainables.measures.settings import RESAMPLED
 from trainables.methods.base import method_class
 from trainables.preparation import Preparation
 from trainables.protocol import AT_BEST, BEST, Protocol, base_name
@@ -46,14 +47,28 @@ def columns_of(plan: StudyPlan, trials: Sequence[FrozenTrial]) -> list[str]:
     ending = AT_BEST if plan.objectives[0].endswith(BEST) else ""
     others = [name + ending for name in shown if name not in objectives]
     metrics = [trial.user_attrs.get(METRICS, {}) for trial in trials]
+    resampled = sorted({name for found in metrics for name in found if name.endswith(RESAMPLED)})
     costs = [*method_class(plan.space.method).progress_metrics, "seconds_training"]
     differing = [name for name in costs if len({found.get(name) for found in metrics}) > 1]
     measured = {name for found in metrics for name in found}
-    return [*plan.objectives, *(name for name in [*others, *differing] if name in measured)]
+    return [*plan.objectives, *(name for name in [*resampled, *others, *differing] if name in measured)]
 
 
-def results_table(plan: StudyPlan, title: str, trials: Sequence[FrozenTrial]) -> Table:
-    """A row per trial: its metrics, what was published for its settings, its settings."""
+def reference_rows(columns: Sequence[str], references: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """Reference values of the metrics in columns, by what they are of: `test images`, `noise`, a detector."""
+    rows: dict[str, dict[str, float]] = {}
+    for column in columns:
+        prefix = f"{base_name(column)}_"
+        for name, value in references.items():
+            if name.startswith(prefix):
+                rows.setdefault(name.removeprefix(prefix).replace("_", " "), {})[column] = value
+    return rows
+
+
+def results_table(
+    plan: StudyPlan, title: str, trials: Sequence[FrozenTrial], references: Mapping[str, float] | None = None
+) -> Table:
+    """A row per trial: its metrics, what was published for its settings, its settings; then reference values."""
     columns = columns_of(plan, trials)
     first_trials = {first.name: first for first in plan.space.first_trials()}
     published = [
@@ -71,6 +86,9 @@ def results_table(plan: StudyPlan, title: str, trials: Sequence[FrozenTrial]) ->
         values = [f"{metrics[name]:.4g}" if name in metrics else "-" for name in columns]
         origin = f"{trial.user_attrs[FIRST_TRIAL]}: " if FIRST_TRIAL in trial.user_attrs else ""
         table.add_row(str(trial.number), *values, *([known] if any(published) else []), origin + _settings(plan, trial))
+    for name, row in reference_rows(columns, references or {}).items():
+        values = [f"{row[column]:.4g}" if column in row else "-" for column in columns]
+        table.add_row("", *values, *([""] if any(published) else []), f"reference: {name}")
     return table
 
 

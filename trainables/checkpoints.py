@@ -42,7 +42,7 @@ class CheckpointFolder:
         """The newest whole checkpoint, on the CPU, None without any; a damaged one is passed over with a warning."""
         for path in self._newest_first():
             checksum = path.with_suffix(".sha256")
-            if checksum.exists() and checksum.read_text() == sha256_of(path):
+            if checksum.exists() and checksum.read_bytes() == sha256_of(path).encode():
                 return torch.load(path, map_location="cpu", weights_only=True)
             warnings.warn(f"checkpoint {path} is damaged: going back to the one before it.", stacklevel=2)
         return None

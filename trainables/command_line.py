@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
+import traceback
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from dataclasses import fields, is_dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
 
 import tyro
 
+from trainables.credentials import without_credentials
 from trainables.errors import InputError
 
 Config = TypeVar("Config")
 
 BAD_INPUT = 2
+UNEXPECTED = 1
 
 
 def run(
@@ -23,18 +31,52 @@ def run(
     `prog` is how help calls the program; `arguments` are those of the process by default.
     """
     said = read(config, prog, arguments)
-    return answer(lambda: action(said))
+    return answer(lambda: action(said), getattr(said, "storage_dir", Path("outputs")))
 
 
 def read(config: type[Config], prog: str, arguments: Sequence[str] | None) -> Config:
     """What the command line says; help, or an option that there is not, ends the process."""
-    return tyro.cli(config, prog=prog, args=arguments, config=(tyro.conf.FlagCreatePairsOff,))
+    return _at_home(tyro.cli(config, prog=prog, args=arguments, config=(tyro.conf.FlagCreatePairsOff,)))
 
 
-def answer(action: Callable[[], int]) -> int:
-    """The exit status of `action`, or for bad input 2 with one sentence printed."""
+def _at_home(said: Config) -> Config:
+    """`said` with "~" replaced in its paths: a shell leaves it in `--out=~/x`."""
+    changes: dict[str, Any] = {}
+    for each in fields(said):  # type: ignore[arg-type]
+        value = getattr(said, each.name)
+        if isinstance(value, Path):
+            changes[each.name] = Path(os.path.expanduser(value))
+        elif is_dataclass(value):
+            changes[each.name] = _at_home(value)
+    return replace(said, **changes)  # type: ignore[type-var]
+
+
+def answer(action: Callable[[], int], storage_dir: Path) -> int:
+    """The exit status of `action`; for bad input 2, with one sentence printed.
+
+    For an error that nobody foresaw 1, with one sentence, which names a file in `storage_dir` that has the traceback.
+    """
     try:
         return action()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
+    except Exception as error:
+        name = type(error).__name__
+        message = without_credentials(" ".join(f"{name}: {error}".split()))[:200]
+        print(f"error: something unexpected went wrong ({message}): {_kept_traceback(storage_dir)}.", file=sys.stderr)
+        return UNEXPECTED
+
+
+def _kept_traceback(storage_dir: Path) -> str:
+    """Write the traceback of the error that is handled to a file, and say where that is."""
+    text = without_credentials(traceback.format_exc())
+    name = f"error-{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}.txt"
+    for folder in (storage_dir, Path(tempfile.gettempdir())):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text, encoding="utf-8", errors="backslashreplace")
+        except OSError:
+            continue
+        return f"the details are in {folder / name}"
+    return f"no file could be written for the details, which are: {' | '.join(text.splitlines())}"

@@ -44,6 +44,7 @@ class Evaluator:
 
     def __init__(self, protocol: Protocol, cache_dir: Path, device: torch.device) -> None:
         self.protocol = protocol
+        self.device = device
         self.dataset = open_dataset(protocol.dataset, cache_dir)
         self.measures = [
             measure_class(settings.measure)(settings, self.dataset, cache_dir, device) for settings in protocol.measures
@@ -54,6 +55,8 @@ class Evaluator:
         subject = Subject(method, seed)
         by_measure = tuple((measure, measure(subject)) for measure in self.measures)
         metrics = {name: value for _, measured in by_measure for name, value in measured.metrics.items()}
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()  # what training does not need is left to the trials that share the GPU
         return Evaluation(metrics, by_measure)
 
     def of_new_samples(self, method: Method, seed: int) -> dict[str, float]:

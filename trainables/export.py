@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
@@ -17,13 +18,19 @@ from torch import Tensor
 
 from trainables.checkpoints import write_atomically
 from trainables.data.cache import prepare
-from trainables.data.dataset import Dataset
+from trainables.data.dataset import Dataset, Split
+from trainables.data.sources import source_of
 from trainables.errors import InputError
 from trainables.measures.base import Direction
 from trainables.methods.base import Method, method_class
 
 BEST_FILE = "best.safetensors"
 """The weights of a trial's best evaluation, in the trial's folder."""
+
+STATISTICS = "statistics."
+"""Begins the names of tensors that belong to no network."""
+
+STAND_IN_LENGTH = 100
 
 HEADER_KEY = "generative_study"
 """The entry of the file's metadata that holds the header, as JSON."""
@@ -46,6 +53,9 @@ class ExportHeader(BaseModel):
     objective: str
     direction: Direction
     weights_sha256: str
+    shape: tuple[int, ...] | None = None
+    """Of one image or point; without it (in older files) the data set is needed."""
+    num_classes: int | None = None
 
     @property
     def loss(self) -> float:
@@ -67,13 +77,17 @@ def export(
 ) -> None:
     """Write the networks of `method` to `path`, a safetensors file, whole or not at all.
 
-    A weight is named `<network>.<parameter>`; `config` is the method's, JSON; `metrics` were measured with
-    these weights, after `round_number` rounds; `objective`, one of them, is why they are kept.
+    A weight is named `<network>.<parameter>`, another tensor `statistics.<name>`; `config` is the method's, JSON;
+    `metrics` were measured with these weights, after `round_number` rounds; `objective`, one of them, is why they are
+    kept.
     """
     weights = {
         f"{network}.{parameter}": value.detach().to("cpu", copy=True).contiguous()
         for network, module in method.networks().items()
         for parameter, value in module.state_dict().items()
+    }
+    weights |= {
+        f"{STATISTICS}{name}": getattr(method, name).to("cpu", copy=True).contiguous() for name in method.exported
     }
     header = ExportHeader(
         method=method_name,
@@ -84,6 +98,8 @@ def export(
         objective=objective,
         direction=direction,
         weights_sha256=_sha256(weights),
+        shape=method.dataset.shape,
+        num_classes=method.dataset.num_classes,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, save(weights, {HEADER_KEY: header.model_dump_json()}))
@@ -98,12 +114,23 @@ def read_header(path: Path) -> ExportHeader:
 def load_export(path: Path, cache_dir: Path, device: torch.device) -> Method:
     """Build the method that was exported to `path`, ready to sample and score; training starts anew.
 
-    Its data set is prepared in `cache_dir`. Raises `InputError` if the file is missing, damaged or something
-    else, if its method or data set is unknown, and if the data cannot be had.
+    Its data set is prepared in `cache_dir` only if the method needs it for that. Raises `InputError` if the file is
+    missing, damaged or something else, if its method or data set is unknown, and if the data cannot be had.
     """
     header = read_header(path)
-    method_class(header.method)
-    return build(path, prepare(header.dataset, cache_dir), device)
+    if method_class(header.method).needs_data or header.shape is None:
+        return build(path, prepare(header.dataset, cache_dir), device)
+    if ":" not in header.dataset:  # others are folders and modules, which may be on another machine
+        source_of(header.dataset)
+    return build(path, _stand_in(header.dataset, header.shape, header.num_classes), device)
+
+
+def _stand_in(name: str, shape: tuple[int, ...], num_classes: int | None) -> Dataset:
+    """A data set of the right shape with nothing in it, for a method that does not read it."""
+    examples = np.broadcast_to(np.zeros((), np.uint8 if len(shape) == 3 else np.float32), (STAND_IN_LENGTH, *shape))
+    labels = None if num_classes is None else np.zeros(STAND_IN_LENGTH, np.int64)
+    split = Split(examples, labels)
+    return Dataset(name, split, split, num_classes)
 
 
 def build(path: Path, dataset: Dataset, device: torch.device) -> Method:
@@ -119,6 +146,9 @@ def build(path: Path, dataset: Dataset, device: torch.device) -> Method:
         for network, module in method.networks().items():
             prefix = f"{network}."
             module.load_state_dict({k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)})
+        for name in method.exported:
+            if f"{STATISTICS}{name}" in weights:
+                setattr(method, name, weights[f"{STATISTICS}{name}"].to(device))
     except (ValidationError, RuntimeError) as error:
         raise InputError(f"{path} was made by another version of the method {header.method!r}.") from error
     return method

@@ -17,6 +17,14 @@ def write_atomically(path: Path, content: bytes | memoryview) -> None:
     partial.replace(path)
 
 
+def absolute(path: Path) -> Path:
+    """A path of the user, so that it means the same in every process: absolute, with "~" replaced.
+
+    Links are not resolved: what they point to may be elsewhere on another node.
+    """
+    return Path(os.path.abspath(os.path.expanduser(path)))
+
+
 def sha256_of(path: Path) -> str:
     """The checksum of a file, in hexadecimal digits."""
     with path.open("rb") as file:

@@ -30,7 +30,7 @@ class ScoreConfig:
     """Score images against real ones. JSON on standard output: the metrics, the protocol, and its hash."""
 
     real: Path
-    """A folder of images, or a .npy file (n, 1 or 3, height, width), uint8 or floats in [-1, 1]."""
+    """A folder of images, or a .npy or .npz file (n, 1 or 3, height, width), uint8 or floats in [-1, 1]."""
     fake: Path
     """The images to be scored, as above."""
     features: ExtractorName = "inception"

@@ -39,7 +39,12 @@ def cluster(address: str | None) -> Iterator[None]:
             logging_level=logging.ERROR,
             log_to_driver=False,
         )
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, AssertionError) as error:
+        if address is None:
+            raise InputError(
+                f"Ray does not start on this machine ({first_line(error)}): set RAY_TMPDIR to a folder with a short "
+                "path that you can write to (by default /tmp/ray is used), and see that HOME can be written to."
+            ) from error
         raise InputError(
             f"no Ray cluster at {address} lets this process in ({first_line(error)}): check --address, "
             "and that the token is the cluster's (RAY_AUTH_TOKEN_PATH)."

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, Generic
 
 import tyro
@@ -39,7 +40,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--backend")
     chosen, others = parser.parse_known_args(arguments)
-    return answer(lambda: submit(chosen.backend, others))
+    parser.add_argument("--storage-dir", "--storage_dir", type=Path, default=Path("outputs"))
+    storage = parser.parse_known_args(arguments)[0].storage_dir.expanduser()
+    return answer(lambda: submit(chosen.backend, others), storage)
 
 
 def submit(name: str | None, arguments: Sequence[str]) -> int:

@@ -14,6 +14,7 @@ from study.folder import check_writable
 from study.submit.backend import TEMPLATES, Backend, NodeOptions
 from study.submit.submission import Submission
 from trainables.errors import InputError
+from trainables.files import absolute
 
 SECONDS_TO_STOP = 120
 """How long before its time limit a job is told to stop; Slurm may do so a minute earlier."""
@@ -169,9 +170,10 @@ def _check_text(submission: Submission[SlurmOptions]) -> None:
 
 
 def _existing(flag: str, path: Path | None) -> Path | None:
+    path = path and absolute(path)
     if path is not None and not path.is_file():
         raise InputError(f"there is no file {path}: check {flag}.")
-    return path and path.resolve()
+    return path
 
 
 def _sbatch(sbatch: str, script: str) -> str:

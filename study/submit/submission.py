@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +10,9 @@ from typing import Generic, TypeVar
 from study.config import AUTO, StudyConfig, to_arguments
 from study.nodes.capacity import Resources
 from study.outside import split_name, with_absolute_path
+from trainables.credentials import holds_password
 from trainables.errors import InputError
+from trainables.files import absolute
 
 Options = TypeVar("Options")
 
@@ -50,7 +51,8 @@ class Submission(Generic[Options]):
             storage_dir=plan.storage,
             space=asked.space and with_absolute_path(asked.space),
             dataset=asked.dataset and full_name(asked.dataset),
-            inception_weights=asked.inception_weights and asked.inception_weights.resolve(),
+            inception_weights=asked.inception_weights and absolute(asked.inception_weights),
+            ood_sets=asked.ood_sets and tuple(map(full_name, asked.ood_sets)),
             from_file=None,
         )
         return cls(plan.name, plan.storage, plan.resources, named, options)
@@ -82,7 +84,7 @@ def _check(config: StudyConfig) -> None:
             f"a submitted study goes on where it is by itself: say --name {config.resume} instead of --resume."
         )
     for flag, url in (("--optuna-storage", config.optuna_storage), ("--tracking-uri", config.tracking_uri)):
-        if url is not None and re.search(r"://[^/@]*:[^/@]*@", url):
+        if url is not None and holds_password(url):
             raise InputError(
                 f"{flag} holds a password, which others could read on the cluster: leave it out (docs/cluster.md, "
                 '"Passwords").'

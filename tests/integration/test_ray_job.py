@@ -11,12 +11,13 @@ import pytest
 
 from tests.systems.outcome import Outcome, check_complete
 from tests.systems.ray_cluster import RayCluster, Submit
-from tests.systems.storage import hold, of_tiny, release
+from tests.systems.storage import TINY, hold, of_tiny, release
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
-STUDY = (*of_tiny(), "--max-concurrent", "1", "--scheduler", "none")
+OPTIONS = ("--max-concurrent", "1", "--scheduler", "none")
+STUDY = (*of_tiny(), *OPTIONS)
 UPLOADED = "this is the uploaded checkout"
 
 
@@ -43,10 +44,11 @@ def submit(cluster, tmp_path):
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
-    """A copy of the project that can be told from the installed one."""
+    """A copy of the project that can be told from the installed one, with the file of the space in it."""
     folder = tmp_path_factory.mktemp("checkout")
     for package in ("study", "search_spaces", "trainables"):
         shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(TINY, folder)
     (folder / ".git").mkdir()  # it is left out, and Ray would say so
     with (folder / "study" / "plan.py").open("a") as file:
         file.write(f'\nprint("{UPLOADED}")\n')
@@ -96,7 +98,8 @@ def test_the_exit_status_is_the_studys(submit, storage):
 
 def test_a_study_whose_cluster_is_lost_goes_on_in_another_one(cluster, submit, storage, checkout, tmp_path):
     """As KubeRay does it: a new cluster, and the same command. There the checkout that is uploaded runs."""
-    study = (*STUDY, "--trials", "4", "--name", "lost", "--storage-dir", storage)
+    space = of_tiny(file=checkout / TINY.name)
+    study = (*space, *OPTIONS, "--trials", "4", "--name", "lost", "--storage-dir", storage)
     hold(storage, trial=2)
     first = RayCluster(tmp_path)
     try:

@@ -186,6 +186,8 @@ def test_early_stopping_is_the_default_where_trials_are_ranked_by_one_objective(
     assert scheduler(space="gradnorm", scheduler="median") == "median"
     assert scheduler(space="gradnorm", objectives=("fid_lenet_best", "auroc_best")) == "none"
     assert scheduler(space="ablation") == "none"
+    assert scheduler(space="step_ratio") == "none"  # a claim says that some of its trials fail
+    assert scheduler(space="step_ratio", scheduler="asha") == "asha"
 
 
 def test_the_paper_scales_measure_with_inception_unless_what_was_published_is_a_classifiers(tmp_path):

@@ -16,8 +16,8 @@ from study.events import PARENT
 from study.optuna_storage import create_study
 from study.planning import make_plan
 from study.runs import Runs, read
-from study.sentences import without_credentials
 from study.trial_specs import make_spec
+from trainables.credentials import without_credentials
 from trainables.errors import InputError
 from trainables.preparation import Preparation
 
@@ -178,3 +178,80 @@ def test_the_settings_of_two_measures_of_a_kind_are_told_apart(tmp_path):
     assert params["protocol.fidelity.features"] == "lenet"
     assert params["protocol.fidelity_2.features"] == "efficientnet"
     assert params["protocol.fidelity_2.num_samples"] == 512
+
+
+# --- what a server refuses --------------------------------------------------------------------------------------------
+
+
+def test_a_refused_value_takes_no_others_with_it(open_runs, uri):
+    runs = open_runs()
+    runs.deliver(start(params={"lr": 1}))
+    runs.deliver(start(params={"lr": 2, "width": 3}, metrics={"fid": 2.0}, tags={"a": "b"}))
+    run = MlflowClient(uri).get_run(runs.id_of(PARENT, 0))
+    assert run.data.params == {"lr": "1", "width": "3"}
+    assert run.data.metrics == {"fid": 2.0}
+    assert run.data.tags["a"] == "b"
+    assert len(runs.refused) == 1
+
+
+def test_odd_long_and_many_names_are_taken_and_stay_different(open_runs, uri):
+    names = [
+        "auroc_folder:/x/",
+        "a(b)+c,d&e@'#",
+        "ä" * 300,
+        "x" * 240 + "1",
+        "x" * 240 + "2",
+        "../up",
+        "a//b",
+        "a b",
+        "\udce4",
+    ]
+    runs = open_runs()
+    runs.deliver(start(metrics=dict.fromkeys([*names, "fid", *(f"m{n}" for n in range(1100))], 1.0)))
+    assert runs.refused == []
+    found = MlflowClient(uri).get_run(runs.id_of(PARENT, 0)).data.metrics
+    assert len(found) == len(names) + 1101
+    assert "fid" in found
+
+
+def test_an_environment_that_logs_asynchronously_loses_nothing(open_runs, uri, monkeypatch):
+    monkeypatch.setenv("MLFLOW_ENABLE_ASYNC_LOGGING", "true")
+    runs = open_runs()
+    runs.deliver(start(metrics={"fid": 2.0}, params={"lr": 1}))
+    run = MlflowClient(uri).get_run(runs.id_of(PARENT, 0))
+    assert (run.data.metrics, run.data.params) == ({"fid": 2.0}, {"lr": "1"})
+
+
+def test_a_deleted_experiment_is_a_sentence_at_the_start(uri, tmp_path):
+    client = MlflowClient(uri)
+    client.delete_experiment(Runs(uri, "gone", "s", tmp_path).experiment_id)
+    with pytest.raises(InputError, match=r"'gone' .* has been deleted.*mlflow experiments restore"):
+        Runs(uri, "gone", "s", tmp_path)
+
+
+def test_runs_that_were_deleted_hold_up_no_others(open_runs, uri):
+    runs = open_runs()
+    for trial in (PARENT, "0000", "0001"):
+        runs.deliver(start(trial))
+    for trial in (PARENT, "0000"):
+        MlflowClient(uri).delete_run(runs.id_of(trial, 0))
+    for trial in (PARENT, "0000", "0001", "0002"):
+        runs.deliver(start(trial, metrics={"fid": 1.0}, status="FINISHED"))
+    assert runs.refused
+    assert MlflowClient(uri).get_run(runs.id_of("0001", 0)).data.metrics == {"fid": 1.0}
+    again = open_runs()
+    again.deliver(start("0000", metrics={"fid": 3.0}))  # the parent's event comes later, or never
+    run = MlflowClient(uri).get_run(again.id_of("0000", 0))
+    assert run.data.metrics == {"fid": 3.0}
+    assert run.data.tags["mlflow.parentRunId"] == again.id_of(PARENT, 0)
+    assert again.refused == []
+
+
+def test_artifacts_that_cannot_be_written_hold_up_nothing(uri, tmp_path):
+    (tmp_path / "picture.png").write_bytes(b"png")
+    (tmp_path / "file").write_bytes(b"")
+    runs = Runs(uri, "no artifacts", "s", tmp_path / "file" / "artifacts")
+    runs.deliver(start(artifacts={"p": str(tmp_path / "picture.png")}, metrics={"fid": 1.0}, status="FINISHED"))
+    assert len(runs.refused) == 1
+    run = MlflowClient(uri).get_run(runs.id_of(PARENT, 0))
+    assert (run.data.metrics, run.info.status) == ({"fid": 1.0}, "FINISHED")

@@ -65,6 +65,21 @@ def test_costs_are_shown_where_they_differ(plan):
     assert columns_of(made, trials_of(made, first, second)) == ["fid_lenet_best", "inner_updates"]
 
 
+def test_reference_values_are_rows_below_the_trials(plan):
+    made = plan()
+    values = {"fid_lenet_best": 31.5, "auroc_at_best": 0.8, "fid_lenet_resampled": 36.1}
+    references = {"fid_lenet_noise": 138.8, "fid_lenet_test_images": 2.0, "auroc_energy": 0.99}
+    header, _, trial, *rows = shown(results_table(made, "", trials_of(made, values), references))
+    assert header.split()[:4] == ["trial", "fid_lenet_best", "fid_lenet_resampled", "auroc_at_best"]
+    assert trial.split()[:4] == ["0", "31.5", "36.1", "0.8"]
+    found = {row.partition("reference: ")[2]: row.split()[:3] for row in rows}
+    assert found == {
+        "noise": ["138.8", "-", "-"],
+        "test images": ["2", "-", "-"],
+        "energy": ["-", "-", "0.99"],
+    }
+
+
 def test_what_was_published_is_beside_what_the_trial_has(plan):
     made = plan(features="inception")
     first = made.space.first_trials()[0]

@@ -12,9 +12,9 @@ from filelock import FileLock
 TINY = Path(__file__).with_name("tiny.py")
 
 
-def of_tiny(name: str = "Tiny") -> tuple[str, ...]:
-    """The arguments that name a space of `tiny.py`."""
-    return ("--space", f"{TINY}:{name}", "--scale", "smoke")
+def of_tiny(name: str = "Tiny", file: Path = TINY) -> tuple[str, ...]:
+    """The arguments that name a space of `tiny.py`, or of a copy of it."""
+    return ("--space", f"{file}:{name}", "--scale", "smoke")
 
 
 def hold(storage: Path, trial: int, rounds: int = 0) -> None:

@@ -40,7 +40,10 @@ def rewrite(path, change):
 def test_any_reader_of_safetensors_finds_named_weights_and_a_header(exported, method):
     weights = load_file(exported)
     expected = method.discriminator.state_dict()
-    assert weights.keys() == {f"discriminator.{name}" for name in expected}
+    assert weights.keys() == {f"discriminator.{name}" for name in expected} | {
+        "statistics.pixel_mean",
+        "statistics.pixel_variance",
+    }
     assert torch.equal(weights["discriminator.conv1.weight"], expected["conv1.weight"])
     with safe_open(exported, framework="pt") as file:
         header = json.loads(file.metadata()[HEADER_KEY])

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from trainables.data.cache import open_dataset, prepare
+from trainables.data.dataset import Dataset, Split
 from trainables.data.tensors import to_uint8
 from trainables.export import export, load_export
 from trainables.methods.base import method_class
@@ -140,3 +141,21 @@ def test_a_file_that_is_no_export_is_refused(run, tmp_path, capsys):
 def test_it_starts_without_the_driver():
     code = "import sys, trainables.sample; print({'ray', 'mlflow', 'optuna'} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"
+
+
+@pytest.mark.parametrize("name", ["gan", "discriminator_only"])
+def test_a_file_is_enough_on_a_machine_without_the_data(tmp_path, name):
+    """The weights of a method that was trained on a folder which is not here, whatever the cache holds."""
+    splits = [Split(np.random.default_rng(0).integers(0, 256, (20, 1, 8, 8), dtype=np.uint8))] * 2
+    dataset = Dataset("folder:/elsewhere/faces", *splits, None)
+    method_type = method_class(name)
+    config = method_type.Config.tiny()
+    method = method_type(config, dataset, torch.device("cpu"))
+    path = tmp_path / "best.safetensors"
+    dumped = config.model_dump(mode="json")
+    export(name, dumped, dataset.name, method, path, 1, {"fid": 1.0}, "fid", "minimize")
+    arguments = ["--from", str(path), "--num", "4", "--out", str(tmp_path / "x.npy")]
+    assert main([*arguments, "--storage-dir", str(tmp_path / "empty")]) == 0
+    expected = method.sample(4, torch.Generator().manual_seed(0))
+    assert np.array_equal(np.load(tmp_path / "x.npy"), to_uint8(expected))
+    assert not (tmp_path / "empty").exists()

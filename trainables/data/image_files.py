@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
 
 GRAY_MODES = ("1", "L", "LA")
 RGB_MODES = ("P", "RGB", "RGBA", "CMYK", "YCbCr")
-"""Pillow's modes with at most 8 bits a channel: only transparency is lost."""
+"""Pillow's modes with at most 8 bits a channel, of files without transparent pixels."""
+CONVERTED = ("CMYK", "YCbCr")
+"""Modes whose colours change a little when they become RGB."""
 
 LEAST_OF_A_CLASS = 5
 """A class must have so many images, so that a fifth of them is at least one."""
@@ -58,8 +62,8 @@ def read_images(parts: Sequence[Sequence[Path]], scratch: Path, adapt: Adapt = l
     `adapt` changes one image `(1, C, H, W)`, for example its size. The arrays are memory-mapped, from unnamed files in
     the folder `scratch`, which vanish with the arrays.
 
-    Raises `InputError` for a file that cannot be read, has more than 8 bits a channel, or has another size than
-    the first file by name.
+    Raises `InputError` for a file that cannot be read as it is meant (damaged, transparent, with more than 8 bits a
+    channel or more than one page), or has another size than the first file by name.
     """
     mode = _common_mode(sorted(path for part in parts for path in part))
     scratch.mkdir(parents=True, exist_ok=True)
@@ -71,7 +75,7 @@ def fingerprint(paths: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for path in paths:
         status = path.stat()
-        digest.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+        digest.update(os.fsencode(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0"))
     return digest.hexdigest()
 
 
@@ -85,8 +89,12 @@ def _check_enough(what: str, count: int) -> None:
 def _common_mode(paths: Sequence[Path]) -> str:
     """Read only the headers, so that a file that does not fit is reported before all files are decoded."""
     mode, size = "L", None
+    converted: dict[str, Path] = {}
     for path in paths:
         with _opened(path) as image:
+            _check_faithful(image, path)
+            if image.mode in CONVERTED:
+                converted.setdefault(image.mode, path)
             if image.mode not in GRAY_MODES + RGB_MODES:
                 raise InputError(f"{path} has pixels of type {image.mode!r}: convert it to 8 bits, gray or RGB.")
             if size is None:
@@ -98,7 +106,41 @@ def _common_mode(paths: Sequence[Path]) -> str:
                 )
             if image.mode in RGB_MODES:
                 mode = "RGB"
+    for kind, path in converted.items():
+        warnings.warn(f"images of type {kind}, such as {path}, are converted to RGB.", stacklevel=2)
     return mode
+
+
+def _check_faithful(image: Image, path: Path) -> None:
+    """Raise `InputError` for what Pillow would read only in part: more than 8 bits of a colour, further pages."""
+    if _bits(image) > 8:
+        raise InputError(f"{path} has more than 8 bits a channel: convert it to 8 bits, gray or RGB.")
+    pages = getattr(image, "n_frames", 1)
+    if pages > 1 and image.format != "MPO":  # a photograph with its preview
+        raise InputError(f"{path} has {pages} pages or frames: save each as a file of its own.")
+
+
+def _bits(image: Image) -> int:
+    """Bits a channel in the file: Pillow opens colours of 16 bits as if they had 8."""
+    if image.format == "TIFF":
+        return max(image.tag_v2.get(258, (1,)))  # type: ignore[attr-defined]
+    tiles: list[Any] = getattr(image, "tile", [])  # those of a file that has not been read yet
+    arguments = [each for tile in tiles for each in (tile[3] if isinstance(tile[3], tuple) else (tile[3],))]
+    if image.format == "PPM":
+        return max((each.bit_length() for each in arguments if isinstance(each, int)), default=8)
+    if image.format == "PNG":
+        return 16 if any(isinstance(each, str) and ";16" in each for each in arguments) else 8
+    return 8
+
+
+def _opaque(image: Image, path: Path) -> Image:
+    """`image`; raises `InputError` where a part of it is transparent, because nothing says what is behind it."""
+    if image.has_transparency_data and np.asarray(image.convert("RGBA"))[..., 3].min() < 255:
+        raise InputError(
+            f"{path} is transparent in places, where its colours are not what is seen: "
+            "put it on a background and save it without transparency."
+        )
+    return image
 
 
 def _read(paths: Sequence[Path], mode: str, scratch: Path, adapt: Adapt) -> np.ndarray:
@@ -107,7 +149,7 @@ def _read(paths: Sequence[Path], mode: str, scratch: Path, adapt: Adapt) -> np.n
     with TemporaryFile(dir=scratch) as file:
         for path in paths:
             with _opened(path) as image:
-                pixels = np.asarray(image.convert(mode))
+                pixels = np.asarray(_opaque(image, path).convert(mode))
             pixels = pixels[None, None] if mode == "L" else pixels.transpose(2, 0, 1)[None]
             adapted = adapt(pixels)
             shape = adapted.shape[1:]

@@ -37,7 +37,7 @@ from trainables.data.mnist_family import (
 from trainables.data.points import POINT_SETS, PointSet
 from trainables.data.yale import has_yale_faces, yale_faces, yale_fingerprint
 from trainables.errors import InputError, lookup
-from trainables.files import sha256_of
+from trainables.files import absolute, sha256_of
 from trainables.registry import installed, resolve_object
 
 
@@ -139,7 +139,7 @@ def file_name(name: str) -> str:
         return name.replace(":", "-")
     is_folder = kind == FOLDER and bool(parameter)
     label = f"{FOLDER}-{_label(_absolute(parameter).name)}" if is_folder else _label(whole)
-    digest = hashlib.sha256((str(_absolute(parameter)) if is_folder else whole).encode()).hexdigest()
+    digest = hashlib.sha256(os.fsencode(_absolute(parameter) if is_folder else whole)).hexdigest()
     return "-".join((label, digest[:12], *([] if chosen is None else [_label(chosen)])))
 
 
@@ -203,8 +203,7 @@ def _from_outside(target: str) -> Source:
 
 
 def _absolute(path: str) -> Path:
-    # Not resolved: a link may point to different places on different nodes.
-    return Path(os.path.abspath(Path(path).expanduser()))
+    return absolute(Path(path))
 
 
 def _one_class(name: str, source: Source, parameter: str) -> Source:

@@ -24,8 +24,8 @@ from trainables.data.dataset import Dataset
 from trainables.data.sources import file_name
 from trainables.errors import InputError
 from trainables.extractors.base import Extracted, in_batches
-from trainables.extractors.lenet_training import RECIPE, train_classifier
-from trainables.networks.lenet import LeNet
+from trainables.extractors.lenet_training import RECIPE, evaluation_batch, train_classifier
+from trainables.networks.lenet import LARGEST_PLANE, LeNet
 
 BATCH_ON_CPU = 1000
 
@@ -66,7 +66,7 @@ class ClassifierExtractor:
                 f"the classifier takes floating-point images (n, {', '.join(map(str, self.shape))}), "
                 f"not {images.dtype} {tuple(images.shape)}."
             )
-        return in_batches(self._extract, images, self.device, BATCH_ON_CPU)
+        return in_batches(self._extract, images, self.device, evaluation_batch(self.shape, BATCH_ON_CPU))
 
     @torch.inference_mode()
     def logits(self, features: np.ndarray) -> np.ndarray:
@@ -102,6 +102,8 @@ def prepare_classifier(dataset: Dataset, cache_dir: Path, seed: int = 0) -> Clas
     """
     folder = _folder(dataset.name, cache_dir)
     key = {"recipe": RECIPE, "data_sha256": _data_sha256(dataset), "seed": seed}
+    if len(dataset.shape) == 3 and max(dataset.shape[1:]) // 4 > LARGEST_PLANE:
+        key["largest_plane"] = LARGEST_PLANE  # before, there was no bound
     shipped = SHIPPED / folder.name
 
     def make(partial: Path) -> None:

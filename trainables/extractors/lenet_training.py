@@ -32,6 +32,11 @@ BATCH_SIZE = 64
 TEST_BATCH_SIZE = 1000
 
 
+def evaluation_batch(shape: tuple[int, ...], most: int) -> int:
+    """How many images of this shape are classified at once: `most`, fewer where they are larger than 64x64."""
+    return max(1, min(most, most * 64 * 64 // (shape[1] * shape[2])))
+
+
 def train_classifier(dataset: Dataset, seed: int) -> tuple[LeNet, float]:
     """Train a `LeNet` on the CPU; return it, with the weights of its best epoch, and its test accuracy.
 
@@ -97,7 +102,7 @@ def one_thread() -> Iterator[None]:
 
 @torch.inference_mode()
 def _accuracy(network: LeNet, split: Split) -> float:
-    batches = _batches(split, TEST_BATCH_SIZE)
+    batches = _batches(split, evaluation_batch(split.examples.shape[1:], TEST_BATCH_SIZE))
     correct = sum(int((network(images).argmax(dim=1) == labels).sum()) for images, labels in batches)
     return correct / len(split)
 

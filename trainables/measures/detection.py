@@ -21,7 +21,7 @@ from trainables.extractors.by_name import load_classifier_of, prepare_classifier
 from trainables.measures.base import Measure, Measured, Prepared
 from trainables.measures.image_figures import save_score_histograms
 from trainables.measures.nearest import distances_to_training
-from trainables.measures.settings import SCRAMBLED, DetectionSettings
+from trainables.measures.settings import SCRAMBLED, DetectionSettings, set_name
 from trainables.measures.subject import Subject
 from trainables.methods.abilities import Scores
 from trainables.metrics.detectors import energy_score, maximum_softmax, neighbour_score
@@ -76,13 +76,14 @@ class Detection(Measure):
         found: dict[str, float] = {}
         for name, scores in by_set.items():
             for metric, interval in detection(known, scores, self.settings.resamples, seed=self.settings.seed).items():
-                found[f"{metric}_{name}"] = interval.value
-                found[f"{metric}_{name}_low"] = interval.low
-                found[f"{metric}_{name}_high"] = interval.high
+                full_name = f"{metric}_{set_name(name)}"
+                found[full_name] = interval.value
+                found[f"{full_name}_low"] = interval.low
+                found[f"{full_name}_high"] = interval.high
         if by_set:
             # Methods are trained to reject scrambled images, so these say nothing of sets that are new to them.
             new = [name for name in by_set if name != SCRAMBLED] or [SCRAMBLED]
-            found["auroc"] = float(np.mean([found[f"auroc_{name}"] for name in new]))
+            found["auroc"] = float(np.mean([found[f"auroc_{set_name(name)}"] for name in new]))
         return found
 
     def references(self) -> dict[str, float]:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trainables.data.cache import open_dataset
 from trainables.data.dataset import Dataset
 from trainables.data.statistics import pixel_statistics
 from trainables.data.subset import choose
@@ -47,14 +48,22 @@ class Fidelity(Measure):
         if settings.features != "lenet" and not settings.beside_another:
             complete["classifier_sha256"] = prepare_classifier_of(dataset, cache_dir)
         kept = FidelitySettings(**settings.model_dump() | complete)
-        if accuracy is None:
-            return Prepared(kept)
-        note = f"classifier of {dataset}: test accuracy {accuracy:.4f}"
-        return Prepared(kept, (note,), {"classifier_test_accuracy": accuracy})
+        notes, values = [], {}
+        if accuracy is not None:
+            notes.append(f"classifier of {dataset}: test accuracy {accuracy:.4f}")
+            values["classifier_test_accuracy"] = accuracy
+        opened = open_dataset(dataset, cache_dir)
+        num_samples = kept.count(opened)
+        if len(opened.test) < num_samples:
+            notes.append(
+                f"test images are {len(opened.test)} and samples {num_samples}: the Frechet distance of fewer images "
+                "is larger"
+            )
+        return Prepared(kept, tuple(notes), values)
 
     def __init__(self, settings: FidelitySettings, dataset: Dataset, cache_dir: Path, device: torch.device) -> None:
         self.settings = settings
-        self.num_samples = len(dataset.train) if settings.num_samples == "epoch" else settings.num_samples
+        self.num_samples = settings.count(dataset)
         self.dataset = dataset
         self.device = device
         self.extractor = load_extractor(settings.features, settings.extractor_sha256, dataset.name, cache_dir, device)

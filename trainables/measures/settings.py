@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from trainables.data.dataset import Dataset
 from trainables.data.points import POINT_SETS, Mixture
-from trainables.data.sources import parent_of
+from trainables.data.sources import file_name, parent_of
 from trainables.errors import InputError
 from trainables.measures.base import MeasureSettings, Metric
 
@@ -95,6 +97,10 @@ class FidelitySettings(FeatureSettings):
     inception_weights: Path | None = Field(None, exclude=True, description="the file, if not in torch hub's cache")
     inception_sha256: str | None = Field(None, exclude=True, description="checksum of weights other than pytorch-fid's")
 
+    def count(self, dataset: Dataset) -> int:
+        """The number of samples on a data set."""
+        return len(dataset.train) if self.num_samples == "epoch" else self.num_samples
+
     def metrics(self, dataset: str) -> dict[str, Metric]:
         return super().metrics(dataset) | ({CLASSIFIER_ENTROPY: MAXIMIZED} if self.classifier_sha256 else {})
 
@@ -119,6 +125,11 @@ class PixelsSettings(MeasureSettings):
         refuse_points(dataset)
 
 
+def set_name(dataset: str) -> str:
+    """How metrics call an out-of-distribution set: trackers refuse most of what a path may have."""
+    return dataset if re.fullmatch(r"[A-Za-z0-9_.-]{1,60}", dataset) else file_name(dataset)
+
+
 class DetectionSettings(MeasureSettings):
     """How well the method's score tells test images from images of other data sets."""
 
@@ -133,7 +144,7 @@ class DetectionSettings(MeasureSettings):
     download: bool = Field(False, exclude=True, description="whether absent sets are downloaded")
 
     def metrics(self, dataset: str) -> dict[str, Metric]:
-        names = [f"{metric}_{name}" for metric in DETECTION_METRICS for name in self.ood_sets]
+        names = [f"{metric}_{set_name(name)}" for metric in DETECTION_METRICS for name in self.ood_sets]
         per_set = {name: MINIMIZED if name.startswith("fpr95") else MAXIMIZED for name in names}
         return {"auroc": Metric("maximize", shown=True), **per_set} if names else {}
 

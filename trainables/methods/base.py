@@ -61,6 +61,10 @@ class Method(ABC):
     numbers, strings, None, and lists and dictionaries of these. Tensors and objects exist from the start, even if they
     are empty: a tensor is restored to the device that it is on then.
     """
+    needs_data: ClassVar[bool] = True
+    """Whether a trained method reads the data set when it samples or scores; if not, its exported file is enough."""
+    exported: ClassVar[tuple[str, ...]] = ()
+    """The tensors, besides the networks, that sampling and scoring need."""
     progress_metrics: ClassVar[tuple[str, ...]] = ()
     """Metrics of a round that are summed over all rounds so far; the others are averaged between evaluations."""
 

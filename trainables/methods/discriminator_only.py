@@ -61,6 +61,8 @@ class DiscriminatorOnly(Method):
     """
 
     Config = DiscriminatorOnlyConfig
+    needs_data = False
+    exported = ("pixel_mean", "pixel_variance")
     config: DiscriminatorOnlyConfig
     state = ("round", "discriminator", "optimizer", "real_batches", "pool", "epoch_images", "initial_accuracy")
     progress_metrics = ("images_generated", "inner_updates")

@@ -58,6 +58,7 @@ class DiscriminatorOnlyPoints(Method):
     """
 
     Config = DiscriminatorOnlyPointsConfig
+    needs_data = False
     config: DiscriminatorOnlyPointsConfig
     state = ("round", "discriminator", "optimizer", "real_batches", "pool", "last_moved", "initial_accuracy")
     progress_metrics = ("loss_area", "points_generated")

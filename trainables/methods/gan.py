@@ -91,6 +91,7 @@ class Gan(Method):
     """
 
     Config = GanConfig
+    needs_data = False
     config: GanConfig
     state = (
         "round",

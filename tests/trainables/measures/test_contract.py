@@ -22,7 +22,11 @@ def test_every_measure_is_tested():
     assert {settings.measure for settings, _ in SETTINGS} == set(MEASURES)
 
 
-@pytest.fixture(scope="class", params=SETTINGS, ids=lambda param: f"{param[0].measure}-{getattr(param[0], 'features', '')}-{param[1]}")
+@pytest.fixture(
+    scope="class",
+    params=SETTINGS,
+    ids=lambda param: f"{param[0].measure}-{getattr(param[0], 'features', '')}-{param[1]}",
+)
 def chosen(request):
     return request.param
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from trainables.extractors.lenet_training import evaluation_batch
 from trainables.networks.lenet import LeNet
 
 
@@ -48,3 +49,17 @@ def test_drops_features_in_training_alone() -> None:
 def test_refuses_images_that_cannot_be_pooled_twice() -> None:
     with pytest.raises(ValueError, match="3x8"):
         LeNet((1, 3, 8), num_classes=10)
+
+
+@pytest.mark.parametrize("side", [68, 256, 512])
+def test_its_size_is_bounded_whatever_the_images(side):
+    with torch.device("meta"):
+        network = LeNet((3, side, side), 10)
+        assert network(torch.zeros(2, 3, side, side)).shape == (2, 10)
+    assert sum(parameter.numel() for parameter in network.parameters()) < 17e6
+    assert network.state_dict().keys() == LeNet((1, 28, 28), 10).state_dict().keys()
+
+
+def test_evaluation_takes_fewer_large_images_at_once():
+    sizes = [evaluation_batch((3, side, side), 1000) for side in (8, 28, 64, 128, 512, 4096)]
+    assert sizes == [1000, 1000, 1000, 250, 15, 1]
