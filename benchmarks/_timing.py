@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def timed(call: Callable[[], T]) -> tuple[T, float]:
-    """What a call returns, and its seconds, to the end of what it has queued on a GPU."""
+    """What a call returns, and its seconds, with the work that it has queued on a GPU."""
     started = time.perf_counter()
     value = call()
     if torch.cuda.is_available():

@@ -29,7 +29,7 @@ TRIALS = 1000
 
 
 class Idle(Trainable):
-    """Uses its whole budget at once; the objective is a function of the settings, so that there is one to find."""
+    """Uses its whole budget at once. The objective depends on a setting, so there is something to find."""
 
     def setup(self, config: dict[str, Any]) -> None:
         self.reset_config(config)

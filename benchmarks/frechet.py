@@ -1,7 +1,7 @@
 """The Frechet distance at 2,048 dimensions with cached reference statistics, against pytorch-fid's function.
 
-Its function takes means and covariances. So does ours in the first comparison; in the second, of 1,000 samples, ours
-takes the features, which then are less than their covariance.
+pytorch-fid's function takes means and covariances. So does ours in the first comparison. In the second, with 1,000
+samples, ours takes the features, which are then smaller than their covariance.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DIMENSIONS = 2048
 SAMPLES = 10_000
 FEW = 1_000
 TURNS = 5
-"""Ours is timed this often, in the median. pytorch-fid's takes ten seconds and more: once."""
+"""Ours is the median of this many runs. pytorch-fid's takes ten seconds or more, and runs once."""
 
 
 def main() -> None:

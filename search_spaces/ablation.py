@@ -1,7 +1,7 @@
 """The seven published variants of discriminator-only generation, each with several seeds.
 
-The published rates need 18,760 rounds: in the few hundred of a laptop nothing is learned with them, and seven equal
-trainings are compared. So at that scale the terms are toggled at rates found by hand, with weights to go with them.
+The published rates need 18,760 rounds: in the few hundred rounds of a laptop, nothing is learned with them, and the
+seven variants are equal. So the laptop scale has rates found by hand, and weights that fit these rates.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from search_spaces.space import Epochs, Scale, Suggestion
 
 SEEDS = {"smoke": 1, "laptop": 3, "paper": 5}
 
-# Table 4.1 has best distances at epochs 41 and 45, and section 4.2.4 trains for 40: perhaps the table counts the ten of
-# the initial training, too. With 50, both readings have them.
+# Table 4.1 has best distances at epochs 41 and 45, but section 4.2.4 trains for 40 epochs: perhaps the table counts the
+# ten epochs of the initial training, too. 50 epochs cover both readings.
 PAPER_EPOCHS = Epochs(50)
 
-# Found by hand, to go with `FEW_ROUNDS`. Ten times the weight of the cross-entropy undoes what the others gain.
+# Found by hand, to fit `FEW_ROUNDS`. Ten times this weight of the cross-entropy undoes what the other terms gain.
 FEW_ROUNDS_WEIGHTS = {"lambda_tv": 1e-2, "lambda_ce": WEIGHTS["lambda_ce"], "lambda_gnorm": 0.1}
 
 PUBLISHED = {**RATES, "lambda_stat": LAMBDA_STAT}
@@ -70,6 +70,6 @@ class Ablation(GridSpace):
 
 
 def _other_terms(params: Params) -> tuple[bool, bool]:
-    """What a variant has in common with that without the gradient norm."""
+    """The terms besides the gradient norm: variants that have the same are compared."""
     variant = VARIANTS[params["variant"]]
     return variant.total_variation, variant.cross_entropy

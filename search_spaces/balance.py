@@ -16,7 +16,7 @@ PAIRS = ((0, MAX_DEPTH), (MAX_DEPTH, 0), (0, 0), (MAX_DEPTH, MAX_DEPTH))
 
 
 class Balance(SearchSpace):
-    """[Yamazaki 2017], appendix C: which of the two may be stronger. Done there for points, here for images."""
+    """[Yamazaki 2017], appendix C: which of the two networks may be stronger; there for points, here for images."""
 
     name = "balance"
     description = "residual GANs: depth of the generator against depth of the discriminator, learning rate"
@@ -35,7 +35,7 @@ class Balance(SearchSpace):
         )
 
     def first_trials(self) -> list[FirstTrial]:
-        """The plain and the deepest network against themselves and each other."""
+        """The plain and the deepest networks, in all four pairs."""
         return [
             FirstTrial(
                 f"generator of M{g}_B, discriminator of M{d}_B",

@@ -15,15 +15,15 @@ Group = Callable[[Params], bool]
 """Which trials are meant."""
 
 SEED = "seed"
-"""Pairs by repetition: in a grid, those with the same number have the same seed in every trial."""
+"""Pairs values by repetition: in a grid, repetition k has the same seed in every trial."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What a document says of its settings: `metric` is lower in one group of trials than in another.
+    """What a document says about its settings: `metric` is lower in one group of trials than in another.
 
-    With a margin it says that the two are close: they differ by less than that. One of the two groups may be a number
-    instead. Each seed of a trial is a value.
+    With a margin it says that the groups are close: they differ by less than the margin. One of the two groups may be a
+    number instead. Each seed of a trial is a value.
     """
 
     text: str
@@ -34,14 +34,14 @@ class Claim:
     lower: Group | float
     higher: Group | float
     paired_by: tuple[str | Callable[[Params], Hashable], ...] = ()
-    """What two values have in common that are compared with each other: Optuna parameters, functions of them, `SEED`.
+    """What the two values of a pair share: Optuna parameters, functions of them, `SEED`.
 
-    Empty: all values of one group are compared with all of the other.
+    Empty: all values of one group are compared with all values of the other.
     """
     margin: float | None = None
-    """None, or what two groups differ by at most that are close: a difference, or a ratio above 1."""
+    """None, or the most that close groups differ by: a difference above 0, or a ratio above 1."""
     compared_by: Literal["difference", "ratio"] = "difference"
-    """A ratio is one of geometric means, for values above 0."""
+    """The ratio is of geometric means, for values above 0."""
 
     def __post_init__(self) -> None:
         nothing = {"difference": 0.0, "ratio": 1.0}[self.compared_by]

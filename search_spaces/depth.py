@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Depth(SearchSpace):
-    """[Yamazaki 2017], section 5.2: what capacity is good for. Both networks have the same depth and rate."""
+    """[Yamazaki 2017], section 5.2: what residual blocks are good for. Both networks have the same depth and rate."""
 
     name = "depth"
     description = "residual GANs: number of blocks, BatchNorm in D or not, learning rate"

@@ -11,7 +11,7 @@ SMALL = {"width": 1 / 16, "batch_size": 64, "initial_epochs": 5, "pool_slack": 0
 """Settings of the method with which two cores train on the 8x8 digits in half a minute."""
 
 WHOLE_TEST_SET = 10_000
-"""Images of MNIST's test set, and as many of the others': 0.998 and 0.999 (table 4.2) are told apart by no fewer."""
+"""Images of MNIST's test set, and as many of each other set: fewer do not tell 0.998 from 0.999 (table 4.2)."""
 
 SCALES = {
     "smoke": Scale(
@@ -49,7 +49,7 @@ SCALES = {
 }
 
 FEW_ROUNDS = {"discriminator_lr": 1e-2, "image_lr": 0.2, "max_updates": 10, "lambda_stat": 1.0}
-"""Found by hand, for the few hundred rounds of a laptop. The published rates are meant for 18,760: they get nowhere."""
+"""Found by hand, for the few hundred rounds of a laptop. The published rates are for 18,760: here they do nothing."""
 
 MAX_UPDATES = {"smoke": (2, 4), "laptop": (5, 20), "paper": (100, published.MAX_UPDATES)}
-"""How often a batch of images may be updated, fewest and most; [Yesilcimen 2022] allows the paper scale's most."""
+"""The smallest and the largest limit of updates of a batch of images; the paper scale's largest is published."""

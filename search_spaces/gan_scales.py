@@ -23,7 +23,7 @@ def measures(
 
 
 SMALL = {"generator_width": 1 / 4, "discriminator_width": 1 / 4, "init_std": 0.05}
-"""Settings with which one core trains on the 8x8 digits in half a minute: narrow, so with larger initial weights."""
+"""Settings with which one core trains on the 8x8 digits in half a minute: narrow, so larger initial weights."""
 
 SCALES = {
     "smoke": Scale(
@@ -53,7 +53,7 @@ SCALES = {
 }
 
 COMPARED = {**SCALES, "laptop": replace(SCALES["laptop"], trials=8, seeds=3)}
-"""The same, for spaces whose claims are about the first trials: those have to be repeated to be compared."""
+"""The same, for spaces whose claims are about the first trials: these need several seeds to be compared."""
 
 RATES = {"smoke": 1e-3, "laptop": 1e-3, "paper": published.LEARNING_RATE}
 """The learning rate to start from: the published one, or one found by hand for few iterations of narrow networks."""

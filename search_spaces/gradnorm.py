@@ -19,7 +19,7 @@ WEIGHTS = {
 }
 """The loss weights, from the smallest that is not off to the largest."""
 
-# The sampler starts from there instead of spending half of a short study on rates that are too low to get anywhere.
+# The sampler starts from these, instead of spending half of a short study on rates that are too low.
 START: dict[str, list[FirstTrial]] = {
     "smoke": [],
     "laptop": [
@@ -60,7 +60,7 @@ class GradNorm(SearchSpace):
         )
 
     def first_trials(self) -> list[FirstTrial]:
-        """The published settings (all terms, the gradient norm alone, the baseline); then what suits this scale."""
+        """The published settings (all terms, the gradient norm alone, the baseline); then what fits this scale."""
         return [self._published(name) for name in ("all", "gnorm", "baseline")] + START[self.scale_name]
 
     def _published(self, name: str) -> FirstTrial:

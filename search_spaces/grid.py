@@ -20,19 +20,19 @@ Point = Mapping[str, Any]
 class GridSpace(SearchSpace):
     """A space whose points are all tried, each in one trial.
 
-    Seeds are no parameter: a trial trains its point with as many as the study says (`Scale.seeds`, `--seeds`).
+    Seeds are not a parameter: a trial trains its point with as many seeds as the study says (`Scale.seeds`, `--seeds`).
     """
 
     exhaustive = True
     grid: ClassVar[Mapping[str, Sequence[str | int | float | bool]]]
-    """The values of each parameter, in the order in which they are tried; those of the last change fastest."""
+    """The values of each parameter, in the order in which they are tried; the last parameter changes fastest."""
 
     @abstractmethod
     def suggestion(self, point: Point) -> Suggestion:
         """The settings that a point of the grid stands for."""
 
     def point_name(self, point: Point) -> str:
-        """What the trial of a point is called."""
+        """The name of the trial of a point."""
         return ", ".join(f"{name} {value}" for name, value in point.items())
 
     def published(self, point: Point) -> Mapping[str, float]:

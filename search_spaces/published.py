@@ -1,4 +1,4 @@
-"""What [Yesilcimen 2022] reports for discriminator-only generation on MNIST (sections 4.2.4 and 4.2.5)."""
+"""The figures of [Yesilcimen 2022] for discriminator-only generation on MNIST (sections 4.2.4 and 4.2.5)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Variant:
     """By data set, of the weights with the best distance (table 4.2)."""
 
     def weights(self, on: Mapping[str, float] = WEIGHTS) -> dict[str, float]:
-        """The variant's loss weights: those of a term that is `on`, 0 for one that is off."""
+        """The variant's loss weights: the weight in `on` of a term that it has, 0 of one that it has not."""
         has = {
             "lambda_tv": self.total_variation,
             "lambda_ce": self.cross_entropy,
@@ -37,7 +37,7 @@ class Variant:
 
     @property
     def figures(self) -> dict[str, float]:
-        """All that was published of the variant, by the full names of metrics."""
+        """All that was published about the variant, by the full names of metrics."""
         auroc = {f"auroc_{dataset}_at_best": value for dataset, value in self.auroc.items()}
         return {"fid_inception_best": self.fid_inception_best, **auroc, "initial_accuracy": INITIAL_ACCURACY}
 

@@ -1,4 +1,4 @@
-"""What the documents on GANs report: settings, and Inception Scores by depth and place of BatchNorm."""
+"""The figures of the documents on GANs: settings, and Inception Scores by depth and place of BatchNorm."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ SAMPLES_PER_SCORE = 5_000
 BATCH_NORM = ("both", "generator")
 """Where [Yamazaki 2017] has BatchNorm: "G, D" and "G" in its tables."""
 
-# [Yamazaki 2017], table 5.1: the score at each depth, M0 first; MNIST's of a small classifier, CIFAR-10's of Inception.
-# Reading: the best of the scores that were taken during training. A score is the mean of ten splits, and the deviation
-# is that of the splits; none is the deviation between seeds.
+# [Yamazaki 2017], table 5.1: the score at each depth, M0 first; MNIST's by a small classifier, CIFAR-10's by Inception.
+# Reading: the best of the scores that were taken during training. A score is the mean of ten splits, and its deviation
+# is between the splits, not between seeds.
 INCEPTION_SPLITS = 10
 MNIST_SCORES = {
     "both": (9.14, 9.50, 9.72, 9.73, 9.68, 9.70),
@@ -35,12 +35,11 @@ CIFAR10_DEVIATIONS = {
     "generator": (0.16, 0.19, 0.31, 0.21),
 }
 
-# The training images' own scores, in the same table. CIFAR-10's 12.00 shows that its column is on the scale of the
-# author's port of Inception, with which it was measured: by the original it is 11.24. So scores by the weights that we
-# use are about 7% lower than the published ones.
+# The training images' own scores, in the same table. CIFAR-10's 12.00 shows that the column was measured with the
+# author's port of Inception: with the original Inception it is 11.24. So scores by the weights that we use are about 7%
+# lower than the published ones.
 MNIST_TRAINING_SCORE, MNIST_TRAINING_DEVIATION = 9.97, 0.010
 CIFAR10_TRAINING_SCORE, CIFAR10_TRAINING_DEVIATION = 12.00, 0.10
-CIFAR10_TRAINING_SCORE_OF_THE_ORIGINAL = 11.24
 
 # [Halbreich 2023], question 1. Not said there: normal latents, as is usual for DCGAN, and no weight decay.
 DCGAN = {

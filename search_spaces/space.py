@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Epochs:
-    """A budget in passes through the training set: as many rounds as that takes, in batches, is known with the data."""
+    """A budget in passes through the training set; the number of rounds is known with the data and the batch size."""
 
     number: int
 
@@ -27,7 +27,7 @@ class Epochs:
 
 
 Budget = int | Epochs
-"""So many of the method's rounds, or epochs. A round takes one batch of real examples."""
+"""A number of the method's rounds, or epochs. A round takes one batch of real examples."""
 
 
 def rounds_of(budget: Budget, length: int, batch_size: int) -> int:
@@ -49,7 +49,7 @@ class Scale:
     evaluate_every: Budget
     measures: tuple[MeasureSettings, ...]
     trials: int = 0
-    """How many; a grid has as many as it has points."""
+    """The number of trials of a search; a grid has a trial for each point."""
     seeds: int = 1
     """How many times each trial trains its settings, each time with another seed."""
     evaluate_at: tuple[int, ...] = ()
@@ -96,7 +96,7 @@ class SearchSpace(ABC):
     datasets: ClassVar[tuple[str, ...]] = ()
     """Where not empty: each suggestion names one of these."""
     exhaustive: ClassVar[bool] = False
-    """Whether the first trials are all there is. All of them then train with the same seeds."""
+    """Whether there are no trials but the first ones. Then all train with the same seeds."""
 
     def __init__(self, scale_name: str, scale: Scale | None = None) -> None:
         self.scale_name = scale_name
@@ -116,14 +116,14 @@ class SearchSpace(ABC):
         return []
 
     def claims(self) -> list[Claim]:
-        """What the document says about the parameters of this space; a study prints at its end what its trials say."""
+        """The document's claims about the parameters of this space; a study prints its verdicts at the end."""
         return []
 
 
 def weight_or_off(trial: BaseTrial, name: str, low: float, high: float) -> float:
-    """A loss weight on a log scale from `low` to `high`, or 0: what falls below `low`, by up to a decade, is off.
+    """A loss weight on a log scale from `low` to `high`, or 0: the decade below `low` means "off".
 
-    So "off" is where small weights lead to, and a sampler that models the scale needs no switch beside it.
+    So "off" is next to the small weights, and a sampler that models the scale needs no switch beside it.
     """
     value = trial.suggest_float(name, off(low), high, log=True)
     return value if value >= low else 0.0

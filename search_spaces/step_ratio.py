@@ -1,4 +1,4 @@
-"""Which loss, how many updates of one network for one of the other, at which learning rate."""
+"""Which loss, which ratio of the two networks' updates, at which learning rate."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from optuna.trial import BaseTrial
 
 LOSSES = (*published.DCGAN_LOSSES, "hinge", "wasserstein")
-"""The losses of the exercise, and those that came later."""
+"""The losses of the exercise, and two later ones."""
 
 MAX_STEPS = 5
 
@@ -27,12 +27,12 @@ CLOSE = 2.0
 beside one of 30 and more between the distances of noise and of test images."""
 
 
-# On 28x28 images the DCGAN is the plain residual network `M0_B`, so that is what the small digits are made with.
+# On 28x28 images the DCGAN is the plain residual network `M0_B`, so the small digits are made with this network.
 PLAIN = {"latent": published.DCGAN["latent"], "weight_decay": published.DCGAN["weight_decay"]}
 
 
 class StepRatio(SearchSpace):
-    """[Halbreich 2023], question 1: loss and ratio of steps, and the losses that came later."""
+    """[Halbreich 2023], question 1: loss and ratio of updates, and two later losses."""
 
     name = "step_ratio"
     description = "DCGAN: loss, ratio of generator's to discriminator's updates, learning rate"
@@ -59,7 +59,7 @@ class StepRatio(SearchSpace):
         return Suggestion(
             {
                 "loss": loss,
-                # The gradient penalty of the Wasserstein loss does not go with it.
+                # The gradient penalty of the Wasserstein loss excludes BatchNorm in D.
                 "batch_norm": "generator" if loss == "wasserstein" else "both",
                 "g_steps": 1 + max(0, lead),
                 "d_steps": 1 + max(0, -lead),
@@ -116,7 +116,8 @@ class StepRatio(SearchSpace):
                 higher=l2,
             ),
             Claim(
-                "The discriminator's loss falls further, to 0, with the saturating loss than with the non-saturating.",
+                "With the saturating loss, the discriminator's loss falls further, to 0, than with the non-saturating "
+                "loss.",
                 source,
                 "loss_discriminator",
                 lower=saturating,

@@ -28,7 +28,7 @@ def _measures(scale_name: str, features: ExtractorName) -> tuple[MeasureSettings
 
 
 class Table51(GridSpace):
-    """The MNIST half: `M0_B` to `M5_B`. Their scores are of a classifier, so at every scale ours are, too."""
+    """The MNIST half: `M0_B` to `M5_B`. The published scores are by a classifier, so ours are, too, at every scale."""
 
     name = "table51"
     description = "the published grid of residual GANs on MNIST: depth x BatchNorm in D or not"
@@ -71,8 +71,8 @@ class Table51(GridSpace):
                 higher=lambda params: params["depth"] > 0 and both(params),
             ),
             Claim(
-                "With BatchNorm in both networks, four or five residual blocks change the Inception Score that three "
-                "have by less than 0.2.",
+                "With BatchNorm in both networks, the Inception Scores with four or five residual blocks and with "
+                "three differ by less than 0.2.",
                 "[Yamazaki 2017], section 5.2",
                 "is_best",
                 lower=lambda params: params["depth"] > 3 and both(params),

@@ -15,8 +15,8 @@ LEFT, WIDE, NARROW = "line_-2_0.5", "line_3_0.5", "line_3_0.2"
 DATASETS = {LEFT: "N(-2, 0.5)", WIDE: "N(3, 0.5)", NARROW: "N(3, 0.2)"}
 LATENT_RANGES = (8, 10)
 
-# The report has 11 hidden units, 1 hidden layer in G and 2 in D, and batches of 120 numbers. The rest it tuned for each
-# distribution and does not give. The loss is the one that it says works better in practice.
+# The report has 11 hidden units, 1 hidden layer in G and 2 in D, and batches of 120 numbers. It tuned the rest for each
+# distribution and does not give it. The loss is the one that it prefers in practice.
 SETTINGS = {
     "generator": "mlp",
     "discriminator": "mlp",
@@ -42,7 +42,7 @@ LAPTOP = Scale(
 )
 
 SAME = 0.07
-"""Energy distance that two draws of 2,000 points of a normal distribution exceed once in a hundred times."""
+"""The energy distance that two draws of 2,000 points of a normal distribution exceed once in a hundred times."""
 
 
 class ToyLine(GridSpace):
@@ -70,8 +70,8 @@ class ToyLine(GridSpace):
     def claims(self) -> list[Claim]:
         source = "[Tabak 2016], section 3.1"
         claims = []
-        # The report looks at pictures, in the units of the line: there, an error of the same share of the deviation is
-        # smaller where the data is narrow.
+        # The report looks at pictures, in the units of the line. In these units, an error that is the same share of the
+        # deviation is smaller where the data is narrow.
         for dataset, name in DATASETS.items():
             undecided = f"On {name}, the discriminator's output is close to 1/2 over most of the data."
             different = f"On {name}, generated points can be told from the data by their energy distance."

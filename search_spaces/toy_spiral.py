@@ -15,12 +15,12 @@ from trainables.measures.settings import PointsSettings
 LAPTOP = Scale("spiral", rounds=400, evaluate_every=50, measures=(PointsSettings(num_samples=300),), seeds=5)
 
 LAMBDA_GNORM = {"with": 1.0, "without": 0.0, "published": published.WEIGHTS["lambda_gnorm"]}
-"""Section 4.1 does not say how the gradient norm is weighted there: with 1, both terms are of the order of 1.
+"""Section 4.1 does not say how the gradient norm is weighted there. With weight 1, both terms are of the order of 1.
 
-With the 50 of section 4.2.4 the loss ends at 2 ln 2, the loss of a discriminator that is 1/2 everywhere: the norm
-outweighs all else, and the discriminator learns nothing. Without the norm it ends there or higher, since moved points
-fool the discriminator: a lower end says little for the norm. The sum over all rounds is higher than without (593 to 656
-against 556 to 570, three seeds), so that the loss falls faster is contradicted.
+With the weight 50 of section 4.2.4, the loss ends at 2 ln 2, the loss of a discriminator that is 1/2 everywhere: the
+norm outweighs all else, and the discriminator learns nothing. Without the norm, the loss ends there or higher, because
+moved points fool the discriminator: a lower end says little for the norm. The sum of the loss over all rounds is higher
+than without the norm (593 to 656 against 556 to 570, three seeds), which contradicts that the loss falls faster.
 """
 
 NAMES = {

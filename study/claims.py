@@ -1,26 +1,26 @@
 """What the trials of a study say about a document's claims.
 
-Each seed of a trial is a value. What is judged is the difference of the means of the two groups, the one said to be
-higher minus the one said to be lower, by its 95% interval:
+Each seed of a trial is a value. A claim says that one group of trials has higher values than another. It is judged by
+the 95% interval of a difference, the mean of the group said to be higher minus the mean of the other group:
 
-- Welch's t-test; Student's where one of the two is a number.
-- A claim may name what its values are paired by. Then the differences of pairs are judged, by Student's t-test. Values
-  of a group that would be in the same pair are averaged; what has no partner does not count.
-- A claim compared by ratio is judged on logarithms.
-- A seed that failed is worse than every other, by an amount that nobody knows. So where there is one, only the order
-  of the values counts: the exact rank test of Wilcoxon (of the two groups, or signed ranks of the pairs). It takes at
-  least four values against four, or six pairs, and says on which side of 0 the difference is. Where the metric has no
-  direction in which it is better, a failed seed does not count.
+- Welch's t-test compares two groups, Student's t-test a group with a number.
+- A claim may pair its values. Then Student's t-test judges the differences of the pairs. Values of a group that belong
+  to the same pair are averaged; a value without a partner does not count.
+- A claim that is compared by ratio is judged on logarithms.
+- A failed seed is worse than every other seed, by an unknown amount. So where a seed has failed, only the order of the
+  values counts: the exact rank test of Wilcoxon (of the two groups, or signed ranks of the pairs). It takes at least
+  four values against four, or six pairs, and says on which side of 0 the difference is. Where neither lower nor higher
+  values of the metric are better, a failed seed does not count.
 
-A claim is supported where the whole interval is above 0, contradicted where it is below, and undecided otherwise, as
-it is with fewer than two values in a group. A claim that two groups are close is supported where the whole interval is
-within the margin (two one-sided tests), contradicted where it is beyond, undecided otherwise.
+A claim is supported where the whole interval is above 0, contradicted where it is below 0, and undecided otherwise.
+With fewer than two values in a group it is undecided. A claim that two groups are close is supported where the whole
+interval is within the margin (two one-sided tests), contradicted where it is beyond, and undecided otherwise.
 
-Every claim is judged for itself: of twenty about equal groups one is expected to look decided.
+Every claim is judged for itself: of twenty claims about equal groups, one is expected to look decided.
 
-Values that are all equal do not show that the next one would be equal, too: many metrics have an end that several
-seeds can reach. So such a group is taken to vary as much as the other one. Where neither varies, or where the other is
-a number, nothing says how wide the interval is, and the claim is undecided, as it is where all pairs differ equally.
+Equal values do not show that the next value would be equal too: many metrics have an end that several seeds can reach.
+So a group of equal values is taken to vary as much as the other group. Where neither group varies, or the other is a
+number, nothing says how wide the interval is, and the claim is undecided; also where all pairs differ equally.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ from trainables.measures.base import Direction
 CONFIDENCE = 0.95
 
 ORDERS = 20_000
-"""Rank tests look at every order of the values if there are no more than these, else at so many drawn at random."""
+"""Rank tests look at all orders of the values, or at this many random ones if there are more."""
 
 ROUNDING = 1e-9
-"""Values that differ by less than this share of them are equal."""
+"""Values are equal if they differ by less than this share of the largest."""
 
 Verdict = Literal["supported", "contradicted", "undecided"]
 
 Trials = Sequence[tuple[Params, Sequence[Mapping[str, float] | None]]]
-"""The Optuna parameters of each trial that ended, and the last metrics of each of its seeds; None of a failed one."""
+"""The Optuna parameters of each trial that ended, and the last metrics of each of its seeds; None for a failed seed."""
 
 Values = tuple[float, ...]
 
@@ -59,10 +59,10 @@ Compared = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Outcome:
-    """A claim, the values that it is judged by (of a number, itself; of failed seeds, infinity) and the verdict.
+    """A claim, the values that it is judged by, and the verdict. A number is its own value; a failed seed is infinite.
 
-    `difference` is the mean of `higher` minus that of `lower`, or the ratio of the two where the claim is compared by
-    ratio: NaN without values. Where seeds have failed it is that of medians, and the interval ends at 0 (1) or nowhere.
+    `difference` is the mean of `higher` minus the mean of `lower`, or their ratio where the claim is compared by ratio;
+    NaN without values. Where seeds have failed, it compares medians, and the interval only tells the side of 0 (or 1).
     """
 
     claim: Claim
@@ -74,10 +74,10 @@ class Outcome:
 
 
 def judge(claim: Claim, trials: Trials, direction: Direction | None = None) -> Outcome:
-    """The verdict of trials that ended on `claim`, whose metric has its full name.
+    """Judge `claim`, whose metric has its full name, by the `trials` that ended.
 
-    `direction` is the way in which the metric is better, if there is one. A seed that did not fail and has no finite
-    value of the metric does not count.
+    `direction` says which values of the metric are better, None if neither. A seed that ended without a finite value of
+    the metric does not count.
     """
     worst = {None: math.nan, "minimize": math.inf, "maximize": -math.inf}[direction]
     lower, higher = _pairs(claim, trials, worst) if claim.paired_by else _groups(claim, trials, worst)
@@ -123,7 +123,7 @@ def _pairs(claim: Claim, trials: Trials, worst: float) -> tuple[Values, Values]:
 
 
 def _values(claim: Claim, group: Group, trials: Trials, worst: float) -> Iterator[tuple[Hashable, float]]:
-    """The values of a group that count, each with what it has in common with its partners."""
+    """The values of a group that count, each with the key of its pair."""
     for params, seeds in trials:
         if not group(params):
             continue
@@ -140,7 +140,7 @@ def _shared(by: str | Callable[[Params], Hashable], params: Params, seed: int) -
 
 
 def _scaled(claim: Claim, values: Values) -> np.ndarray:
-    """What is compared: the values, or their logarithms, NaN of one that has none. Failed seeds stay infinite."""
+    """The values to compare: as they are, or their logarithms (NaN for values up to 0). Failed seeds stay infinite."""
     scaled = np.array(values)
     if claim.compared_by == "ratio":
         finite = np.isfinite(scaled)
@@ -180,7 +180,7 @@ def _all_orders() -> PermutationMethod:
 
 
 def _side(difference: float, p_above: float, p_below: float) -> Compared:
-    """What a rank test says of a difference: on which side of 0 it is, or nothing."""
+    """A difference and what a rank test says about it: on which side of 0 it is, or nothing."""
     alpha = (1 - CONFIDENCE) / 2
     return difference, 0.0 if p_above <= alpha else -math.inf, 0.0 if p_below <= alpha else math.inf
 

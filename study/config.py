@@ -1,6 +1,6 @@
-"""What the command line says of a study. Each default stands here, as the default of its field.
+"""The options of a study. The default of each option is the default of its field.
 
-None stands where the default is the space's or the scale's, or depends on other options: `study.planning` resolves it.
+A default of None means that the space, the scale or other options decide: `study.planning` resolves it.
 """
 
 from __future__ import annotations
@@ -21,13 +21,12 @@ FORMAT = 3
 """Raise when a study of an older version can no longer be resumed."""
 
 AUTO = "auto"
-"""`--resume auto`: for batch systems, which say the same command line until the study is done."""
+"""`--resume auto`: for batch systems, which run the same command line until the study is done."""
 
 Placement = Literal["spread", "pack"]
 
 FLAGS = {"list_all": "list", "assignments": "set", "from_file": "config"}
-"""Flags that are not called as their fields."""
-
+"""Fields whose flags have other names."""
 
 CHANGEABLE = {"changeable": True}
 """Metadata of a field that may differ when a study goes on: how many trials, and where they run."""
@@ -57,26 +56,25 @@ class StudyConfig:
     """KEY=VALUE ...: change settings of the method that the space does not search."""
     objectives: tuple[str, ...] | None = None
     """Metrics to optimise instead of the space's own; with several, the Pareto front is searched. The first decides
-    which weights of a trial are kept; the others are read where the first is best."""
+    which weights of a trial are kept; the others are read in the same evaluation."""
     features: ExtractorName | None = None
-    """Measure images by the features of Inception, of a classifier trained on the data set (lenet), or of
-    EfficientNet-Lite0, whose ImageNet weights are installed (efficientnet), and by no others; by default those that the
-    scale has: Inception where a document's settings are repeated."""
+    """Measure images by the features of Inception, of a classifier that is trained on the data set (lenet), or of
+    EfficientNet-Lite0 (efficientnet), instead of the scale's own."""
     inception_weights: Path | None = field(default=None, metadata=CHANGEABLE)
     """The file of Inception's weights, if it is not in torch hub's cache and cannot be downloaded."""
     inception_sha256: str | None = None
-    """The checksum of Inception's weights where others than pytorch-fid's are meant; the protocol will carry it."""
+    """The checksum of Inception's weights, if they are not pytorch-fid's; it becomes a part of the protocol."""
     ood_sets: tuple[str, ...] | None = None
-    """Tell test images from these data sets ("scrambled": from themselves, scrambled) instead of the scale's own."""
+    """Tell test images from these data sets, instead of the scale's own; "scrambled": the test images, scrambled."""
     sampler: str = "tpe"
     """tpe, gp, cmaes, random, qmc, grid, nsga2 or nsga3."""
     scheduler: str | None = None
     """Early stopping: asha, hyperband, median, pbt (population based training) or none; by default asha where one
     objective is searched, none where several are, or where every trial counts: in grids and for claims."""
     seed: int = 0
-    """Seeds the sampler and the trainings: trial n trains with seed + n, and all trials of a grid with the same."""
+    """Seeds the sampler and the trainings: trial n trains with seed + n; all trials of a grid have the same seeds."""
     max_concurrent: int | None = field(default=None, metadata=CHANGEABLE)
-    """How many trials at once; by default as many as the cluster's CPUs and GPUs allow."""
+    """How many trials run at once; by default as many as the cluster's CPUs and GPUs allow."""
     cpus_per_trial: float = field(default=1.0, metadata=CHANGEABLE)
     """CPUs of one trial, and its number of threads."""
     gpus_per_trial: float | None = field(default=None, metadata=CHANGEABLE)
@@ -90,16 +88,16 @@ class StudyConfig:
     address: str | None = field(default=None, metadata=CHANGEABLE)
     """Join the Ray cluster at this address instead of starting one here."""
     placement: Placement = field(default="spread", metadata=CHANGEABLE)
-    """Where trials go on a cluster: spread over the nodes, or packed on as few of them as hold --max-concurrent."""
+    """Where trials run on a cluster: spread over the nodes, or packed on as few as --max-concurrent trials need."""
     check: bool = field(default=False, metadata=CHANGEABLE)
-    """With --address: check every node of the cluster, a line each, and start nothing."""
+    """With --address: check every node of the cluster, print a line for each, and start nothing."""
     from_file: Annotated[Path | None, tyro.conf.arg(name=FLAGS["from_file"])] = field(default=None, metadata=CHANGEABLE)
     """Start a new study with the options in this study.json, the file of another study; other options override it."""
     resume: str | None = field(default=None, metadata=CHANGEABLE)
     """Go on with the study of this name; with a higher --trials, extend it. "auto": go on with study --name if it is
     there, start it otherwise."""
     confirm: str | None = None
-    """Rerun the best configurations of the finished study of this name, as a study of its own."""
+    """Rerun the best configurations of the finished study of this name, as a new study."""
     top: int = 3
     """With --confirm: how many configurations."""
     dry_run: bool = field(default=False, metadata=CHANGEABLE)
@@ -114,7 +112,7 @@ def flag_of(name: str) -> str:
 
 
 def said_in(arguments: Sequence[str]) -> set[str]:
-    """The fields that a command line names, with their default value or another."""
+    """The fields that a command line names, also those that it gives their default value."""
     flags = {argument.partition("=")[0].replace("_", "-") for argument in arguments}
     return {each.name for each in fields(StudyConfig) if flag_of(each.name) in flags}
 
@@ -125,7 +123,7 @@ def differing(config: StudyConfig) -> set[str]:
 
 
 def to_json(config: StudyConfig, name: str) -> dict[str, Any]:
-    """What a study keeps of its command line; nothing that may hold a password."""
+    """The options that a study keeps, JSON, without those that may hold a password."""
     kept = {each.name: getattr(config, each.name) for each in fields(config) if not each.metadata.get("changeable")}
     return {"format": FORMAT, **kept, "name": name, "trials": config.trials}
 
@@ -143,15 +141,20 @@ def to_arguments(config: StudyConfig) -> list[str]:
 
 
 def resumed(config: StudyConfig, said: Collection[str], study_json: Path) -> StudyConfig:
-    """The config of the study that `study_json` was written for, with what `config` may change.
+    """The config that `study_json` keeps, with the changes that `config` may make.
 
-    `said` are the fields that were asked for. Raises `InputError` where the study is of another version, or for a
-    field that cannot change.
+    `said` are the fields that the command line names. Raises `InputError` where the study is of another version, or for
+    a field that cannot change.
     """
     try:
         stored = _read(study_json, f"study {config.resume!r}")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{study_json} is damaged: put back a copy of it, or start a new study.") from error
+    if stored["name"] != config.resume:
+        raise InputError(
+            f"{study_json.parent} was copied or renamed from study {stored['name']!r}, whose trials its files name: "
+            f"give it back its name, or start a study of the same settings with --config {study_json}."
+        )
     for key, value in stored.items():
         asked = getattr(config, key)
         if key != "trials" and key in said and not _same(key, asked, value):
@@ -166,7 +169,7 @@ def resumed(config: StudyConfig, said: Collection[str], study_json: Path) -> Stu
 
 
 def started_from(config: StudyConfig, said: Collection[str]) -> StudyConfig:
-    """The config of a new study: what the file of another study says, overridden by what is `said`."""
+    """The config of a new study: the file of another study, overridden by the fields in `said`."""
     assert config.from_file is not None
     if not config.from_file.is_file():
         raise InputError(f"there is no file {config.from_file}: name the study.json of a study with --config.")
@@ -187,7 +190,7 @@ def _read(study_json: Path, what: str) -> dict[str, Any]:
 
 
 def _same(key: str, asked: Any, value: Any) -> bool:
-    """Whether two values of a field mean the same; a file from outside may have been moved, the study has a copy."""
+    """Whether two values of a field mean the same. A file from outside may have been moved: the study has a copy."""
     if key == "space" and asked and value and split_name(asked) and split_name(value):
         return Path(asked).name == Path(value).name
     return asked == value

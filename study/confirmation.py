@@ -15,7 +15,7 @@ from study.trial_specs import method_config
 from trainables.errors import InputError
 
 NEW_SEEDS = 500_000_000
-"""Added to a configuration's seed: beyond the seeds that a search uses."""
+"""Added to a configuration's seed, so that it differs from all seeds of a search."""
 
 PARAMETER = "confirmed_trial"
 """The parameter of a confirmation: the number of a trial in the study that is confirmed."""
@@ -47,7 +47,7 @@ def _confirmation(original: StudyPlan, trials: Sequence[FrozenTrial], best: Sequ
         exhaustive = True
 
         def suggest(self, trial: BaseTrial) -> Suggestion:
-            # Any trial may be asked for: when a confirmation is resumed, others may have become the best.
+            # Any trial may be asked for: when a confirmation is resumed, other trials may be the best by then.
             number = trial.suggest_int(PARAMETER, 0, 10**9)
             found = space.suggest(FixedTrial(trials[number].params, number))
             config = method_config(original, number, found)

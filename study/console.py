@@ -32,7 +32,7 @@ from trainables.protocol import base_name
 from trainables.repetitions import PER_SEED
 
 BEST_SHOWN = 5
-STATES = {"complete": "finished", "pruned": "stopped early", "fail": "failed", "running": "to go on with"}
+STATES = {"complete": "finished", "pruned": "stopped early", "fail": "failed", "running": "unfinished"}
 
 
 class Console:
@@ -46,16 +46,16 @@ class Console:
         self._console.print(text, markup=False, soft_wrap=True)
 
     def warn(self, text: str) -> None:
-        """Print a line that should not be missed."""
+        """Print a warning."""
         self._console.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True)
 
     def status(self, text: str) -> AbstractContextManager:
-        """Say what is being done, with a spinner on a terminal."""
+        """Print what is being done, with a spinner on a terminal."""
         self.print(f"{text} ...")
         return self._console.status(text)
 
     def print_preparation(self, plan: StudyPlan, preparations: Preparations) -> None:
-        """What the numbers of this study will mean."""
+        """Print the notes and the reference values of the preparation, and what will run."""
         for dataset, preparation in preparations.items():
             for note in preparation.notes:
                 self.print(note)
@@ -64,7 +64,7 @@ class Console:
         self.print(f"study {plan.name}: {plan.trials} trials of {spoken(plan.budget)}, in {plan.folder.path}")
 
     def print_results(self, plan: StudyPlan, preparations: Preparations, study: optuna.Study) -> None:
-        """The best trials beside the first trials, and the best beside the reference values."""
+        """Print the best trials, the first trials, and the best value beside its reference values."""
         trials = study.get_trials(deepcopy=False)
         finished = ranked(study)
         several = len(plan.objectives) > 1
@@ -88,7 +88,7 @@ class Console:
                     self.print(f"best {objective} / {name}: {value:.4g} / {at:.4g} = {value / at:.3f}")
 
     def print_claims(self, plan: StudyPlan, study: optuna.Study) -> None:
-        """What the trials that ended say about the document's claims. Each seed of a trial is a value."""
+        """Print a verdict on each of the document's claims."""
         if not plan.claims:
             return
         measured = next(iter(plan.protocols.values())).metrics()
@@ -101,7 +101,7 @@ class Console:
         self.print("claims: " + ", ".join(f"{counts[v]} {v}" for v in ("supported", "contradicted", "undecided")))
 
     def print_next_steps(self, plan: StudyPlan, interruption: Interruption) -> None:
-        """The exact commands to look at the study and to go on."""
+        """Print the exact commands that show the study and continue it."""
         python = Path(sys.executable)
         launch = f"  {_shown(python)} -m study.launch"
         storage = [] if plan.storage == absolute(Path("outputs")) else ["--storage-dir", str(plan.storage)]
@@ -162,7 +162,7 @@ class Progress(NotInSnapshot, Callback):
     def on_trial_error(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:
         """A trial's process was lost: the trial goes on elsewhere, or has failed."""
         if self._will_restart(number_of(trial)):
-            self._console.warn(f"trial {number_of(trial)} lost its process or its node, it starts again")
+            self._console.warn(f"trial {number_of(trial)} lost its process or its node: it starts again")
             return
         self._line(trials, trial, f"failed: {PROCESS_LOST}")
 
@@ -181,9 +181,9 @@ class Progress(NotInSnapshot, Callback):
 
 
 def _ended(study: optuna.Study) -> Trials:
-    """The last metrics of each seed; of a trial that failed one failed seed, since nobody knows of the others.
+    """The last metrics of each seed. A failed trial counts as one failed seed: nothing is known about its others.
 
-    A trial whose process was killed says nothing of its settings.
+    A trial whose process was killed is left out: that says nothing about its settings.
     """
     finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     failed = study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
@@ -200,5 +200,5 @@ def _duration(seconds: float) -> str:
 
 
 def _shown(path: Path) -> str:
-    """A path as it is typed from here."""
+    """A path as it is typed in the current folder."""
     return shlex.quote(os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path))

@@ -1,4 +1,4 @@
-"""What MLflow is told of a study, as JSON: so that it can wait on disk while the tracking server is away."""
+"""What MLflow is told about a study. Events are JSON, so that they wait on disk while the tracking server is away."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from trainables.protocol import Protocol
 from trainables.trial_spec import TrialSpec
 
 PARENT = "parent"
-"""What stands for the study where a trial is named."""
+"""The key of the study's own run, in the place of a trial's."""
 FIRST_TRIAL_TAG = "first_trial"
-"""The tag with the name of a trial that the space gave; others were suggested."""
+"""The tag with the name of a first trial; other trials do not have it."""
 SEARCHED = "searched."
-"""Begins the params that are Optuna's; the others are the method's config."""
+"""The prefix of Optuna's parameters among a trial's params; the others are the method's config."""
 PARETO_FRONT = "pareto_front"
-"""The tag of trials of a study with several objectives: whether none is better in every one of them."""
+"""The tag of a trial with several objectives: whether it is on the Pareto front."""
 BEST_TRIAL = "best_trial"
 PER_SEED_FILE = "per_seed.json"
 """The artifact of a trial with several seeds: a list of the last metrics of each."""
@@ -92,16 +92,17 @@ def trial_started(spec: TrialSpec, tags: dict[str, str]) -> Event:
 
 
 def trial_perturbed(number: int, changed: dict[str, float], round_number: int) -> Event:
-    """Settings that population based training has changed: MLflow's params cannot change."""
+    """Settings that population based training has changed, as tags and metrics: MLflow's params cannot change."""
     tags = {f"perturbed.{name}": str(value) for name, value in changed.items()}
     metrics = {f"perturbed_{name}": value for name, value in changed.items()}
     return trial_event(number, metrics=metrics, tags=tags, step=round_number)
 
 
 def trial_reported(number: int, result: dict[str, Any]) -> Event:
-    """The metrics at their round; at the time of the report, so that a repeated report is the same."""
+    """The metrics at their round, and the device; at the time of the report, so that a repeated report is the same."""
     at = {"time_ms": result[REPORTED]} if REPORTED in result else {}
-    return trial_event(number, metrics=numbers(result), step=result["round"], **at)
+    tags = {"device": result["device"]} if "device" in result else {}
+    return trial_event(number, metrics=numbers(result), tags=tags, step=result["round"], **at)
 
 
 def trial_ended(number: int, folder: Path, failure: str | None) -> Event:
@@ -119,7 +120,7 @@ def trial_ended(number: int, folder: Path, failure: str | None) -> Event:
 
 
 def keep_per_seed(folder: Path, per_seed: Sequence[dict[str, Any]]) -> None:
-    """Write the last metrics of each seed of a trial into its folder, for its end."""
+    """Write the last metrics of each seed into the trial's folder, where `trial_ended` expects them."""
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / PER_SEED_FILE, json.dumps([numbers(each) for each in per_seed]).encode())
 
@@ -130,7 +131,7 @@ def trial_compared(number: int, on_front: bool) -> Event:
 
 
 def trial_event(number: int, **event: Any) -> Event:
-    """An event of a trial, which happens now unless it says when."""
+    """An event of a trial, with the present time unless `event` has a `time_ms`."""
     return {"trial": trial_key(number), "time_ms": now_ms()} | event
 
 

@@ -14,8 +14,8 @@ from trainables.errors import InputError
 from trainables.files import write_atomically
 
 LOCK_SECONDS = 180.0
-"""How long a driver on a cluster waits for an earlier one, which may still be ending on another node; where that node
-was lost, its file system has to notice first."""
+"""How long a driver on a cluster waits for an earlier driver, which may still be ending on another node. If that node
+was lost, the file system has to notice it first."""
 LOCK_POLL_SECONDS = 1.0
 
 
@@ -32,7 +32,7 @@ class StudyFolder:
 
     @property
     def study_json(self) -> Path:
-        """What the study is. It is written last: where it is, the study has been set up."""
+        """The options of the study. It is written last: its presence marks the study as set up."""
         return self.path / "study.json"
 
     @property
@@ -42,7 +42,7 @@ class StudyFolder:
 
     @property
     def spool(self) -> Path:
-        """What the tracking server has not got yet."""
+        """Events that the tracking server does not have yet."""
         return self.path / "spool"
 
     @property

@@ -18,7 +18,7 @@ class Interruption:
 
     @property
     def exit_status(self) -> int:
-        """What a shell expects of a process that a signal ended; 0 without one."""
+        """128 + the signal's number, as shells expect; 0 without a signal."""
         return 128 + self.received if self.received else 0
 
 
@@ -26,7 +26,7 @@ class Interruption:
 def clean_stop(before: Callable[[], None]) -> Iterator[Interruption]:
     """Turn the signals into SIGUSR1, on which Ray Tune stops; `before` is called first.
 
-    To be entered after `ray.init`, which installs handlers of its own. A second signal ends the process at once.
+    Enter it after `ray.init`, which installs handlers of its own. A second signal ends the process at once.
     """
     interruption = Interruption()
     previous = {number: signal.getsignal(number) for number in CLEAN_STOP}

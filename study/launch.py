@@ -28,8 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def launch(config: StudyConfig, said: Collection[str]) -> int:
-    """Do what `config` says, whose fields `said` were named on the command line; returns the exit status."""
-    # Imported late, here and in what is called: Ray, MLflow and torch take seconds that help and bad input do without.
+    """Do what `config` says; returns the exit status. `said` are the fields that the command line names."""
+    # Imported late, here and in what is called: Ray, MLflow and torch take seconds, and help and bad input need none.
     if config.list_all:
         print_registries()
         return 0
@@ -46,7 +46,7 @@ def launch(config: StudyConfig, said: Collection[str]) -> int:
 
 
 def print_registries() -> None:
-    """Show what can be named on the command line."""
+    """Show the spaces and the data sets."""
     from trainables.data.sources import PARAMETERISED, SOURCES
 
     print("spaces (--space):")
@@ -69,7 +69,7 @@ def print_registries() -> None:
 
 
 def print_plan(plan: StudyPlan) -> None:
-    """Show the resolved study and what its first trials would be told."""
+    """Show the resolved study and the configurations of its first trials."""
     from optuna.storages import InMemoryStorage
 
     from study.optuna_storage import FIRST_TRIAL, ask, create_study

@@ -1,4 +1,4 @@
-"""What a study measures: the protocols of its data sets, and the objectives and claims by the names they have there."""
+"""What a study measures: the protocols of its data sets, and the objectives and claims by full names of metrics."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def make_protocols(config: StudyConfig, space: SearchSpace, datasets: Sequence[s
 def make_objectives(asked: Sequence[str], protocols: Mapping[str, Protocol]) -> tuple[str, ...]:
     """The objectives by their full names.
 
-    All are read from one set of weights, those that are the best by the first: of the others, `auroc_best` is read as
-    `auroc_at_best`. Raises `InputError`, with the nearest names, for a metric that not every trial reports.
+    All are read from one set of weights, the best by the first objective: so `auroc_best` as a further objective is
+    read as `auroc_at_best`. Raises `InputError`, with the nearest names, for a metric that not every trial reports.
     """
     measured = [protocol.metrics() for protocol in protocols.values()]
     known = [n for n, m in measured[0].items() if m.target is None and all(n in others for others in measured)]
@@ -43,7 +43,7 @@ def make_objectives(asked: Sequence[str], protocols: Mapping[str, Protocol]) -> 
     names |= dict.fromkeys([*families, *(short + BEST for short in families)])
     objectives: list[str] = []
     for name in asked:
-        # The first cannot be read where it is the best itself.
+        # The first objective has no `_at_best`: it decides which evaluation is the best.
         lookup("objective", base_name(name) + BEST if objectives and name.endswith(AT_BEST) else name, names)
         full = next(iter(protocols.values())).full_name(name)
         objectives.append(base_name(full) + AT_BEST if objectives and full.endswith(BEST) else full)
@@ -53,7 +53,7 @@ def make_objectives(asked: Sequence[str], protocols: Mapping[str, Protocol]) -> 
 
 
 def make_claims(space: SearchSpace, protocols: Mapping[str, Protocol]) -> list[Claim]:
-    """The document's claims, as the study measures them."""
+    """The document's claims, with the full names of their metrics."""
     protocol = next(iter(protocols.values()))
     return [replace(claim, metric=protocol.full_name(claim.metric)) for claim in space.claims()]
 

@@ -1,4 +1,4 @@
-"""Optuna's study: where its trials are, how it begins, and which of them were best."""
+"""Optuna's study: where its trials are, how it begins, and which trials are the best."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from trainables.measures.base import Direction
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 FIRST_TRIAL = "first_trial"
-"""The user attribute with the name of a trial that the space gave; others were suggested by the sampler."""
+"""The user attribute with the name of a first trial; other trials do not have it."""
 METRICS = "metrics"
 """The user attribute with the last metrics of a trial."""
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
-"""How the URLs of databases begin that MLflow takes instead of a server's."""
+"""How URLs of databases begin, which MLflow takes instead of a server's URL."""
 
 
 def open_storage(where: str | Path) -> BaseStorage:
@@ -47,7 +47,7 @@ def with_driver(url: str) -> str:
 
 
 def connect(url: str) -> None:
-    """Connect to a database and leave it; raises at once where it does not answer, as MLflow does after minutes."""
+    """Connect to a database and disconnect; raises at once if it does not answer. MLflow would take minutes."""
     engine = sqlalchemy.create_engine(url)
     try:
         engine.connect().close()
@@ -98,7 +98,7 @@ def create_study(
 
 
 def num_started(study: optuna.Study) -> int:
-    """How many trials have been asked for, whatever became of them."""
+    """How many trials have been asked for, in whatever state they are."""
     return sum(trial.state != TrialState.WAITING for trial in study.get_trials(deepcopy=False))
 
 
@@ -111,7 +111,7 @@ def ask(study: optuna.Study, sampler: str, seed: int) -> optuna.Trial:
 def reopen(study: optuna.Study, sampler: str, seed: int) -> list[optuna.Trial]:
     """The trials that an earlier driver asked for and did not finish, by number.
 
-    One that was lost while it was being suggested gets the rest of the parameters that it would have got.
+    A trial that was lost before all its parameters were suggested gets the same parameters as without the loss.
     """
     trials = []
     for frozen in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):

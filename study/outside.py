@@ -44,7 +44,7 @@ def split_name(space: str) -> tuple[Path, str] | None:
 
 
 def with_absolute_path(space: str) -> str:
-    """`space` as it can be said in any folder."""
+    """`space` as it is named from any folder."""
     parts = split_name(space)
     return space if parts is None else f"{parts[0]}:{parts[1]}"
 
@@ -94,7 +94,7 @@ def _check_is_free(file: OutsideFile) -> None:
 
 
 def _import(file: OutsideFile) -> None:
-    """Import the file under its name, without its folder on the path: trials will not have that either."""
+    """Import the file under its name, without its folder on the path: trials do not have this folder on their path."""
     known = sys.modules.get(file.module)
     if known is not None and getattr(known, "__sha256__", None) == file.sha256:
         return

@@ -28,7 +28,7 @@ class StudyPlan:
     """Whether the study was started before."""
     space: SearchSpace
     outside: OutsideFile | None
-    """The file that the space is in, where that is outside the project."""
+    """The file of a space from outside the project."""
     fixed: Mapping[str, Any]
     """Settings of the method that all trials share."""
     protocols: Mapping[str, Protocol]
@@ -66,7 +66,7 @@ class StudyPlan:
 
     @property
     def evaluate_every(self) -> int:
-        """Rounds from one evaluation to the next; known as `rounds` are, and no more than those."""
+        """Rounds between two evaluations, at most `rounds`; known once the data is prepared."""
         return min(_known(self.evaluated_after), self.rounds)
 
     @property
@@ -93,7 +93,7 @@ class StudyPlan:
 
 def _known(budget: Budget) -> int:
     if isinstance(budget, Epochs):
-        raise ValueError(f"how many rounds {budget} take is known when the data is prepared.")
+        raise ValueError(f"the number of rounds of {budget} is known when the data is prepared.")
     return budget
 
 
@@ -125,6 +125,6 @@ def describe(plan: StudyPlan) -> dict[str, Any]:
 
 
 def study_json(plan: StudyPlan) -> dict[str, Any]:
-    """What the study's folder says of it: enough to resume it."""
+    """The content of `study.json`: enough to resume the study."""
     kept = None if plan.outside is None else {"file": plan.outside.path.name, "sha256": plan.outside.sha256}
     return {"config": to_json(plan.config, plan.name), "outside": kept, "study": describe(plan)}

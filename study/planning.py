@@ -1,6 +1,6 @@
-"""From what the command line says to the plan of a study. Everything is checked, nothing is started or written.
+"""From the options of a study to its plan. Everything is checked, nothing is started or written.
 
-What needs torch comes last, so that a misspelt name is answered at once.
+Checks that need torch come last, so that a misspelt name is answered at once.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CONFIRMING_SEEDS = 5
 
 
 def make_plan(config: StudyConfig, said: Collection[str] | None = None) -> StudyPlan:
-    """Check `config`; raises `InputError` for the first setting that makes no sense.
+    """Check `config`; raises `InputError` for the first invalid option.
 
     `said` are the fields that the command line names, by default those that differ from their default.
     """
@@ -83,7 +83,7 @@ def _begun_or_new(config: StudyConfig) -> StudyConfig:
 
 
 def _from_another(config: StudyConfig, file: Path) -> StudyConfig:
-    """`config` with the copy that the other study keeps of a file from outside, if it does."""
+    """`config`, with a file from outside replaced by the copy that the other study keeps, if there is one."""
     parts = outside.split_name(config.space or "")
     if parts is None:
         return config
@@ -149,8 +149,6 @@ def _with_space(config: StudyConfig, is_resumed: bool, space: SearchSpace, file:
         len(objectives), every_trial_counts=space.exhaustive or bool(space.claims())
     )
     check_sampler(config.sampler, len(objectives))
-    if config.sampler == "grid" and not space.exhaustive:
-        check_grid(space.suggest)
     check_scheduler(scheduler, len(objectives))
     kind = "confirm" if config.confirm else space.name
     name = config.name or f"{kind}-{space.scale_name}-{datetime.now():%Y%m%d-%H%M%S}"
@@ -186,11 +184,13 @@ def _with_space(config: StudyConfig, is_resumed: bool, space: SearchSpace, file:
         artifacts=storage / "mlartifacts" / space.name if tracking_uri.startswith(DATABASES) else None,
     )
     _check_method(plan)
+    if plan.sampler == "grid" and not space.exhaustive:
+        check_grid(space.suggest)
     return plan
 
 
 def _space_class(name: str) -> type[SearchSpace]:
-    """The space of this name, which may be anybody's."""
+    """The space of this name; raises `InputError` where a space from outside is not complete."""
     space = resolve("space", name, SPACES, SearchSpace)  # type: ignore[type-abstract]
     missing = [each for each in ("name", "method", "scales") if not hasattr(space, each)]
     missing += sorted(space.__abstractmethods__) if inspect.isabstract(space) else []
@@ -202,7 +202,7 @@ def _space_class(name: str) -> type[SearchSpace]:
 
 
 def _datasets(config: StudyConfig, space: SearchSpace) -> Sequence[str]:
-    """The data sets that are trained on; raises `InputError` for one that there is not."""
+    """The data sets that are trained on; raises `InputError` for an unknown one."""
     if config.dataset is not None and space.datasets and not config.confirm:
         raise InputError(
             f"each trial of space {space.name!r} names its data set: leave out --dataset {config.dataset}."

@@ -46,7 +46,7 @@ REFUSALS_SHOWN = 5
 
 
 def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Trial) -> int:
-    """Prepare a study, run it to its end or to a signal, and print what came of it; returns the exit status.
+    """Prepare a study, run it to its end or to a signal, and print its results; returns the exit status.
 
     `trainable` takes the config {"spec": a `TrialSpec` as JSON}. Raises `InputError` before anything is started or
     overwritten.
@@ -97,7 +97,7 @@ def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Tr
 
 
 def check_cluster(plan: StudyPlan, console: Console) -> int:
-    """`--check`: a line for each node, and the exit status 0. Raises `InputError` where a node is not in order."""
+    """`--check`: print a line for each node; returns 0. Raises `InputError` where a node is not in order."""
     check_address(plan.address)
     check_storage(plan)
     preparations = prepare(plan, console)
@@ -122,7 +122,7 @@ def check_storage(plan: StudyPlan) -> None:
 
 
 def prepare(plan: StudyPlan, console: Console) -> Preparations:
-    """Everything that trials read, in the cache folder; raises `InputError` where something cannot be had."""
+    """Put everything that trials read into the cache; raises `InputError` where something cannot be had."""
     with console.status(f"preparing {' and '.join(plan.datasets)}"):
         for dataset, config in first_configs(plan):
             check_method(plan.space.method, config, dataset, plan.cache_dir)
@@ -214,7 +214,7 @@ def _tune(
         tuner.fit()
     running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     if running and not interruption.received:
-        interruption.received = signal.SIGUSR1  # sent to Ray directly: it handles this one, and says nothing of it
+        interruption.received = signal.SIGUSR1  # somebody sent it to Ray, which handles it and does not say so
     if interruption.received:
         for trial in running:
             spool.put(events.trial_event(trial.number, status="KILLED"))
@@ -240,7 +240,7 @@ def _trial_name(trial: RayTrial) -> str:
 
 
 def _endings(plan: StudyPlan, study: optuna.Study, runs: Runs) -> Iterator[Event]:
-    """Ends that an earlier driver told Optuna but not the tracker: it was killed in between."""
+    """Ends of trials that an earlier driver told Optuna but not MLflow: it was killed in between."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)):
         if trial_key(trial.number) in runs.unfinished:
             folder = plan.folder.trial(trial.number)
@@ -250,7 +250,7 @@ def _endings(plan: StudyPlan, study: optuna.Study, runs: Runs) -> Iterator[Event
 
 
 def _end_of_study(plan: StudyPlan, study: optuna.Study, interruption: Interruption) -> Iterator[Event]:
-    """The best trial's weights, which the study's folder gets too, the Pareto front, and the state of the study."""
+    """The Pareto front, the best trial and the status; the best weights are copied into the study's folder."""
     finished = ranked(study)
     best = finished[0].number if finished else None
     exported = plan.folder.path / BEST_FILE

@@ -23,6 +23,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 from requests import RequestException
 from sqlalchemy.exc import SQLAlchemyError
 
+from study.artifacts import mend_moved
 from study.events import PARENT, PER_SEED_FILE
 from study.optuna_storage import DATABASES, connect
 from study.sentences import first_line
@@ -51,7 +52,7 @@ class Runs:
     def __init__(self, tracking_uri: str, experiment: str, study: str, artifacts: Path | None) -> None:
         self.study = study
         self.refused: list[str] = []
-        """What the server will never take, and why: it is left out instead of tried for ever."""
+        """Why the server refused events. They are left out: trying them again would not help."""
         self.unfinished: set[str] = set()
         """Trials whose runs an earlier driver left without an end."""
         try:
@@ -73,6 +74,8 @@ class Runs:
                     experiment, artifact_location=artifacts.absolute().as_uri() if artifacts else None
                 )
             )
+            if found and artifacts:
+                mend_moved(tracking_uri, found.artifact_location, artifacts.absolute())
             self._ids = self._existing()
         except InputError:
             raise
@@ -178,7 +181,7 @@ class Recorded:
     """The study's own row, with the columns of `trials`."""
     trials: pd.DataFrame
     """A row per trial, by its number: `run_id`, `status`, `start_time`, `end_time` (UTC), and a column each for
-    `params.<name>` (text), `metrics.<name>` (the last value) and `tags.<name>`; missing where a trial has none."""
+    `params.<name>` (text), `metrics.<name>` (the last value) and `tags.<name>`; NaN where a trial has none."""
     curves: pd.DataFrame
     """A row per value: `trial` (its number), `metric`, `round`, `value`; rounds rise."""
     per_seed: pd.DataFrame

@@ -16,7 +16,7 @@ from trainables.errors import InputError, lookup
 
 warnings.simplefilter("ignore", ExperimentalWarning)
 
-# Studies are short here: Optuna's own ten random trials would be half of one.
+# Studies are short here: Optuna's default of ten random trials would be half a study.
 START_UP = 6
 
 GRID_PROBES = 50
@@ -24,7 +24,7 @@ GRID_PROBES = 50
 
 
 def tpe(seed: int) -> BaseSampler:
-    """Parameters modelled jointly, conditional ones in groups, parallel trials kept apart."""
+    """TPE that models parameters jointly, conditional ones in groups, and keeps parallel trials apart."""
     return samplers.TPESampler(seed=seed, n_startup_trials=START_UP, multivariate=True, group=True, constant_liar=True)
 
 

@@ -20,6 +20,6 @@ def check_scheduler(name: str, num_objectives: int) -> None:
     lookup("scheduler", name, dict.fromkeys(SCHEDULERS))
     if num_objectives > 1 and name != "none":
         raise InputError(
-            f"scheduler {name!r} would need one of the {num_objectives} objectives to decide which trials "
-            "are the worse ones: choose 'none', or a single objective."
+            f"scheduler {name!r} ranks trials, and {num_objectives} objectives do not say which trial is worse: "
+            "choose 'none', or a single objective."
         )

@@ -1,7 +1,7 @@
 """Schedulers by name: which trials end early, and which go on from a better one. Time is the method's rounds.
 
-To a scheduler that stops trials, a trial is its number in the study. So what trials reported to an earlier driver,
-or to a process that was lost, counts as theirs, whatever Ray calls them now.
+A scheduler that stops trials knows a trial by its number in the study, not by Ray's name. So what a trial reported to
+an earlier driver, or before its process was lost, still counts.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from trainables.trial_spec import TrialSpec
 
 TIME = "round"
 REDUCTION = 3
-"""One of how many trials goes on at a rung, and how much longer the next rung takes."""
+"""One of this many trials goes on at a rung, and the next rung is at this many times the rounds."""
 
 PERTURBATIONS = (0.8, 1.25)
 
@@ -55,7 +55,7 @@ class _Task:
     mutations: Ranges
 
     def part(self, share: int) -> int:
-        """About one `share`-th of the budget, in rounds: where trials are evaluated."""
+        """About one `share`-th of the budget, in rounds after which trials are evaluated."""
         evaluations = math.ceil(self.rounds / share / self.evaluate_every)
         return min(self.rounds, evaluations * self.evaluate_every)
 
@@ -104,8 +104,8 @@ class _Numbered:
 class _ByNumber(FIFOScheduler):
     """A mixin before one of Ray's schedulers that stop trials.
 
-    The scheduler hears of each round of a trial once, and only of finite objectives: a failed trial's last result
-    has none, one without would raise inside Ray.
+    The scheduler hears each round of a trial once, and only results with a finite objective: the last result of a
+    failed trial has none, and Ray would raise.
     """
 
     _metric: str
@@ -129,7 +129,7 @@ class _ByNumber(FIFOScheduler):
                 self._hear(None, trial, {TIME: time, self._metric: value})
 
     def on_trial_add(self, tune_controller: Any, trial: RayTrial) -> None:
-        """A new trial, or one that is back."""
+        """A new trial, or one that starts again."""
         self._enter(tune_controller, _numbered(trial))
 
     def on_trial_result(self, tune_controller: Any, trial: RayTrial, result: dict[str, Any]) -> str:
@@ -137,11 +137,11 @@ class _ByNumber(FIFOScheduler):
         return self._hear(tune_controller, _numbered(trial), result)
 
     def on_trial_complete(self, tune_controller: Any, trial: RayTrial, result: dict[str, Any]) -> None:
-        """The last result; Ray has shown it before if the scheduler has stopped the trial, else not."""
+        """The last result. Ray has shown it before only if the scheduler stopped the trial."""
         self._hear(tune_controller, _numbered(trial), result)
 
     def on_trial_remove(self, tune_controller: Any, trial: RayTrial) -> None:
-        """Nothing: what the trial has reported still counts."""
+        """Do nothing: what the trial has reported still counts."""
 
     def _enter(self, tune_controller: Any, trial: Any) -> None:
         super().on_trial_add(tune_controller, trial)
@@ -156,11 +156,11 @@ class _ByNumber(FIFOScheduler):
 class SuccessiveHalving(_ByNumber, AsyncHyperBandScheduler):
     """Asynchronous successive halving (Li et al. 2018, arXiv:1810.05934), and with several brackets Hyperband.
 
-    A trial ends at a rung where it is not among the best third of those that came so far. The first rung is at a
-    third of the budget, because discriminator-only generation leaves the noise late: at a ninth good and bad trials
-    look alike. Hyperband's first rung is at a ninth, others at 3, 9, ... times its rounds; bracket s begins s rungs
-    later, the last never stops a trial. The bracket follows from the trial's number, in Hyperband's proportions
-    (Li et al. 2017, arXiv:1603.06560, algorithm 1).
+    A trial ends at a rung unless it is among the best third of the trials that have reached the rung so far. The first
+    rung is at a third of the budget, because images of discriminator-only generation are noise for long: at a ninth,
+    good and bad trials look alike. Hyperband's first rung is at a ninth, the others at 3, 9, ... times its rounds.
+    Bracket s begins s rungs later; the last bracket never stops a trial. The bracket follows from the trial's number,
+    in Hyperband's proportions (Li et al. 2017, arXiv:1603.06560, algorithm 1).
     """
 
     def __init__(self, task: _Task, brackets: int = 1) -> None:
@@ -186,20 +186,20 @@ class MedianStopping(_ByNumber, MedianStoppingRule):
         super().__init__(task, grace_period=task.part(REDUCTION), min_samples_required=3)
 
     def _hear(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        self._stopped_trials.discard(trial)  # it is here, so it was not stopped: a replay finds other medians
+        self._stopped_trials.discard(trial)  # it reports, so it goes on: a replay has other medians and may stop it
         return super()._hear(tune_controller, trial, result)
 
     def _on_insufficient_samples(self, tune_controller: Any, trial: Any, time: float) -> str:
-        """Go on; Ray's would pause the trial in favour of those that wait."""
+        """Go on. Ray's own rule would pause the trial in favour of waiting trials."""
         return TrialScheduler.CONTINUE
 
 
 class PopulationBased(PopulationBasedTraining):
     """Population based training (Jaderberg et al. 2017, arXiv:1711.09846) that begins with Optuna's suggestions.
 
-    Ray refuses a searcher beside its own. A trial of the worst quarter goes on from a checkpoint of one of the
-    best, with that one's `mutations`, each times 0.8 or 1.25 and within its range; 0, a term that is off, stays.
-    It keeps its number, its folder and its other settings. No trial ends early.
+    Ray's own class refuses a searcher. A trial of the worst quarter goes on from a checkpoint of a trial of the best
+    quarter, with the `mutations` of that trial, each times 0.8 or 1.25 and within its range; 0, a term that is off,
+    stays 0. The trial keeps its number, its folder and its other settings. No trial ends early.
     """
 
     def __init__(self, task: _Task) -> None:
@@ -224,7 +224,7 @@ class PopulationBased(PopulationBasedTraining):
         return None
 
     def on_trial_add(self, tune_controller: Any, trial: RayTrial) -> None:
-        """A new trial, or one that is back: with the settings that it had when its process or the driver ended."""
+        """A new trial, or one that starts again, with the settings that it had when its process or the driver ended."""
         if trial in self._trial_state:
             return
         self._trial_state[trial] = _PBTTrialState(trial)
@@ -256,12 +256,11 @@ def _numbered(trial: RayTrial) -> _Numbered:
 
 
 def _hyperband(task: _Task) -> TrialScheduler:
-    """Asynchronous Hyperband, whose brackets are those of successive halving.
+    """Asynchronous Hyperband: several brackets of successive halving.
 
-    Ray's synchronous one pauses trials until a bracket is full. Optuna's suggestions are limited to the trials that
-    run at once, of which a paused one is one: a bracket would wait for ever. Those it ends while they are paused
-    have no result, so they would count as lost; it halves at rounds at which nothing is evaluated; and a resumed
-    study would have to find its brackets as it left them.
+    Ray's synchronous Hyperband does not fit. It pauses trials until a bracket is full; paused trials count among those
+    that may run at once, so a bracket would wait for ever. Trials that it ends while they are paused have no result and
+    would count as lost. It halves at rounds at which nothing is evaluated. A resumed study could not restore it.
     """
     halvings = 0
     while task.part(REDUCTION**2) * REDUCTION**halvings < task.rounds:

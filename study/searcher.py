@@ -17,12 +17,12 @@ from trainables.repetitions import PER_SEED
 from trainables.trial_spec import TrialSpec
 
 LOST = "lost"
-"""How often the process of a trial was lost before it got any further."""
+"""How often the trial's process was lost since the trial last got further."""
 LOST_AT = "lost_at"
-"""The last round that it had reported then."""
+"""The last round that the trial had reported when its process was lost."""
 
 MAX_RESTARTS = 2
-"""How often a trial whose process was lost starts again from one checkpoint; where it gets further, it has as many."""
+"""How often a trial whose process was lost starts again from the same checkpoint."""
 
 
 class OptunaSearcher(NotInSnapshot, Searcher):
@@ -63,8 +63,8 @@ class OptunaSearcher(NotInSnapshot, Searcher):
     def suggest(self, trial_id: str) -> Any:
         """The config of a new Ray trial, a dict; FINISHED at the end.
 
-        None while there is no room for it, so that a later suggestion has seen more results, and while others run
-        that may be lost.
+        None while there is no room, so that a later suggestion knows more results. None also while the last trials
+        run: one that is lost is handed out again.
         """
         if self._is_closed:
             return Searcher.FINISHED
@@ -125,7 +125,7 @@ class OptunaSearcher(NotInSnapshot, Searcher):
         return {trial.number for trial in self._trials.values()}
 
     def close(self) -> None:
-        """The driver is about to stop: what Ray ends from now on is not finished."""
+        """The driver is about to stop: trials that Ray ends from now on are not finished."""
         self._is_closed = True
 
     def _lost(self, trial_id: str) -> None:
@@ -145,7 +145,7 @@ class OptunaSearcher(NotInSnapshot, Searcher):
         trial.set_user_attr(FAILURE, reason)
         self._study.tell(trial, state=TrialState.FAIL)
 
-    # Ray asks for these; Optuna's storage keeps what they would.
+    # Ray calls these. Optuna's storage keeps what they would save.
 
     def save(self, checkpoint_path: str) -> None: ...
 

@@ -1,4 +1,4 @@
-"""Errors of others, made fit for a sentence."""
+"""Errors of other libraries, made fit for a sentence."""
 
 from __future__ import annotations
 

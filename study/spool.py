@@ -14,7 +14,7 @@ from trainables.files import write_atomically
 Event = dict[str, Any]
 
 ROOM_BYTES = 1 << 30
-"""How much is kept for a server that is away; metrics beyond that are dropped, ends of trials are not."""
+"""How much is kept for a server that is away. Beyond that, metrics are dropped; starts and ends of trials are not."""
 TIDY_BYTES = 1 << 20
 """A file of this size is emptied as soon as all of it has been delivered."""
 
@@ -22,9 +22,9 @@ TIDY_BYTES = 1 << 20
 class Spool:
     """Events are appended to a file, and delivered in order by a thread of their own.
 
-    An event that could not be delivered is tried again, at first after `retry_seconds`, at most a minute later each
-    time. What was not delivered when the process ended is delivered by the next `Spool` on the same folder, so
-    an event may be delivered twice, and `deliver` must not mind.
+    An event that could not be delivered is tried again after `retry_seconds`, then after twice that, up to a minute.
+    Events that are left when the process ends are delivered by the next `Spool` on the same folder. So an event may be
+    delivered twice: for `deliver` that must be the same as once.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Spool:
         write_atomically(self._offset_file, str(self._offset).encode())
 
     def _deliver_at_last(self, event: Event) -> bool:
-        """Deliver, however often it takes; False when it did not succeed before the spool was closed, nor after."""
+        """Deliver, in as many attempts as it takes; False if the last attempt, after the spool was closed, failed."""
         wait = self._retry_seconds
         while True:
             is_last = self._closing

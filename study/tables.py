@@ -22,7 +22,7 @@ CLAIMS_TITLE = "the document's claims, by the last metrics of each trial's seeds
 
 
 def shown_metrics(protocol: Protocol) -> set[str]:
-    """The metrics that the measures want to be shown."""
+    """The metrics that the measures show."""
     return {name for name, metric in protocol.metrics().items() if metric.shown}
 
 
@@ -37,9 +37,9 @@ def references_of(preparation: Preparation, metrics: Collection[str]) -> dict[st
 
 
 def columns_of(plan: StudyPlan, trials: Sequence[FrozenTrial]) -> list[str]:
-    """The metrics of the table at the end: the objectives, also of new samples, what measures want shown, and costs.
+    """The metrics of the table at the end: the objectives, the same of new samples, what measures show, costs.
 
-    All are of one set of weights: of the evaluation that was the best by the first objective.
+    All are of one set of weights, the best by the first objective.
     """
     protocols = plan.protocols.values()
     objectives = [base_name(objective) for objective in plan.objectives]
@@ -93,7 +93,7 @@ def results_table(
 
 
 def _published(first: FirstTrial | None, trial: FrozenTrial, columns: Sequence[str]) -> str:
-    """What was published for the settings of a first trial, beside what the trial has, unless a column shows that."""
+    """The published values for a first trial, each with the trial's own value unless a column shows that."""
     metrics = trial.user_attrs.get(METRICS, {})
 
     def ours(metric: str) -> str:

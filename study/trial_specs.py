@@ -1,4 +1,4 @@
-"""From a suggestion of the space to the method's config, and to all that a trial is told."""
+"""From a suggestion of the space to the method's config, and to the spec of a trial."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SUGGESTIONS_TRIED = 20
 
 
 def make_spec(plan: StudyPlan, trial: BaseTrial, protocols: Mapping[str, Protocol]) -> TrialSpec:
-    """What a trial is told; `protocols` are those of the study's data sets, prepared."""
+    """The spec of a trial. `protocols` are the prepared protocols of the study's data sets, by name."""
     suggestion = plan.space.suggest(trial)
     return TrialSpec(
         number=trial.number,
@@ -86,7 +86,7 @@ def method_config(plan: StudyPlan, number: int, suggestion: Suggestion) -> dict[
 
 
 def first_configs(plan: StudyPlan) -> list[tuple[str, dict[str, Any]]]:
-    """The data set and the method's config of the first trials, those that differ in their seed alone once."""
+    """The data set and the method's config of each first trial; of those that differ only in their seed, one."""
     tried = _first_suggestions(plan.space)[: plan.trials]
     configs = [(s.dataset or plan.datasets[0], method_config(plan, n, s)) for n, s in enumerate(tried)]
     return list({(name, str(config | {"seed": 0})): (name, config) for name, config in configs}.values())
@@ -143,7 +143,7 @@ def parse_assignments(assignments: Sequence[str], space: SearchSpace) -> dict[st
 
 
 def _parsed(config: type[MethodConfig], key: str, text: str, others: Mapping[str, Any]) -> Any:
-    """The value that `text` stands for: as it is where the method takes that, else as JSON."""
+    """The value that `text` stands for: the text itself if the method takes it, else its JSON."""
     refusals = []
     for value in (text, _from_json(text)):
         try:
@@ -161,7 +161,7 @@ def _from_json(text: str) -> Any:
 
 
 def _suggestions(space: SearchSpace) -> list[Suggestion]:
-    """The first trials of a space and, unless those are all there is, some random suggestions."""
+    """The suggestions of the first trials and, unless the space is exhaustive, some random ones."""
     if space.exhaustive:
         return _first_suggestions(space)
     study = _random_study()
@@ -170,12 +170,12 @@ def _suggestions(space: SearchSpace) -> list[Suggestion]:
 
 def _first_suggestions(space: SearchSpace) -> list[Suggestion]:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of Optuna, for values beyond a range: the method may take them
+        warnings.simplefilter("ignore")  # Optuna warns of values beyond a range, which the method may take
         return [_suggest(space, FixedTrial(dict(first.params), n)) for n, first in enumerate(space.first_trials())]
 
 
 def _suggest(space: SearchSpace, trial: BaseTrial) -> Suggestion:
-    """A suggestion of a space that may be anybody's; raises `InputError` where it is none."""
+    """A suggestion of the space; raises `InputError` if the space fails or returns something else."""
     try:
         suggestion = space.suggest(trial)
     except Exception as error:

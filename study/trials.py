@@ -1,4 +1,4 @@
-"""What a trial's result holds, for all who hear it: searcher, tracker, screen."""
+"""What a trial's result holds, for the searcher, the tracker and the screen."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def is_finite(value: object) -> TypeGuard[float]:
 
 
 def number_of(trial: RayTrial) -> int:
-    """The number in the study of a Ray trial."""
+    """A Ray trial's number in the study."""
     return trial.config["spec"]["number"]
 
 
 class NotInSnapshot:
-    """Holds what cannot be pickled (threads, files, connections), and leaves nothing of it in a snapshot."""
+    """A base of objects with threads, files or connections, which cannot be pickled: snapshots leave them out."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {}

@@ -3,12 +3,10 @@ from __future__ import annotations
 import shutil
 import signal
 
-import numpy as np
 import pytest
 import torch
 
 from tests.systems.storage import made_once, prepare_cache
-from trainables.data.dataset import Dataset, Split
 
 torch.set_num_threads(1)
 # A shell that starts the tests in the background leaves Ctrl-C ignored, and the programs under test inherit that.
@@ -29,10 +27,8 @@ def cache_dir(prepared_cache, tmp_path_factory):
 
 @pytest.fixture
 def tiny_dataset():
-    """60 + 20 random 8x8 images of 3 classes."""
-    generator = np.random.default_rng(0)
+    """60 training and 20 test images: random, 1x8x8, of 3 classes."""
+    # Imported here, after tests/trainables/methods/conftest.py has asked pytest to rewrite the package's assertions.
+    from trainables.testing.data import tiny_images
 
-    def split(n):
-        return Split(generator.integers(0, 256, (n, 1, 8, 8), dtype=np.uint8), np.arange(n) % 3)
-
-    return Dataset("tiny", split(60), split(20), num_classes=3)
+    return tiny_images()

@@ -1,4 +1,4 @@
-"""The one cache: what takes long to make is made once, by one process, for all that see the folder.
+"""The one cache: what takes long to make is made once, by one process, for all that share the folder.
 
 An entry is a folder of files with `meta.json`, which says what it was made from and what its files' checksums are.
 """
@@ -33,11 +33,11 @@ class Meta(BaseModel):
 
 
 def keep(folder: Path, key: Key, make: Callable[[Path], None], again: str) -> Meta:
-    """The entry `folder`, made unless it is there, intact and of this `key`.
+    """The entry `folder`, made unless it exists, is intact and has this `key`.
 
-    `make(partial)` writes the files of the entry into the empty folder `partial`. Where there is an entry to be
-    replaced, `again` is the warning. An entry appears whole or not at all, several processes may ask for it at once,
-    and a complete one may be read-only.
+    `make(partial)` writes the files of the entry into the empty folder `partial`. `again` is the warning
+    when another entry is replaced. An entry appears whole or not at all, several processes may ask for it at once, and
+    a complete one may be read-only.
 
     Raises `OSError` where it cannot be written, and what `make` raises.
     """

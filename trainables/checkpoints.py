@@ -13,21 +13,21 @@ import torch
 from trainables.files import sha256_of, write_atomically
 
 KEPT = 2
-"""How many of the newest are kept: should the last be damaged, there is one before it."""
+"""How many of the newest are kept: if the last is damaged, there is one before it."""
 
 
 class CheckpointFolder:
     """The checkpoints of one trial, `round-00000012.pt` and its checksum, in one folder.
 
-    A file appears by an atomic rename after its bytes are on the disk; the checksum is part of its name's
-    sibling and is renamed first, so a checkpoint without a matching checksum is never trusted.
+    A file appears by an atomic rename after its bytes are on the disk. The checksum is in a file of its own, which
+    appears first: a checkpoint without a matching checksum is never used.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def save(self, state: dict[str, Any], round_number: int, kept: int = KEPT) -> None:
-        """Write `state` (tensors and plain types) as the checkpoint after `round_number`, keep the `kept` newest."""
+        """Write `state` (tensors and plain types) as the checkpoint after `round_number`; keep the `kept` newest."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"round-{round_number:08d}.pt"
         content = io.BytesIO()
@@ -39,7 +39,7 @@ class CheckpointFolder:
             old.with_suffix(".sha256").unlink(missing_ok=True)
 
     def load_newest(self) -> dict[str, Any] | None:
-        """The newest whole checkpoint, on the CPU, None without any; a damaged one is passed over with a warning."""
+        """The newest whole checkpoint, on the CPU; None without any. Damaged ones are skipped with a warning."""
         for path in self._newest_first():
             checksum = path.with_suffix(".sha256")
             if checksum.exists() and checksum.read_bytes() == sha256_of(path).encode():

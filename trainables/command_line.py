@@ -26,9 +26,9 @@ UNEXPECTED = 1
 def run(
     config: type[Config], prog: str, action: Callable[[Config], int], arguments: Sequence[str] | None = None
 ) -> int:
-    """Read the command line and do what it says; returns the exit status, for bad input 2 with one sentence printed.
+    """Read the command line and run `action`; returns the exit status: for bad input 2, with one sentence printed.
 
-    `prog` is how help calls the program; `arguments` are those of the process by default.
+    `prog` is the program's name in the help; `arguments` are the process's own by default.
     """
     said = read(config, prog, arguments)
     return answer(lambda: action(said), getattr(said, "storage_dir", Path("outputs")))

@@ -1,4 +1,4 @@
-"""Runs the measures of a protocol on a method and merges what they say."""
+"""Runs the measures of a protocol on a method and merges their metrics."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from trainables.protocol import Protocol, measure_class
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One evaluation: all metrics, and what each measure draws its pictures of."""
+    """One evaluation: all metrics, and what each measure makes its pictures from."""
 
     metrics: dict[str, float]
     by_measure: tuple[tuple[Measure, Measured], ...]
@@ -29,7 +29,7 @@ class Evaluation:
             measure.draw(measured, folder)
 
     def draw_frame(self, round_number: int, folder: Path) -> None:
-        """Draw this evaluation into `folder`, beside those of other rounds."""
+        """Draw this evaluation into `folder`, beside the frames of other rounds."""
         for measure, measured in self.by_measure:
             measure.draw_frame(measured, round_number, folder)
 
@@ -51,7 +51,7 @@ class Evaluator:
         ]
 
     def __call__(self, method: Method, seed: int) -> Evaluation:
-        """Evaluate `method`, drawing the random numbers that samples need from `seed`."""
+        """Evaluate `method`; `seed` gives the random numbers that samples need."""
         subject = Subject(method, seed)
         by_measure = tuple((measure, measure(subject)) for measure in self.measures)
         metrics = {name: value for _, measured in by_measure for name, value in measured.metrics.items()}
@@ -60,7 +60,7 @@ class Evaluator:
         return Evaluation(metrics, by_measure)
 
     def of_new_samples(self, method: Method, seed: int) -> dict[str, float]:
-        """What measures say of new samples, of a method that is evaluated by others."""
+        """The metrics of new samples, for a method that chooses the samples that are evaluated; else none."""
         if not isinstance(method, ChoosesSamples):
             return {}
         subject = Subject(method, seed, only_new=True)

@@ -1,4 +1,4 @@
-"""A trained method in one file: the weights that sampling needs, and what is needed to build the method again."""
+"""A trained method in one file: the weights of its networks, and what is needed to build the method again."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from trainables.checkpoints import write_atomically
 from trainables.data.cache import prepare
 from trainables.data.dataset import Dataset, Split
 from trainables.data.sources import source_of
 from trainables.errors import InputError
+from trainables.files import write_atomically
 from trainables.measures.base import Direction
 from trainables.methods.base import Method, method_class
 
@@ -37,7 +37,7 @@ HEADER_KEY = "generative_study"
 
 
 class ExportHeader(BaseModel):
-    """What the file says about its weights. Raise `format` when an older file could not be read any more.
+    """What the file says about its weights. Raise `format` when older files can no longer be read.
 
     `metrics` were measured with the weights, which were kept because they are the best by `objective`.
     """
@@ -106,7 +106,7 @@ def export(
 
 
 def read_header(path: Path) -> ExportHeader:
-    """The header of the exported file `path`; raises `InputError` if it is missing, damaged or something else."""
+    """The header of the exported file `path`; raises `InputError` if it is missing, damaged or another kind of file."""
     with _opened(path) as (header, _):
         return header
 
@@ -134,7 +134,7 @@ def _stand_in(name: str, shape: tuple[int, ...], num_classes: int | None) -> Dat
 
 
 def build(path: Path, dataset: Dataset, device: torch.device) -> Method:
-    """As `load_export`, with the data set at hand."""
+    """As `load_export`, with a data set that is already open."""
     with _opened(path) as (header, file):
         names = file.keys()
         weights = {name: file.get_tensor(name) for name in names}
@@ -169,7 +169,7 @@ def _opened(path: Path) -> Iterator[tuple[ExportHeader, Any]]:
 
 
 def _sha256(weights: Mapping[str, Tensor]) -> str:
-    """Safetensors has no checksum of its own."""
+    """The checksum of weights; safetensors has none of its own."""
     digest = hashlib.sha256()
     for name in sorted(weights):
         digest.update(name.encode())

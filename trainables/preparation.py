@@ -21,7 +21,7 @@ from trainables.protocol import Protocol, measure_class
 
 @dataclass(frozen=True)
 class Preparation:
-    """The complete protocol of a data set and what was found out while preparing it."""
+    """The complete protocol of a data set, and what its preparation found."""
 
     protocol: Protocol
     references: dict[str, float]
@@ -31,7 +31,7 @@ class Preparation:
 
 
 Preparations = Mapping[str, Preparation]
-"""Those of a study, by data set."""
+"""The preparations of a study, by data set."""
 
 
 def prepare_protocol(protocol: Protocol, cache_dir: Path) -> Preparation:
@@ -89,9 +89,9 @@ def check_abilities(method: str, protocol: Protocol) -> None:
 
 
 def check_method(method: str, config: dict[str, Any], dataset_name: str, cache_dir: Path) -> None:
-    """Build a method for a data set and let it go again.
+    """Build a method for a data set and discard it.
 
-    Raises `InputError` where it cannot be: no network for images of this size, no labels for a loss that needs them.
+    Raises `InputError` where that fails: no network for images of this size, no labels for a loss that needs them.
     """
     prepare(dataset_name, cache_dir)
     build = method_class(method)

@@ -13,7 +13,7 @@ from trainables.measures.base import Direction, Measure, MeasureSettings, Metric
 from trainables.registry import resolve
 
 AT_BEST = "_at_best"
-"""Ends the name of a metric's value in the evaluation that was the best by the study's objective."""
+"""Ends the name of a metric's value in the evaluation that is the best by the study's objective."""
 BEST = "_best"
 """Ends the name of a metric's own best value so far."""
 
@@ -29,7 +29,7 @@ class Protocol(BaseModel):
     @field_validator("measures", mode="before")
     @classmethod
     def _of_their_measures(cls, value: Iterable[Any]) -> tuple[MeasureSettings, ...]:
-        """JSON says by its key `measure` whose settings it holds."""
+        """In JSON, the key `measure` says which measure the settings are for."""
         return tuple(
             settings
             if isinstance(settings, MeasureSettings)
@@ -39,7 +39,7 @@ class Protocol(BaseModel):
 
     @property
     def sha256(self) -> str:
-        """The hash under which a run names its protocol."""
+        """The hash by which a run names its protocol."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     def metrics(self) -> dict[str, Metric]:
@@ -53,7 +53,7 @@ class Protocol(BaseModel):
         return families.get(base, base) + metric.removeprefix(base)
 
     def direction(self, metric: str) -> Direction:
-        """Which way `metric`, a full name with or without `_best` or `_at_best`, is better."""
+        """The better direction of `metric`, a full name with or without `_best` or `_at_best`."""
         return self.metrics()[base_name(metric)].direction
 
 

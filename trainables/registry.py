@@ -17,10 +17,10 @@ GROUP = "generative_study"
 
 
 def resolve(kind: str, name: str, table: Mapping[str, str], base: type[T]) -> type[T]:
-    """The subclass of `base` that `name` means.
+    """The subclass of `base` with this name.
 
     `kind` is singular, as in "method". `table` maps short names to `module:Class`; so do the entry points of the
-    group of that kind. Modules are imported when they are asked for. Raises `InputError` in one sentence.
+    kind. Only the module of the class is imported. Raises `InputError` in one sentence.
     """
     target = name if ":" in name else lookup(kind, name, {**installed(kind), **table})
     found = _named(kind, "class", target)
@@ -30,7 +30,7 @@ def resolve(kind: str, name: str, table: Mapping[str, str], base: type[T]) -> ty
 
 
 def resolve_object(kind: str, target: str, base: type[T]) -> T:
-    """The object of type `base` that `target`, `module:NAME`, names, or that the function of this name returns.
+    """The object of type `base` that `target`, `module:NAME`, names; of a function, what it returns.
 
     Raises `InputError` in one sentence.
     """
@@ -53,9 +53,9 @@ def installed(kind: str) -> dict[str, str]:
 
 
 def look_in(folder: str | None) -> None:
-    """Let modules in `folder` be imported: a study keeps the files there that it was given from outside.
+    """Let modules in `folder` be imported, where a study keeps its copies of files from outside.
 
-    They come first: a newer version of such a file may lie where the study was started, which is on Ray's path.
+    They come first: the folder in which the study was started is on Ray's path, and may have a newer version.
     """
     if folder is not None and folder not in sys.path:
         sys.path.insert(0, folder)

@@ -29,9 +29,8 @@ def make_training(spec: TrialSpec, evaluator: Evaluator, device: torch.device) -
 class Repetitions:
     """The training of one `TrialSpec` with several seeds: as many `Training`s, one after the other, then averaged.
 
-    Each has its own folder. The pictures and the weights of the best of them, by the objective, are in the trial's
-    folder too.
-    All are in memory at once. When one diverges, so does the trial: a mean over the others would flatter it.
+    Each has its own folder. The pictures and the weights of the best one, by the objective, are in the trial's folder
+    too. All are in memory at once. When one diverges, so does the trial: a mean over the others would flatter it.
     """
 
     def __init__(self, spec: TrialSpec, evaluator: Evaluator, device: torch.device) -> None:
@@ -42,7 +41,7 @@ class Repetitions:
         self._shown: float | None = None
         together = len({training.round for training in self.trainings}) == 1
         self.report: Report = {}
-        """What the last `advance` returned; empty where the repetitions have not got equally far."""
+        """What the last `advance` returned; empty while some repetitions are ahead of others."""
         if together and all(training.report for training in self.trainings):
             self.report = self._report()
             self._keep_best()
@@ -50,12 +49,12 @@ class Repetitions:
     def advance(self) -> Report:
         """Train every repetition up to the next evaluation; return the metrics, flat.
 
-        A metric is the mean over the repetitions; what the evaluation measured, and its best values, have a
-        `<name>_std` beside it (with Bessel's correction). Counters and durations are summed, "round" is that of one.
+        A metric is the mean over the repetitions. Metrics of the evaluation, and their best values, have a `<name>_std`
+        beside them (with Bessel's correction). Counters and durations are summed; "round" is the round of each.
 
         Raises `NonFiniteLossError` where a repetition diverges.
         """
-        # A process that died between two repetitions has left some ahead: the others catch up with them.
+        # If a process died between two repetitions, some are ahead: the others catch up with them.
         rounds = [training.round for training in self.trainings]
         target = max(rounds) if len(set(rounds)) > 1 else max(rounds) + 1
         for training in self.trainings:

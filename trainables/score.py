@@ -1,4 +1,4 @@
-"""python -m trainables.score --real A --fake B: score a set of images against another, as a study does."""
+"""python -m trainables.score --real A --fake B: score images against real ones, as a study does."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ class ScoreConfig:
     fake: Path
     """The images to be scored, as above."""
     features: ExtractorName = "inception"
-    """Whose features: Inception's, those of a data set's classifier (lenet), which needs --dataset, or those of
-    EfficientNet-Lite0 (efficientnet), whose ImageNet weights are installed with this project."""
+    """The features of Inception, of a data set's classifier (lenet), which needs --dataset, or of EfficientNet-Lite0
+    (efficientnet)."""
     dataset: str | None = None
-    """The data set whose classifier is meant; it is trained unless the storage folder has it."""
+    """The data set of the classifier, which is trained unless the storage folder has it."""
     inception_weights: Path | None = None
     """The file of Inception's weights, if it is not in torch hub's cache and cannot be downloaded."""
     inception_sha256: str | None = None
-    """The checksum of Inception's weights where others than pytorch-fid's are meant."""
+    """The checksum of Inception's weights, if they are not pytorch-fid's."""
     inception_splits: int = 1
-    """Parts that the Inception Score is the mean over; published ones are often of 10."""
+    """The number of parts over which the Inception Score is averaged; published scores often have 10."""
     parzen: bool = False
-    """Add the log-likelihood of half of the real images under a Parzen window, its bandwidth chosen on the others."""
+    """Add the log-likelihood of half of the real images under a Parzen window, whose bandwidth the other half gives."""
     seed: int = 0
-    """Draws the subsets of the kernel distance, and the halves of the real images."""
+    """Decides the subsets of the kernel distance, and the halves of the real images."""
     storage_dir: Path = Path("outputs")
     """Where data sets, classifiers and Inception's weights are kept."""
 

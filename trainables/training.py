@@ -28,12 +28,11 @@ from trainables.trial_spec import TrialSpec
 
 State = dict[str, Any]
 
-
 REPORTED = "reported_ms"
-"""The key under which a report says when it was made, in milliseconds since the epoch: a repeated one says the same."""
+"""The key under which a report says when it was made, in milliseconds since the epoch; also when it is repeated."""
 
 SECONDS = ("seconds_training", "seconds_evaluation", "seconds_saving")
-"""What a training's time goes into. A report is saved with the checkpoint: what that takes is in the next one."""
+"""What a training's time goes into. A report is saved with the checkpoint: the time for that is in the next one."""
 
 FOLLOWED = 256
 """Samples of the same latents whose movement is measured."""
@@ -60,7 +59,7 @@ class Training:
         self.report: dict[str, float] = {}
         """What the last `advance` returned. A process may die before anybody has heard it."""
         self.best: dict[str, float] = {}
-        """Of each metric its best value so far, and its value in the evaluation whose weights are kept."""
+        """For each metric, its best value so far and its value in the evaluation whose weights are kept."""
         self.metrics = spec.protocol.metrics()
         self.oscillation = Oscillation()
         self.followed: Tensor | None = None
@@ -91,7 +90,7 @@ class Training:
             self.method.finish()
         metrics |= {**evaluation.metrics, **self.best, REPORTED: time.time_ns() // 1_000_000}
         self.report = flat_report(metrics, self.totals, self.round)
-        # Of a finished trial one is enough: the one before it holds all that further rounds would have needed.
+        # A finished trial needs one: the checkpoint before it also holds what further rounds would have needed.
         self.checkpoints.save(self.state_dict(), self.round, kept=1 if self.is_done else KEPT)
         self.totals["seconds_saving"] += time.perf_counter() - evaluated
         return self.report
@@ -101,9 +100,9 @@ class Training:
         return self.round >= self.spec.rounds
 
     def _train_rounds(self) -> dict[str, float]:
-        """The mean of what the rounds until the next evaluation report; progress is summed in `totals`.
+        """The means of what the rounds up to the next evaluation report; progress is summed in `totals`.
 
-        Of a loss, `<name>_swing` is the standard deviation over these rounds: how much it oscillates.
+        For a loss, `<name>_swing` is the standard deviation over these rounds: how much it oscillates.
         `<name>_swing_overall` is the deviation over all rounds so far, since a GAN may oscillate only early.
         """
         values: dict[str, list[float]] = defaultdict(list)
@@ -121,7 +120,7 @@ class Training:
         return means | swings | self.oscillation.deviations()
 
     def _movement(self) -> dict[str, float]:
-        """How far samples of the same latents have travelled since the last evaluation, in the data's deviations."""
+        """How far samples of the same latents moved since the last evaluation, in standard deviations of the data."""
         if not isinstance(self.method, Follows):
             return {}
         before, self.followed = self.followed, self.method.follow(FOLLOWED).cpu()
@@ -131,14 +130,14 @@ class Training:
         return {"movement": movement(before.numpy(), self.followed.numpy(), float(variance.mean().sqrt()))}
 
     def _of_new_samples(self) -> dict[str, float]:
-        """What is measured of new samples of the kept weights: nobody gets those of the evaluation again."""
+        """The metrics of new samples of the kept weights: the samples of the evaluation cannot be had again."""
         if not (self.folder / BEST_FILE).exists():  # the objective was never finite
             return {}
         kept = build(self.folder / BEST_FILE, self.evaluator.dataset, self.method.device)
         return self.evaluator.of_new_samples(kept, sub_seed(self.config.seed, "new samples"))
 
     def _next_evaluation(self) -> int:
-        """The round after which comes the next evaluation: a multiple of `evaluate_every`, a further one, the last."""
+        """The round of the next evaluation: a multiple of `evaluate_every`, one of `evaluate_at`, or the last round."""
         every = self.spec.evaluate_every
         regular = (self.round // every + 1) * every
         further = [number for number in self.spec.evaluate_at if number > self.round]

@@ -13,12 +13,17 @@ import torch
 from filelock import FileLock
 from ray.tune import Trainable
 
+from trainables.devices import device_of, name_of
+from trainables.errors import InputError
 from trainables.evaluator import Evaluator
 from trainables.exploit import take_over
 from trainables.methods.base import NonFiniteLossError
 from trainables.repetitions import Repetitions, make_training
 from trainables.training import Training
 from trainables.trial_spec import TrialSpec
+
+DEVICE = "device"
+"""The key of a result under which a trial says what it computes on."""
 
 MARKER = "checkpoint.json"
 """What Ray keeps of a checkpoint: where the trial's own checkpoints are."""
@@ -30,10 +35,12 @@ ORPHAN_SECONDS = 300.0
 class Trial(Trainable):
     """Runs one `TrialSpec` (the config's key "spec"); a step is the rounds up to an evaluation.
 
-    What fails inside the trial (a diverged loss, any exception) fails again when it is repeated, so it ends the
-    trial with `failure`, one sentence, in the last result. What kills the process does not get that far: Ray
-    starts the trial again, and it goes on from its newest checkpoint.
+    What fails inside the trial (a diverged loss, any exception) would fail again, so it ends the trial with `failure`,
+    one sentence, in the last result. If the process is killed, Ray starts the trial again, and it goes on from its
+    newest checkpoint.
     """
+
+    asked_for_gpu = False
 
     def setup(self, config: dict[str, Any]) -> None:
         """Take the spec; networks and data come with the first step."""
@@ -41,7 +48,9 @@ class Trial(Trainable):
         self.training: Training | Repetitions | None = None
         self.evaluator: Evaluator | None = None
         # Ray derives the number of threads from the CPUs of the actor, torch does not always hear of it.
-        assigned = ray.get_runtime_context().get_assigned_resources().get("CPU", 1)
+        context = ray.get_runtime_context()
+        self.asked_for_gpu = bool(context.get_accelerator_ids().get("GPU"))
+        assigned = context.get_assigned_resources().get("CPU", 1)
         torch.set_num_threads(max(1, int(assigned)))
 
     def step(self) -> dict[str, Any]:
@@ -53,22 +62,23 @@ class Trial(Trainable):
                     report = self.training.report or self.training.advance()
                 else:
                     report = self.training.advance()
-                return {**report, "done": self.training.is_done}
-        except NonFiniteLossError as error:
+                return {**report, "done": self.training.is_done, DEVICE: self.device_name}
+        except (NonFiniteLossError, InputError) as error:
             return self._failure(str(error))
         except Exception as error:
             return self._failure(f"{type(error).__name__}: {error}")
 
     def _alone(self) -> FileLock:
-        """To be held while the trial's folder is written to.
+        """The lock to hold while writing to the trial's folder.
 
-        Where a driver was killed, a process of its trials may take seconds to notice, and write on meanwhile.
+        When a driver is killed, the processes of its trials may take seconds to notice, and write on meanwhile.
         """
         Path(self.spec.folder).mkdir(parents=True, exist_ok=True)
         return FileLock(Path(self.spec.folder, "trial.lock"), timeout=ORPHAN_SECONDS)
 
     def _make_training(self) -> Training | Repetitions:
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        device = device_of(self.asked_for_gpu)
+        self.device_name = name_of(device)
         if self.evaluator is None or self.evaluator.protocol != self.spec.protocol:
             self.evaluator = Evaluator(self.spec.protocol, Path(self.spec.cache_dir), device)
         return make_training(self.spec, self.evaluator, device)

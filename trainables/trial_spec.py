@@ -1,4 +1,4 @@
-"""Everything that a trial is told."""
+"""Everything that a trial needs to know."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trainables.protocol import Protocol
 from trainables.registry import look_in
 
 SEED_STEP = 1_000_003
-"""Between the seeds of a trial's repetitions: a prime beyond the number of trials, which have neighbouring seeds."""
+"""Between the seeds of a trial's repetitions: a prime above the number of trials, whose seeds are neighbours."""
 
 
 class TrialSpec(BaseModel):
@@ -38,7 +38,7 @@ class TrialSpec(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _find_modules(cls, value: Any) -> Any:
-        """Before the protocol is read, whose measures may be in one of the modules."""
+        """Before the protocol is read: its measures may be in a module of `outside`."""
         if isinstance(value, dict):
             look_in(value.get("outside"))
         return value

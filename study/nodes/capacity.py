@@ -13,10 +13,10 @@ from typing import Any
 from trainables.errors import InputError
 
 REFRESH_SECONDS = 1.0
-"""How old an answer of the cluster may be."""
+"""How old the cluster's last answer may be."""
 
 ROUNDING = 1e-6
-"""Fractions of a GPU add up to a little more or less than a whole one."""
+"""Fractions of a GPU add up to a little more or less than a whole GPU."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Resources:
 
 @dataclass(frozen=True)
 class Node:
-    """A machine of the cluster that is alive, and all that it has, whoever uses it."""
+    """A machine of the cluster that is alive, with all its CPUs and GPUs, free or not."""
 
     id: str
     address: str
@@ -56,7 +56,7 @@ class Node:
 
 def alive_nodes() -> list[Node]:
     """The nodes of the cluster that this process is connected to."""
-    import ray  # here, so that whoever only needs `Resources` does not wait seconds for Ray
+    import ray  # here, so that `Resources` can be had without waiting seconds for Ray
 
     return [_node(found) for found in ray.nodes() if found["Alive"]]
 

@@ -1,4 +1,4 @@
-"""The Ray cluster of a study: one of its own on this machine, on loopback, or one that is there already."""
+"""The Ray cluster of a study: its own on this machine, on loopback, or one that runs already."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Which node a trial goes to.
 
-Ray by itself takes the node with most to spare, so that trials spread. Packing them on few nodes is done here.
+Ray by itself takes the node with the most to spare, so trials spread. Here they are packed on few nodes.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from ray.tune import PlacementGroupFactory
 
 NODE = "node"
-"""The key of a Ray trial's config with the node that it should go to; without it Ray chooses."""
+"""The key of a Ray trial's config that names its node; without it Ray chooses."""
 
 
 class Packing:
-    """Chooses a node for each trial: the largest that has room, by the trials of the study that run there."""
+    """Chooses a node for each trial: the largest that has room beside the study's running trials."""
 
     def __init__(self, trial: Resources) -> None:
         self._trial = trial

@@ -47,9 +47,9 @@ def check_nodes(
 ) -> list[NodeCheck]:
     """Ask all nodes of the cluster that this process is connected to, at once.
 
-    Each has to share the `storage` folder with the driver, to have its versions and its code, also of the modules in
-    the folder `outside`, to reach the `servers`, and to open what the `protocols` (JSON) read from `cache_dir`.
-    Nothing is left in the storage folder.
+    Each node has to share the `storage` folder with the driver, have the driver's versions and code (also of the
+    modules in the folder `outside`), reach the `servers`, and open what the `protocols` (JSON) read from `cache_dir`.
+    The storage folder stays as it was.
     """
     with _probe_folder(storage) as folder, _sent_by_value():
         (folder / "driver").write_text(folder.name)
@@ -65,7 +65,9 @@ def check_nodes(
         probe = ray.remote(num_cpus=0, max_retries=0)(node_probe.probe)
         nodes = alive_nodes()
         asked = [
-            probe.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False)).remote(node.id, task)
+            probe.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False)).remote(
+                node.id, task, node.gpus
+            )
             for node in nodes
         ]
         deadline = time.monotonic() + DEADLINE_SECONDS
@@ -90,7 +92,7 @@ def require_all(checks: Sequence[NodeCheck]) -> None:
 
 
 def servers(urls: Mapping[str, str | None]) -> list[Server]:
-    """The servers among `urls` (option to URL), without credentials: a driver on any node has to reach them."""
+    """The servers in `urls` (option to URL), without credentials: a driver on any node has to reach them."""
     found = []
     for option, url in urls.items():
         parts = urlsplit(url or "")

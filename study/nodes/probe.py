@@ -19,8 +19,8 @@ CONNECT_SECONDS = 10.0
 CODE = ("trainables", "search_spaces", "study")
 
 
-def probe(node_id: str, task: dict[str, Any]) -> str | None:
-    """Read and write the storage folder, reach the servers, compare versions and code, open the data.
+def probe(node_id: str, task: dict[str, Any], gpus: float = 0.0) -> str | None:
+    """Read and write the storage folder, reach the servers, compare versions and code, open the data, use the GPUs.
 
     Returns why trials cannot run on the node, as the end of a sentence about it; None if they can.
     """
@@ -31,6 +31,7 @@ def probe(node_id: str, task: dict[str, Any]) -> str | None:
         or code_failure(task["code"])
         or outside_failure(task["outside"])
         or data_failure(task["protocols"], Path(task["cache_dir"]))
+        or (device_failure() if gpus else None)
     )
 
 
@@ -85,7 +86,7 @@ def code_failure(wanted: str | None) -> str | None:
 
 
 def outside_failure(outside: tuple[str, str] | None) -> str | None:
-    """Compare the modules in a folder of the study with those that the driver has there, and let them be imported."""
+    """Compare the modules in the folder `outside` with the driver's, and let them be imported."""
     if outside is None:
         return None
     folder, wanted = outside
@@ -104,6 +105,12 @@ def data_failure(protocols: list[str], cache_dir: Path) -> str | None:
         except Exception as error:
             return f"cannot open what was prepared in {cache_dir} ({error}): let all nodes share the folder."
     return None
+
+
+def device_failure() -> str | None:
+    """Run a kernel on every GPU."""
+    failure = importlib.import_module("trainables.devices").gpu_failure()
+    return f"has GPUs, and {failure}" if failure else None
 
 
 def versions(names: Iterable[str]) -> dict[str, str | None]:

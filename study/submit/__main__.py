@@ -46,13 +46,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def submit(name: str | None, arguments: Sequence[str]) -> int:
-    """Do what `arguments`, those besides `--backend`, ask of the back end `name`; raises `InputError`."""
+    """Run the back end `name` with `arguments`, all besides `--backend`; raises `InputError`."""
     if name is None and {"-h", "--help"} & set(arguments):
         print(overview())
         return 0
     if name is None:
-        raise InputError(f"say where to with --backend: {', '.join(BACKENDS)}.")
-    backend = lookup("backend", name, BACKENDS)
+        raise InputError(f"choose a back end with --backend: {', '.join(BACKENDS)}.")
+    backend = lookup("back end", name, BACKENDS)
     refuse_foreign(name, arguments)
     kind: type[Command[Any]] = Command[backend.options_class]  # type: ignore[name-defined]
     command = read(kind, f"{PROGRAM} --backend {name}", arguments)
@@ -60,14 +60,14 @@ def submit(name: str | None, arguments: Sequence[str]) -> int:
 
 
 def overview() -> str:
-    """The help for those who have not chosen a back end."""
+    """The help without `--backend`."""
     lines = [f"usage: {PROGRAM} --backend NAME [OPTIONS]", "", "Submit a study to a cluster, by one of the back ends:"]
     lines += [f"  {name:<10}{backend.summary}" for name, backend in BACKENDS.items()]
     return "\n".join([*lines, "", f"`{PROGRAM} --backend NAME --help` shows its options and the study's."])
 
 
 def refuse_foreign(name: str, arguments: Sequence[str]) -> None:
-    """Raise `InputError` for the first option that the back end `name` does not have, and others have."""
+    """Raise `InputError` for the first option that only other back ends than `name` have."""
     own = {flag(field.name) for field in fields(BACKENDS[name].options_class)}
     for argument in arguments:
         option = argument.partition("=")[0].replace("_", "-")

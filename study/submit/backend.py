@@ -29,12 +29,12 @@ JOB_STOP_SECONDS = 60
 
 
 class Backend(ABC, Generic[Options]):
-    """One way to put a study on a cluster; raises `InputError` where that cannot work, with nothing submitted."""
+    """One way to put a study on a cluster; where that cannot work, raises `InputError` and submits nothing."""
 
     options_class: ClassVar[type]
     """A dataclass of the options that only this back end has."""
     summary: ClassVar[str]
-    """What it makes of a study, in one line of the help."""
+    """What it makes of a study: a line of the help."""
 
     def run(self, study: StudyConfig, options: Options, said: Collection[str]) -> int:
         """Do what the command line says, which names the fields `said` of `study`; returns the exit status."""

@@ -6,12 +6,14 @@ import json
 import os
 import re
 import urllib.error
+import urllib.parse
 import urllib.request
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
+from trainables.credentials import without_credentials
 from trainables.errors import InputError
 
 CONNECT_SECONDS = 10
@@ -71,8 +73,14 @@ class Dashboard:
             with urllib.request.urlopen(f"{self.address}/api/version", timeout=CONNECT_SECONDS):
                 pass
         except urllib.error.HTTPError as error:
-            if error.code in (401, 403):
-                return
+            if error.code in (401, 403, 407):
+                proxy = self._proxy()
+                if proxy is None or b"authentication token" in error.read():
+                    return
+                raise InputError(
+                    f"the proxy {without_credentials(proxy)} refuses the way to {self.address}: add its host to the "
+                    "environment variable no_proxy."
+                ) from error
             raise InputError(f"{self.address} is not the dashboard of a Ray cluster: check --address.") from error
         except (HTTPException, ValueError) as error:
             raise InputError(f"{self.address} is not the dashboard of a Ray cluster: check --address.") from error
@@ -83,6 +91,13 @@ class Dashboard:
             f"whoever reaches {self.address} can run code there: start the cluster with RAY_AUTH_MODE=token "
             '(docs/cluster.md, "Ray jobs").'
         )
+
+    def _proxy(self) -> str | None:
+        """The proxy of the environment that stands before the address."""
+        parts = urllib.parse.urlsplit(self.address)
+        if urllib.request.proxy_bypass(parts.hostname or ""):
+            return None
+        return urllib.request.getproxies().get(parts.scheme)
 
     def _ask(self, method: str, path: str) -> Any:
         request = urllib.request.Request(f"{self.address}{path}", method=method)

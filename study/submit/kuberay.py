@@ -28,10 +28,10 @@ GROUP = 1000
 """A group that can write to the claim. All pods are in it, whatever the user of their image is."""
 
 NAME_LENGTH = 47
-"""KubeRay makes longer names of a RayJob's, and a label has 63 characters at most."""
+"""KubeRay appends to the name of a RayJob, and a label has at most 63 characters."""
 
 FILES = "/etc/study"
-"""Where the driver's pod has the ConfigMap: the command, and the file of the search space."""
+"""Where the driver's pod finds the ConfigMap: the command, and the file of the search space."""
 
 LARGEST_FILE = 900_000
 """Bytes: Kubernetes keeps a ConfigMap of 1 MiB at most."""
@@ -117,7 +117,7 @@ class KubeRay(Backend[KubeRayOptions]):
                 "and submit the study again, which goes on where it is."
             )
         apply = [*kubectl, "apply", "--filename", "-"]
-        _run([*apply, "--dry-run=server"], manifest)  # because where a part is refused, the others would stay
+        _run([*apply, "--dry-run=server"], manifest)  # first, because if it refuses a part, the others must not stay
         print(_run(apply, manifest), end="")
         print(f"study {submission.name} is RayJob {name}. Look at it, follow it, stop it with:")
         for action in (("get", "rayjob", name), ("logs", "--follow", f"job/{name}"), ("delete", "rayjob", name)):

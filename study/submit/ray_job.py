@@ -120,7 +120,7 @@ def _uploaded(checkout: Path | None, space_file: Path | None) -> tuple[dict[str,
             )
         return {"working_dir": str(folder)}, str(space_file.resolve().parent.relative_to(folder))
     if space_file is not None:
-        # Nothing of its folder but the file itself. The patterns are gitignore's, and spare ".", which is the folder.
+        # Upload only the file of its folder. The patterns are gitignore's, and must not match ".", the folder itself.
         everything_else = ["/[!.]*", "/.?*", f"!/{space_file.name}"]
         return {"working_dir": str(space_file.parent), "excludes": everything_else}, ""
     return {}, ""
@@ -143,7 +143,7 @@ def _session(study: StudyConfig) -> Iterator[Dashboard]:
             raise InputError(f"the Ray cluster at {address} refuses: {first_line(error)}") from error
         raise InputError(
             f"the Ray cluster at {address} refuses the token of this machine, if it has one: "
-            "set RAY_AUTH_TOKEN_PATH to a file with the cluster's."
+            "set RAY_AUTH_TOKEN_PATH to a file with the cluster's token."
         ) from error
     except Exception as error:
         raise InputError(f"the Ray cluster at {address} refuses: {first_line(error)}") from error
@@ -152,8 +152,8 @@ def _session(study: StudyConfig) -> Iterator[Dashboard]:
 def _client(dashboard: Dashboard) -> JobSubmissionClient:
     """Ray's own client, for what it does better: uploading a folder, and following a log."""
     for variable in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
-        os.environ.pop(variable, None)  # Ray would take them for the address that was asked for
-    from ray.job_submission import JobSubmissionClient  # here, so that a look at a job does not wait for Ray
+        os.environ.pop(variable, None)  # Ray would use them instead of the address that was asked for
+    from ray.job_submission import JobSubmissionClient  # here, so that `--action status` does not wait for Ray
 
     for name in ("ray", "ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk"):
         logging.getLogger(name).setLevel(logging.ERROR)

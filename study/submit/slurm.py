@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -25,6 +26,9 @@ SECONDS_TO_START = 300
 SECONDS_TO_SUBMIT = 120
 OBJECT_STORE_BYTES = 200_000_000
 """Small, because trials read their data from memory-mapped files and put nothing into Ray's object store."""
+
+OF_THE_CLUSTER = ("SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_JWT", "SLURM_CLUSTERS")
+"""Variables that say which cluster is meant, not which job."""
 
 LIMITS = ("partition", "time", "account", "qos", "constraint")
 """Options that are handed to Slurm as they are."""
@@ -103,7 +107,7 @@ def _folder(submission: Submission[SlurmOptions]) -> Path:
 
 
 def _mounts(submission: Submission[SlurmOptions]) -> list[Path]:
-    """What a container sees of the cluster's files: the storage folder, and the folder of the space's file."""
+    """The folders that a container sees: the storage folder, and the folder of the space's file."""
     return [submission.storage, *([submission.space_file.parent] if submission.space_file else [])]
 
 
@@ -111,8 +115,9 @@ def _commands(submission: Submission[SlurmOptions], gpus: int) -> dict[str, str 
     """How Python and Ray are called on a node: as here, or as in the image."""
     container = submission.options.container
     if container is None:
-        here = Path(sys.executable).parent
-        return {"python": shlex.quote(sys.executable), "ray": shlex.quote(str(here / "ray")), "pyxis_image": None}
+        # By the module: the command `ray` of a user's installation is not beside Python.
+        python = shlex.quote(sys.executable)
+        return {"python": python, "ray": f"{python} -m ray.scripts.scripts", "pyxis_image": None}
     if not container.endswith(".sif"):
         return {"python": "python", "ray": "ray", "pyxis_image": shlex.quote(container)}
     image = _existing("--container", Path(container))
@@ -134,7 +139,7 @@ def _lines(arguments: list[str]) -> list[str]:
 
 
 def _check_time(time: str | None) -> None:
-    if time is None:
+    if time is None or time.upper() in ("UNLIMITED", "INFINITE"):
         return
     if not re.fullmatch(r"(\d+-)?\d+(:\d+){0,2}", time):
         raise InputError(f"--time {time}: write it as Slurm does, as in 30 (minutes), 8:00:00 or 2-12.")
@@ -151,7 +156,7 @@ def _check_time(time: str | None) -> None:
 
 
 def _check_text(submission: Submission[SlurmOptions]) -> None:
-    """Raise `InputError` for what no quoting can carry into a line that Slurm reads."""
+    """Raise `InputError` for text that cannot be quoted in a line that Slurm reads."""
     options = submission.options
     for name in (*LIMITS, "container", "setup"):
         value = getattr(options, name)
@@ -180,7 +185,13 @@ def _sbatch(sbatch: str, script: str) -> str:
     """The id of the job; raises `InputError` in Slurm's own words."""
     try:
         done = subprocess.run(
-            [sbatch, "--parsable"], input=script, capture_output=True, text=True, timeout=SECONDS_TO_SUBMIT, check=False
+            [sbatch, "--parsable"],
+            input=script,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS_TO_SUBMIT,
+            check=False,
+            env=_environment(),
         )
     except subprocess.TimeoutExpired as error:
         raise InputError(f"sbatch did not answer within {SECONDS_TO_SUBMIT} s: try again later.") from error
@@ -189,6 +200,15 @@ def _sbatch(sbatch: str, script: str) -> str:
         reason = lines[0].removeprefix("sbatch: error: ").removeprefix("Batch job submission failed: ")
         raise InputError(f"Slurm refused the job: {reason[:160]}.")
     return done.stdout.strip().partition(";")[0]
+
+
+def _environment() -> dict[str, str]:
+    """The environment without what describes the job that this may run in: Slurm would apply it to the new one."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in OF_THE_CLUSTER or not name.startswith(("SLURM_", "SLURMD_", "SBATCH_", "SRUN_", "PMI_", "PMIX_"))
+    }
 
 
 def _how_to_follow(submission: Submission[SlurmOptions], job: str) -> str:

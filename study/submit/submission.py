@@ -35,7 +35,7 @@ class Submission(Generic[Options]):
 
         `said` are the fields of `config` that the command line names, as `make_plan` takes them.
         """
-        # Imported here, so that a look at a job does not wait for what a plan needs.
+        # Imported here, so that `--action status` does not wait for them.
         import optuna
 
         from study.planning import make_plan
@@ -80,9 +80,7 @@ def _check(config: StudyConfig) -> None:
     if config.check or config.list_all:
         raise InputError("--check and --list are for study.launch: leave them out.")
     if config.resume not in (None, AUTO):
-        raise InputError(
-            f"a submitted study goes on where it is by itself: say --name {config.resume} instead of --resume."
-        )
+        raise InputError(f"a submitted study continues by itself: say --name {config.resume} instead of --resume.")
     for flag, url in (("--optuna-storage", config.optuna_storage), ("--tracking-uri", config.tracking_uri)):
         if url is not None and holds_password(url):
             raise InputError(

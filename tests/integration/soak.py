@@ -1,4 +1,4 @@
-"""python -m tests.integration.soak [KILLS [TRIALS]]: a study whose driver and workers are killed at random moments."""
+"""python -m tests.integration.soak [KILLS [TRIALS]]: a study killed at random moments and damaged in between."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 from study.searcher import MAX_RESTARTS
+from tests.integration.damage import KINDS, damage
 from tests.systems.driver import Driver
 from tests.systems.outcome import Outcome, check_complete, check_equal
 
@@ -20,16 +21,23 @@ LONGEST_PAUSE = 8.0
 
 
 def run_with_kills(
-    storage: Path, name: str, first: tuple[str, ...], kills: int, pause: float = LONGEST_PAUSE, seed: int = 0
+    storage: Path,
+    name: str,
+    first: tuple[str, ...],
+    kills: int,
+    pause: float = LONGEST_PAUSE,
+    seed: int = 0,
+    damaged: bool = False,
 ) -> None:
     """Start study `name`, kill its driver `kills` times, now and then a worker too, and let it end.
 
-    No trial loses its process more often than it may: the study has one at a time.
+    If `damaged`, a file is damaged after each kill, a kind after the other. No trial loses its process more often than
+    it may: the study has one at a time.
     """
     chance = random.Random(seed)
     losses = 0  # of the trial that runs, at most
     driver = Driver(storage, *first, "--name", name)
-    for _ in range(kills):
+    for kill in range(kills):
         driver.start()
         driver.until(lambda on=driver: on.workers() or not on.is_running())
         pause_until = time.monotonic() + chance.uniform(0.0, pause)
@@ -41,6 +49,8 @@ def run_with_kills(
             time.sleep(0.05)
         assert driver.is_running() or driver.wait() == 0, driver.screen()  # it may have been done before
         driver.kill()
+        if damaged:
+            damage(storage, name, KINDS[kill % len(KINDS)], chance)
         losses = killed + (0 if "] trial" in driver.screen() else losses)
         # The next driver does not wait for what the killed one has left: a trial does, for its own process.
         driver = Driver(storage, "--resume", name, *resumable(first))
@@ -48,7 +58,7 @@ def run_with_kills(
 
 
 def resumable(first: tuple[str, ...]) -> tuple[str, ...]:
-    """Of the first command line what is said again at a resume."""
+    """The options of the first command line that a resume repeats."""
     at = first.index("--max-concurrent") if "--max-concurrent" in first else None
     return first[at : at + 2] if at is not None else ()
 
@@ -59,7 +69,7 @@ def main(kills: int = 20, num_trials: int = 24) -> None:
     with tempfile.TemporaryDirectory() as folder:
         storage = Path(folder)
         Driver(storage, *study, "--name", "uninterrupted").run()
-        run_with_kills(storage, "killed", study, kills)
+        run_with_kills(storage, "killed", study, kills, damaged=True)
         outcome, expected = Outcome.of(storage, "killed"), Outcome.of(storage, "uninterrupted")
         check_complete(outcome, num_trials, [2, 4])
         check_equal(outcome, expected)

@@ -59,7 +59,7 @@ def two_nodes():
 
 
 def test_trials_are_packed_on_few_nodes(two_nodes, storage):
-    """That they are spread otherwise is seen where a node is killed."""
+    """The test that kills a node shows that trials are spread by default."""
     options = ("--max-concurrent", "2", "--placement", "pack", "--name", "packed", "--trials", "4")
     driver = two_nodes.driver(storage, *of_tiny(), "--scheduler", "none", *options)
     hold(storage, trial=0)

@@ -31,7 +31,7 @@ def server():
 
 
 def connected(pids, port):
-    """Those of the processes that have a connection to the port."""
+    """The processes among `pids` that have a connection to the port."""
     shown = subprocess.run(["ss", "-Htnp", f"dport = :{port}"], capture_output=True, text=True, check=True).stdout
     return {pid for pid in pids if f"pid={pid}," in shown}
 

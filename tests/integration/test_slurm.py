@@ -14,7 +14,7 @@ from tests.systems.storage import hold, of_tiny, release
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(900),
     pytest.mark.skipif(why_not() is not None, reason=f"Slurm: {why_not()}"),
 ]
 

@@ -27,9 +27,10 @@ def storage(new_storage):
     return new_storage()
 
 
-@pytest.fixture(scope="module")
-def uninterrupted(storage):
-    Driver(storage, *STUDY, "--trials", "6", "--name", "uninterrupted").run()
+@pytest.fixture
+def uninterrupted(storage, launch):
+    if not (storage / "studies/uninterrupted").exists():
+        launch(storage, *STUDY, "--trials", "6", "--name", "uninterrupted")
     outcome = Outcome.of(storage, "uninterrupted")
     check_complete(outcome, 6, STEPS)
     return outcome
@@ -44,7 +45,7 @@ def test_a_study_whose_driver_and_workers_are_killed_ends_as_if_they_had_not_bee
 
 
 def forget_the_end(storage, outcome, trial):
-    """MLflow as a driver leaves it that is killed when Optuna knows the end of a trial and MLflow does not yet."""
+    """Make MLflow as it is when a driver is killed after Optuna knows the end of a trial, and before MLflow does."""
     run = outcome.runs[trial][0]
     MlflowClient(f"sqlite:///{storage}/mlflow.db").update_run(run.info.run_id, "RUNNING")
     shutil.rmtree(pictures_of(run))
@@ -65,14 +66,14 @@ def test_a_study_is_stopped_goes_on_is_extended_and_shown_again(new_storage, uni
         driver.start()
         driver.until_shown(f"[  {finished}/4]")
         driver.process.send_signal(by)
-        assert driver.wait() == 128 + by
+        assert driver.wait(seconds=60) == 128 + by
         assert f"Stopped by {by.name}" in driver.screen()
         assert "--resume stopped" in driver.screen()
         assert Outcome.of(storage, "stopped").status() == "KILLED"
     release(storage)
     forget_the_end(storage, Outcome.of(storage, "stopped"), "0001")
 
-    Driver(storage, "--resume", "stopped", "--max-concurrent", "1", "--trials", "6").run()
+    launch(storage, "--resume", "stopped", "--max-concurrent", "1", "--trials", "6")
     extended = Outcome.of(storage, "stopped")
     check_complete(extended, 6, STEPS)
     check_equal(extended, uninterrupted)

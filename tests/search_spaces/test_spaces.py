@@ -1,4 +1,4 @@
-"""What every space promises, and what those of [Yesilcimen 2022] and of the toys are."""
+"""What every space promises, and the settings of the spaces of [Yesilcimen 2022] and of the toys."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -72,7 +73,7 @@ def refused(capsys, *arguments):
         ),
         (
             ["--space", "gradnorm", "--objectives", "fid_lenet", "auroc", "--scheduler", "asha"],
-            "scheduler 'asha' would need one of the 2 objectives to decide",
+            "scheduler 'asha' ranks trials, and 2 objectives do not say which trial is worse",
         ),
         (["--resume", "nothing"], "there is no study 'nothing' to resume in"),
         (["--confirm", "nothing"], "there is no study 'nothing'"),
@@ -310,3 +311,23 @@ def test_help_and_unknown_flags_leave_with_the_usual_status(capsys):
     with pytest.raises(SystemExit) as bad_exit:
         main(["--no-such-flag", "1"])
     assert (help_exit.value.code, bad_exit.value.code) == (0, 2)
+
+
+def test_a_folder_that_was_copied_from_another_study_is_refused(capsys, tmp_path):
+    plan = make_plan(StudyConfig(space="gradnorm", scale="smoke", name="a", storage_dir=tmp_path))
+    plan.folder.path.mkdir(parents=True)
+    open_study(plan)
+    shutil.copytree(plan.folder.path, tmp_path / "studies" / "b")
+    before = plan.folder.journal.read_bytes()
+    sentence = refused(capsys, "--resume", "b", "--trials", "9", "--storage-dir", str(tmp_path))
+    assert "was copied or renamed from study 'a'" in sentence
+    assert "--config" in sentence
+    assert plan.folder.journal.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"config": 3}'])
+def test_a_damaged_study_json_is_one_sentence(capsys, tmp_path, content):
+    folder = tmp_path / "studies" / "s"
+    folder.mkdir(parents=True)
+    (folder / "study.json").write_text(content)
+    assert "is damaged" in refused(capsys, "--resume", "s", "--storage-dir", str(tmp_path))

@@ -171,15 +171,6 @@ def test_params_of_a_resumed_study_are_not_told_again(plan):
     assert events.study_started(replace(plan, is_resumed=True), preparations, {})["params"] == {}
 
 
-def test_the_settings_of_two_measures_of_a_kind_are_told_apart(tmp_path):
-    plan = make_plan(StudyConfig(space="gradnorm", scale="laptop", name="two", storage_dir=tmp_path))
-    preparations = {name: Preparation(protocol, {}, ()) for name, protocol in plan.protocols.items()}
-    params = events.study_started(plan, preparations, {})["params"]
-    assert params["protocol.fidelity.features"] == "lenet"
-    assert params["protocol.fidelity_2.features"] == "efficientnet"
-    assert params["protocol.fidelity_2.num_samples"] == 512
-
-
 # --- what a server refuses --------------------------------------------------------------------------------------------
 
 
@@ -255,3 +246,34 @@ def test_artifacts_that_cannot_be_written_hold_up_nothing(uri, tmp_path):
     assert len(runs.refused) == 1
     run = MlflowClient(uri).get_run(runs.id_of(PARENT, 0))
     assert (run.data.metrics, run.info.status) == ({"fid": 1.0}, "FINISHED")
+
+
+def test_artifacts_of_a_folder_that_was_moved_go_where_it_is_now(tmp_path):
+    (tmp_path / "picture.png").write_bytes(b"png")
+    event = start(artifacts={"p": str(tmp_path / "picture.png")})
+    before, after = tmp_path / "before", tmp_path / "after"
+    for folder in (before, after):
+        if folder == after:
+            before.rename(after)
+            before.write_bytes(b"")  # it cannot be made again
+        folder.mkdir(exist_ok=True)
+        for space in ("one", "two"):
+            # A study of each: MLflow's client remembers for as long as it lives where the artifacts of a run are.
+            runs = Runs(f"sqlite:///{folder}/mlflow.db", space, folder.name, folder / "mlartifacts" / space)
+            runs.deliver(event)
+            assert runs.refused == []
+            assert runs.client.list_artifacts(runs.id_of(PARENT, 0))[0].path == "picture.png"
+            assert list((folder / "mlartifacts" / space).rglob("picture.png"))
+    of_before = Runs(f"sqlite:///{after}/mlflow.db", "one", "before", after / "mlartifacts" / "one").id_of(PARENT, 0)
+    assert MlflowClient(f"sqlite:///{after}/mlflow.db").get_run(of_before).info.artifact_uri == (
+        f"{(after / 'mlartifacts' / 'one').as_uri()}/{of_before}/artifacts"
+    )
+
+
+def test_the_settings_of_two_measures_of_a_kind_are_told_apart(tmp_path):
+    plan = make_plan(StudyConfig(space="gradnorm", scale="laptop", name="two", storage_dir=tmp_path))
+    preparations = {name: Preparation(protocol, {}, ()) for name, protocol in plan.protocols.items()}
+    params = events.study_started(plan, preparations, {})["params"]
+    assert params["protocol.fidelity.features"] == "lenet"
+    assert params["protocol.fidelity_2.features"] == "efficientnet"
+    assert params["protocol.fidelity_2.num_samples"] == 512

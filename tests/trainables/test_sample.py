@@ -146,8 +146,9 @@ def test_it_starts_without_the_driver():
 @pytest.mark.parametrize("name", ["gan", "discriminator_only"])
 def test_a_file_is_enough_on_a_machine_without_the_data(tmp_path, name):
     """The weights of a method that was trained on a folder which is not here, whatever the cache holds."""
-    splits = [Split(np.random.default_rng(0).integers(0, 256, (20, 1, 8, 8), dtype=np.uint8))] * 2
-    dataset = Dataset("folder:/elsewhere/faces", *splits, None)
+    images = np.random.default_rng(0).integers(0, 256, (20, 1, 8, 8), dtype=np.uint8)
+    splits = [Split(images, np.arange(20) % 2)] * 2
+    dataset = Dataset("folder:/elsewhere/faces", *splits, 2)
     method_type = method_class(name)
     config = method_type.Config.tiny()
     method = method_type(config, dataset, torch.device("cpu"))

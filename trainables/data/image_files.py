@@ -92,11 +92,11 @@ def _common_mode(paths: Sequence[Path]) -> str:
     converted: dict[str, Path] = {}
     for path in paths:
         with _opened(path) as image:
+            if image.mode not in GRAY_MODES + RGB_MODES:
+                raise InputError(f"{path} has pixels of type {image.mode!r}: convert it to 8 bits, gray or RGB.")
             _check_faithful(image, path)
             if image.mode in CONVERTED:
                 converted.setdefault(image.mode, path)
-            if image.mode not in GRAY_MODES + RGB_MODES:
-                raise InputError(f"{path} has pixels of type {image.mode!r}: convert it to 8 bits, gray or RGB.")
             if size is None:
                 size = image.size
             if image.size != size:

@@ -24,4 +24,5 @@ def pixel_statistics(examples: np.ndarray, device: torch.device | str = "cpu") -
     variance = np.maximum(squares / len(examples) - mean**2, 0.0)
     if examples.dtype == np.uint8:
         mean, variance = mean / 127.5 - 1.0, variance / 127.5**2
-    return tuple(torch.from_numpy(x.astype(np.float32)).to(device) for x in (mean, variance))  # type: ignore[return-value]
+    means, variances = (torch.from_numpy(x.astype(np.float32)).to(device) for x in (mean, variance))
+    return means, variances

@@ -111,7 +111,12 @@ class Fidelity(Measure):
             "test_images": self.array_metrics(test),
             "train_images": {name: value for name, value in real.items() if name.startswith(("is_", "entropy_"))},
         }
-        return {f"{metric}_{name}": value for name, metrics in by_set.items() for metric, value in metrics.items()}
+        return {
+            f"{metric}_{name}": value
+            for name, metrics in by_set.items()
+            for metric, value in metrics.items()
+            if metric != self.settings.splits_deviation
+        }
 
     def draw(self, measured: Measured, folder: Path) -> None:
         """Write `samples.png`, unless the measure before this one does."""

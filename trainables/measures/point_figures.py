@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from trainables.checkpoints import write_atomically
+from trainables.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

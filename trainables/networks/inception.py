@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-NUM_FEATURES = 2048
 NUM_CLASSES = 1008
 SIZE = 299
 

@@ -8,7 +8,7 @@ from trainables.data.dataset import Dataset, Split
 
 
 def tiny_images() -> Dataset:
-    """60 + 20 random 8x8 images of 3 classes."""
+    """60 training and 20 test images: random, 1x8x8, of 3 classes."""
     rng = np.random.default_rng(0)
 
     def split(n: int) -> Split:
@@ -18,7 +18,7 @@ def tiny_images() -> Dataset:
 
 
 def tiny_points() -> Dataset:
-    """60 + 20 random points of [-1, 1]^2, of 3 classes."""
+    """60 training and 20 test points: random, in [-1, 1]^2, of 3 classes."""
     rng = np.random.default_rng(0)
 
     def split(n: int) -> Split:

@@ -21,7 +21,7 @@ CPU = torch.device("cpu")
 
 
 class MeasureContract:
-    """The tests of a measure, by its settings, on a data set that it is for and that needs no download."""
+    """The tests of a measure with some settings, on a data set that it takes and that needs no download."""
 
     settings: ClassVar[MeasureSettings]
     dataset_name: ClassVar[str] = "digits"

@@ -1,4 +1,4 @@
-"""What every method promises, and what those with an ability do."""
+"""What every method promises, and what methods with an ability promise."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def train(method: Method, rounds: int) -> list[dict[str, float]]:
 
 
 def use_abilities(method: Method, examples: Tensor, degraded: Tensor) -> dict[str, Tensor]:
-    """What each ability of a method gives that needs its networks alone, by the ability's name."""
+    """The results of the abilities that need the networks alone, by the ability's name."""
     made = {}
     if isinstance(method, Samples):
         made["sample"] = method.sample(8, new_rng())
@@ -75,7 +75,7 @@ def assert_alike(first: dict[str, Tensor], second: dict[str, Tensor]) -> None:
 
 
 class MethodContract:
-    """What every method promises, and what those with an ability do. Tests of abilities it lacks are skipped."""
+    """The tests of a method and of its abilities. Tests of abilities that it lacks are skipped."""
 
     method: ClassVar[type[Method]]
 
@@ -108,12 +108,12 @@ class MethodContract:
 
     @pytest.fixture
     def degraded(self, examples: Tensor) -> Tensor:
-        """What a method that restores is shown. Override it where that is smaller than the originals."""
+        """What a method that restores is shown. Override it where degraded examples are smaller than the originals."""
         return examples
 
     @pytest.fixture
     def use(self, examples: Tensor, degraded: Tensor) -> Use:
-        """Makes use of every ability of a method."""
+        """Uses every ability of a method."""
         return partial(use_abilities, examples=examples, degraded=degraded)
 
     # --- settings ---------------------------------------------------------------------------------
@@ -247,7 +247,7 @@ class MethodContract:
 
     @pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter")
     def test_a_checkpoint_is_put_on_the_devices_that_its_tensors_are_needed_on(self, make: Make) -> None:
-        """Checkpoints are read on the CPU; this needs no accelerator, so it watches over resumes on one everywhere."""
+        """Checkpoints are read on the CPU. This needs no accelerator, so every machine tests a resume on one."""
         trained = make()
         train(trained, 2)
         method = make(device=META)
@@ -255,7 +255,7 @@ class MethodContract:
         method.load_state_dict(through_a_file(trained.state_dict()))
         after = devices(method.state_dict())
         assert {path: after[path] for path in before if path in after} == {p: before[p] for p in before if p in after}
-        # What optimisers hold per weight is there from the first round on only.
+        # Optimisers have a state per weight only after the first round.
         tensors = {path: value for path, value in leaves(trained.state_dict()) if isinstance(value, Tensor)}
         misplaced = [path for path in after.keys() - before.keys() if tensors[path].dim() and after[path] != META.type]
         assert not misplaced
@@ -360,7 +360,7 @@ def trained_with(ability: type, make: Make) -> Any:
     """The method after a round, if it has the ability; else the test is skipped."""
     method = make()
     if not isinstance(method, ability):
-        pytest.skip(f"{type(method).__name__} has not the ability {ability.__name__}")
+        pytest.skip(f"{type(method).__name__} lacks the ability {ability.__name__}")
     method.train_round()
     return method
 

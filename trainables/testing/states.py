@@ -1,4 +1,4 @@
-"""Looking into states of methods, and at devices without having any."""
+"""Tools for states of methods, and a stand-in for an accelerator."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def through_a_file(state: State) -> State:
 
 
 def leaves(state: Any, path: str = "state") -> Iterator[tuple[str, Any]]:
-    """Everything in nested dictionaries, lists and tuples, with the way to it."""
+    """Every value in nested dictionaries, lists and tuples, with its path."""
     if isinstance(state, dict | list | tuple):
         for key, value in state.items() if isinstance(state, dict) else enumerate(state):
             yield from leaves(value, f"{path}[{key!r}]")
@@ -45,7 +45,7 @@ def devices(state: State) -> dict[str, str]:
 
 @contextmanager
 def up_to_missing_data() -> Iterator[None]:
-    """What is done inside ends where it needs numbers that are on `META`, which has none."""
+    """The block ends without an error where it needs numbers from `META`, which has none."""
     try:
         yield
     except (RuntimeError, NotImplementedError) as error:
@@ -54,7 +54,7 @@ def up_to_missing_data() -> Iterator[None]:
 
 
 def without_fused_kernels(method: Method) -> None:
-    """Let the optimisers of `method` step on `META`, which has none of these."""
+    """Let the optimisers of `method` step on `META`, which has no fused kernels."""
     for name in method.state:
         if isinstance(optimizer := getattr(method, name), torch.optim.Optimizer):
             for group in optimizer.param_groups:

@@ -18,13 +18,13 @@ SLURM = ("--backend", "slurm", "--space", "gradnorm", "--cpus-per-node", "4")
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--space", "gradnorm"], "say where to with --backend: slurm"),
-        (["--backend", "slrum"], "unknown backend 'slrum': did you mean 'slurm'?"),
+        (["--space", "gradnorm"], "choose a back end with --backend: slurm"),
+        (["--backend", "slrum"], "unknown back end 'slrum': did you mean 'slurm'?"),
         (["--backend", "slurm", "--space", "gradnrm"], "unknown space 'gradnrm': did you mean 'gradnorm'?"),
         ([*SLURM, "--trials", "0"], "--trials is 0: it must be at least 1."),
         ([*SLURM, "--nodes", "0"], "--nodes is 0: it must be at least 1."),
         ([*SLURM, "--gpus-per-node", "-1"], "--gpus-per-node is -1: it must be at least 0."),
-        ([*SLURM, "--resume", "mine"], "goes on where it is by itself: say --name mine instead of --resume"),
+        ([*SLURM, "--resume", "mine"], "continues by itself: say --name mine instead of --resume"),
         ([*SLURM, "--gpus-per-trial", "1"], "asks for 1 CPUs and 1 GPUs, a node would have 4 and 0: raise"),
         ([*SLURM, "--cpus-per-trial", "8"], "asks for 8 CPUs and 0 GPUs, a node would have 4 and 0: raise"),
         (

@@ -188,3 +188,13 @@ def test_the_file_of_a_space_in_a_checkout_that_is_uploaded(capsys, refused, spa
     assert (environment["working_dir"], space) == (str(tmp_path), "spaces/mine.py:Mine")
     said = refused(*STUDY, "--dry-run", "--space", f"{space_file}:Mine", "--working-dir", ROOT)
     assert f"{space_file} is not in --working-dir {ROOT}: put it there" in said
+
+
+def test_a_proxy_that_refuses_is_not_taken_for_ray(refused, server, monkeypatch):
+    proxy = server(403)
+    monkeypatch.setattr("urllib.request._opener", None)  # it has read the environment
+    monkeypatch.setenv("http_proxy", proxy)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    said = refused("--backend", "ray-job", "--action", "status", "--name", "s", "--address", "http://127.0.0.1:9")
+    assert f"the proxy {proxy} refuses the way to http://127.0.0.1:9: add its host to" in said

@@ -149,3 +149,31 @@ def test_without_slurm_nothing_is_written(refused, tmp_path, monkeypatch):
     shown = refused(*STUDY, "--cpus-per-node", "1", "--storage-dir", tmp_path / "out")
     assert shown.startswith("error: there is no sbatch here: ")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_job_does_not_inherit_the_job_that_it_is_submitted_from(capsys, tmp_path, monkeypatch):
+    sbatch = tmp_path / "bin" / "sbatch"
+    sbatch.parent.mkdir()
+    sbatch.write_text(f"#!/bin/sh\nenv > {tmp_path}/environment\necho 7\n")
+    sbatch.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{sbatch.parent}:/usr/bin:/bin")
+    theirs = ("SLURM_JOB_ID", "SLURM_CPU_BIND", "SLURM_MEM_PER_CPU", "SBATCH_MEM_PER_NODE", "SRUN_CPUS_PER_TASK")
+    for name in (*theirs, "SLURM_CONF", "MY_TOKEN"):
+        monkeypatch.setenv(name, "said")
+    assert main([*STUDY, "--cpus-per-node", "2", "--storage-dir", str(tmp_path / "out")]) == 0
+    assert "job 7" in capsys.readouterr().out
+    found = {line.partition("=")[0] for line in (tmp_path / "environment").read_text().splitlines()}
+    assert not found & set(theirs)
+    assert {"SLURM_CONF", "MY_TOKEN"} <= found
+
+
+def test_a_time_without_limit(capsys, tmp_path):
+    for time in ("UNLIMITED", "infinite"):
+        options = ("--cpus-per-node", "2", "--time", time, "--storage-dir", tmp_path)
+        assert directives(rendered(capsys, *options))["time"] == time
+
+
+def test_ray_is_found_where_its_command_is_not_beside_python(capsys, tmp_path):
+    script = rendered(capsys, "--cpus-per-node", "2", "--storage-dir", tmp_path)
+    command = shlex.split(re.search(r"^ray=\((.*)\)$", script, re.MULTILINE)[1])
+    assert "version" in subprocess.check_output([*command, "--version"], text=True)

@@ -40,7 +40,7 @@ def points():
 
 
 def test_the_defaults_are_the_published_settings():
-    """Thesis of 2017, appendix A."""
+    """[Yamazaki 2017], appendix A."""
     config = GanConfig()
     assert (config.generator_lr, config.discriminator_lr, config.beta1) == (2e-4, 2e-4, 0.5)
     assert (config.batch_size, config.weight_decay, config.init_std) == (64, 1e-5, 0.02)
@@ -311,7 +311,7 @@ def test_published_networks_of_images_can_be_chosen(settings, of_generator, of_d
 
 @pytest.mark.parametrize("hidden", [2, 3, 4])
 def test_the_vector_gan_can_be_chosen_in_both_readings(hidden):
-    """Project of 2016, section 3.2: 784 latent numbers, and 3 or 4 layers in D, or 3 or 4 hidden ones."""
+    """[Tabak 2016], section 3.2: 784 latent numbers, and 3 or 4 layers in D, or 3 or 4 hidden ones."""
     settings = {"generator": "mlp_tanh", "discriminator": "mlp", "latent_dim": 784, "batch_norm": "none"}
     config = GanConfig(**settings, generator_depth=hidden - 1, discriminator_depth=hidden, batch_size=50)
     method = Gan(config, digits_of_28(), CPU)

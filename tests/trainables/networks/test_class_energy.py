@@ -11,7 +11,7 @@ def count(network):
 
 
 def test_full_width_has_the_published_number_of_parameters():
-    """Thesis of 2022, table 4.3."""
+    """[Yesilcimen 2022], table 4.3."""
     assert count(ClassEnergyDiscriminator((1, 28, 28), 10)) == 14_995_477
 
 

@@ -135,7 +135,7 @@ class TestParametersCountedByHand:
         assert count(discriminator("dcgan_upsampling", (1, 32, 32), batch_norm=on)) == downwards + sum(norms)
 
     def test_mlp(self, after):
-        """Project of 2016: G of 2 and D of 3 layers, 50 hidden units for digits as vectors, 11 for numbers."""
+        """[Tabak 2016]: G of 2 and D of 3 layers, 50 hidden units for digits as vectors, 11 for numbers."""
         on = after is norm
         assert count(generator("mlp", MNIST, 1, 100, batch_norm=on)) == 100 * 50 + after(50) + 50 * 784 + 784
         d = 784 * 50 + 50 + 50 * 50 + after(50) + 50 + 1
@@ -162,7 +162,7 @@ def test_parameters_of_the_mnist_networks(name, depth, of_generator, of_discrimi
 
 
 def test_parameters_of_the_published_dcgan():
-    """Thesis of 2022, table 4.3."""
+    """[Yesilcimen 2022], table 4.3."""
     made, judged = generator("dcgan_upsampling", (1, 32, 32)), discriminator("dcgan_upsampling", (1, 32, 32))
     assert (count(made), count(judged)) == (1_049_985, 98_113)
     assert count(made) + count(judged) == 1_148_098
@@ -189,7 +189,7 @@ def test_the_border_is_black_and_what_is_made_there_is_not_shown():
 
 @pytest.mark.parametrize("hidden", [2, 3, 4])
 def test_parameters_of_both_readings_of_the_perceptrons_for_digits(hidden):
-    """Project of 2016, section 3.2: 3 or 4 layers in D are 2 or 3 hidden ones, or 3 or 4; 784 latent numbers."""
+    """[Tabak 2016], section 3.2: 3 or 4 layers in D are 2 or 3 hidden ones, or 3 or 4; 784 latent numbers."""
     d = 784 * 50 + 50 + (hidden - 1) * (50 * 50 + 50) + 50 + 1
     assert count(discriminator("mlp", MNIST, hidden, batch_norm=False)) == d
     g = 784 * 50 + 50 + (hidden - 1) * (50 * 50 + 50) + 50 * 784 + 784

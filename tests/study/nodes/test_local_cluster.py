@@ -1,0 +1,33 @@
+"""Where Ray cannot start on this machine."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+CODE = """
+from pathlib import Path
+import study
+from study.nodes.cluster import cluster
+from trainables.command_line import answer
+
+def start():
+    with cluster(None):
+        return 0
+
+raise SystemExit(answer(start, Path("storage")))
+"""
+
+
+@pytest.mark.parametrize("folder", ["file/x", "x" * 120])
+def test_a_folder_for_sockets_that_cannot_be_used_is_a_sentence(tmp_path, folder, monkeypatch):
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / folder))
+    monkeypatch.setenv("PYTHONPATH", ":".join(path for path in sys.path if path))
+    done = subprocess.run([sys.executable, "-c", CODE], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.splitlines()[-1].startswith("error: Ray does not start on this machine (")
+    assert "RAY_TMPDIR" in done.stderr
+    assert "Traceback" not in done.stderr

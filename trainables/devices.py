@@ -1,0 +1,40 @@
+"""Which device a trial computes on: the one that it asked for."""
+
+from __future__ import annotations
+
+import torch
+
+from trainables.errors import InputError
+
+
+def device_of(asked_for_gpu: bool) -> torch.device:
+    """The CPU, or the GPU where one was asked for, which has run a kernel; raises `InputError` where it cannot."""
+    if not asked_for_gpu:
+        return torch.device("cpu")
+    if failure := gpu_failure():
+        raise InputError(f"the trial asked for a GPU, and {failure}")
+    return torch.device("cuda")
+
+
+def gpu_failure() -> str | None:
+    """Why this process cannot compute on each GPU that it sees, as the end of a sentence; None if it can."""
+    if not torch.cuda.is_available():
+        return "torch finds no working CUDA here: check the driver (nvidia-smi) and that torch is built for CUDA."
+    for index in range(torch.cuda.device_count()):
+        try:
+            works = torch.ones(2, device=f"cuda:{index}").add(1.0).sum().item() == 4.0
+            reason = "a wrong result"
+        except (RuntimeError, AssertionError) as error:
+            works, reason = False, str(error).partition("\n")[0]
+        if not works:
+            major, minor = torch.cuda.get_device_capability(index)
+            return (
+                f"torch {torch.__version__} cannot compute on GPU {index}, {torch.cuda.get_device_name(index)} "
+                f"(sm_{major}{minor}; it is built for {', '.join(torch.cuda.get_arch_list())}): {reason}."
+            )
+    return None
+
+
+def name_of(device: torch.device) -> str:
+    """How a run names its device: "cpu", or the model of the GPU."""
+    return "cpu" if device.type == "cpu" else torch.cuda.get_device_name(device)
