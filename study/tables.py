@@ -37,7 +37,7 @@ def references_of(preparation: Preparation, metrics: Collection[str]) -> dict[st
 
 
 def columns_of(plan: StudyPlan, trials: Sequence[FrozenTrial]) -> list[str]:
-    """The metrics of the table at the end: the objectives, metrics that the measures show, costs that differ.
+    """The metrics of the table at the end: the objectives, the same of new samples, what measures show, costs.
 
     All are of one set of weights, the best by the first objective.
     """
@@ -47,7 +47,7 @@ def columns_of(plan: StudyPlan, trials: Sequence[FrozenTrial]) -> list[str]:
     ending = AT_BEST if plan.objectives[0].endswith(BEST) else ""
     others = [name + ending for name in shown if name not in objectives]
     metrics = [trial.user_attrs.get(METRICS, {}) for trial in trials]
-    resampled = sorted({name for found in metrics for name in found if name.endswith(RESAMPLED)})
+    resampled = [name + RESAMPLED for name in objectives]
     costs = [*method_class(plan.space.method).progress_metrics, "seconds_training"]
     differing = [name for name in costs if len({found.get(name) for found in metrics}) > 1]
     measured = {name for found in metrics for name in found}
@@ -77,7 +77,7 @@ def results_table(
     table = Table(title=title, box=rich.box.SIMPLE, title_justify="left")
     table.add_column("trial", justify="right")
     for name in columns:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     if any(published):
         table.add_column("published", overflow="fold")
     table.add_column("settings", overflow="fold")

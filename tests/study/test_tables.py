@@ -67,7 +67,7 @@ def test_costs_are_shown_where_they_differ(plan):
 
 def test_reference_values_are_rows_below_the_trials(plan):
     made = plan()
-    values = {"fid_lenet_best": 31.5, "auroc_at_best": 0.8, "fid_lenet_resampled": 36.1}
+    values = {"fid_lenet_best": 31.5, "auroc_at_best": 0.8, "fid_lenet_resampled": 36.1, "kid_lenet_resampled": 1.0}
     references = {"fid_lenet_noise": 138.8, "fid_lenet_test_images": 2.0, "auroc_energy": 0.99}
     header, _, trial, *rows = shown(results_table(made, "", trials_of(made, values), references))
     assert header.split()[:4] == ["trial", "fid_lenet_best", "fid_lenet_resampled", "auroc_at_best"]

@@ -49,12 +49,12 @@ def train_classifier(dataset: Dataset, seed: int) -> tuple[LeNet, float]:
     if dataset.num_classes is None or dataset.train.labels is None or dataset.test.labels is None:
         raise InputError(
             f"data set {dataset.name!r} has no labels to train the classifier of the lenet metrics (a folder has "
-            "labels if each class is a sub-folder): choose another data set, or --features inception."
+            "labels if each class is a sub-folder): choose another data set, or --features efficientnet."
         )
     if dataset.num_classes < 2:
         raise InputError(
             f"data set {dataset.name!r} has one class only, and the classifier of the lenet metrics needs two: "
-            "add a class, choose another data set, or --features inception."
+            "add a class, choose another data set, or --features efficientnet."
         )
     # Only the CPU's state is forked, so only the CPU may be seeded; `torch.manual_seed` would seed GPUs, too.
     with one_thread(), torch.random.fork_rng(devices=[]):

@@ -22,11 +22,12 @@ def test_every_measure_is_tested():
     assert {settings.measure for settings, _ in SETTINGS} == set(MEASURES)
 
 
-@pytest.fixture(
-    scope="class",
-    params=SETTINGS,
-    ids=lambda param: f"{param[0].measure}-{getattr(param[0], 'features', '')}-{param[1]}",
-)
+def shown(param):
+    settings, dataset = param
+    return f"{getattr(settings, 'features', settings.measure)}-{dataset}"
+
+
+@pytest.fixture(scope="class", params=SETTINGS, ids=shown)
 def chosen(request):
     return request.param
 
