@@ -24,23 +24,6 @@ def hinge_fake(scores: Tensor) -> Tensor:
     return F.relu(1.0 + scores).mean()
 
 
-def total_variation(images: Tensor) -> Tensor:
-    """Sum of squared differences of horizontal and vertical neighbours / (C*H*W*B) (eq. 3.2)."""
-    horizontal = images[..., :, 1:] - images[..., :, :-1]
-    vertical = images[..., 1:, :] - images[..., :-1, :]
-    return (horizontal.square().sum() + vertical.square().sum()) / images.numel()
-
-
-def dataset_statistics(images: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
-    """Squared distance of the batch's pixel means and variances to the data set's (eq. 3.4).
-
-    `mean` and `variance` are `(C, H, W)`; the sums run over all pixels. Both variances are divided by the number of
-    images, not by one less.
-    """
-    batch_variance, batch_mean = torch.var_mean(images, dim=0, correction=0)
-    return (mean - batch_mean).square().sum() + (variance - batch_variance).square().sum()
-
-
 def gradient_norm(scores: Tensor, images: Tensor, reading: GradientNormReading = "per_image") -> Tensor:
     """L2 norm of the gradient of the scores with respect to the images (eq. 3.6).
 
@@ -53,6 +36,15 @@ def gradient_norm(scores: Tensor, images: Tensor, reading: GradientNormReading =
         return torch.linalg.vector_norm(gradient.flatten(1), dim=1).mean()
     (gradient,) = torch.autograd.grad(scores.mean(), images, create_graph=True)
     return torch.linalg.vector_norm(gradient)
+
+
+def r1(scores: Tensor, images: Tensor) -> Tensor:
+    """Half the mean squared norm of the scores' gradient at each image (Mescheder et al. 2018, eq. 9).
+
+    `scores` must be computed from `images`, which require a gradient.
+    """
+    (gradient,) = torch.autograd.grad(scores.sum(), images, create_graph=True)
+    return gradient.square().flatten(1).sum(1).mean() / 2
 
 
 def summed_cross_entropy(energies: Tensor, labels: Tensor) -> Tensor:

@@ -30,29 +30,6 @@ def test_hinge_by_hand():
     assert losses.hinge_fake(scores).item() == pytest.approx((0 + 1.5 + 2.0 + 4.0) / 4)
 
 
-def test_total_variation_is_equation_3_2(images):
-    x = images.numpy()
-    b, c, h, w = x.shape
-    total = 0.0
-    for image in x:
-        for channel in image:
-            total += sum((channel[j, i + 1] - channel[j, i]) ** 2 for j in range(h) for i in range(w - 1))
-            total += sum((channel[j + 1, i] - channel[j, i]) ** 2 for j in range(h - 1) for i in range(w))
-    assert losses.total_variation(images).item() == pytest.approx(total / (c * h * w * b), rel=1e-12)
-
-
-def test_dataset_statistics_is_equation_3_4(images):
-    mean, variance = (torch.full((2, 4, 3), v, dtype=torch.float64) for v in (0.3, 1.7))
-    x = images.numpy()
-    expected = ((0.3 - x.mean(0)) ** 2).sum() + ((1.7 - x.var(0)) ** 2).sum()
-    assert losses.dataset_statistics(images, mean, variance).item() == pytest.approx(expected, rel=1e-12)
-
-
-def test_dataset_statistics_of_the_data_set_itself_is_zero(images):
-    variance, mean = torch.var_mean(images, dim=0, correction=0)
-    assert losses.dataset_statistics(images, mean, variance).item() == 0.0
-
-
 def finite_difference_gradients(critic, images, step=1e-6):
     """dD(x_i)/dx_i by central differences, `(B, C*H*W)`."""
     flat = images.flatten(1)
@@ -105,6 +82,21 @@ def test_gradient_norm_of_a_constant_critic_is_zero_and_harmless(images):
     (gradient,) = torch.autograd.grad(value, scale)
     assert value.item() == 0.0
     assert math.isfinite(gradient.item())
+
+
+def test_r1_is_half_the_mean_squared_norm(images, critic):
+    squares = (finite_difference_gradients(critic, images) ** 2).sum(1)
+    images.requires_grad_()
+    assert losses.r1(critic(images), images).item() == pytest.approx(squares.mean() / 2, rel=1e-6)
+
+
+def test_r1_of_a_linear_critic_pulls_on_its_weights():
+    """`D(x) = w x` has `1/2 ||w||^2`, whose gradient is `w`."""
+    weights = torch.tensor([3.0, -4.0], dtype=torch.float64, requires_grad=True)
+    x = torch.randn(7, 2, dtype=torch.float64, requires_grad=True)
+    penalty = losses.r1(x @ weights, x)
+    assert penalty.item() == pytest.approx(12.5, rel=1e-12)
+    assert torch.allclose(torch.autograd.grad(penalty, weights)[0], weights)
 
 
 def test_cross_entropy_is_equation_3_7_summed_over_the_batch():

@@ -1,56 +1,36 @@
 """Image generation with a discriminator alone and a gradient-norm penalty ([Yesilcimen 2022], algorithm 1).
 
 A round makes one batch of images out of noise by gradient descent on the discriminator's score, puts it into
-a pool of fakes, and fine-tunes the discriminator on real images and images of the pool.
+a pool of fakes, and fine-tunes the discriminator on real images and images of the pool. This is how an energy-based
+model is trained, with choices of its own; settings replace them by those that are usual there.
 """
 
 from __future__ import annotations
 
-from typing import Any, Self
-
 import torch
-from pydantic import Field
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from trainables import losses
+from trainables import losses, pixel_losses
 from trainables.adversarial_losses import hinge_discriminator
 from trainables.data.batches import EpochSampler
 from trainables.data.dataset import Dataset
 from trainables.data.scramble import scramble_strips
 from trainables.data.statistics import pixel_statistics
-from trainables.data.tensors import to_tensor, to_uint8
+from trainables.data.tensors import to_tensor
 from trainables.errors import InputError
 from trainables.methods import batchwise
-from trainables.methods.base import Method, MethodConfig, require_finite, seeded_networks
+from trainables.methods.base import Method, require_finite, seeded_networks
+from trainables.methods.discriminator_only_config import DiscriminatorOnlyConfig
 from trainables.methods.fake_pool import FakePool
 from trainables.methods.image_descent import Descent, DescentSettings, descend
-from trainables.methods.updates import accuracy, as_numbers, frozen, train_to_tell_apart, update
+from trainables.methods.recent_images import RecentImages
+from trainables.methods.updates import accuracy, as_numbers, frozen, train_to_tell_apart, training, update
 from trainables.networks.class_energy import ClassEnergyDiscriminator
 
-
-class DiscriminatorOnlyConfig(MethodConfig):
-    """The defaults are the document's settings for MNIST (section 4.2.4) with "all three" terms."""
-
-    width: float = Field(1.0, gt=0, le=4, description="multiplies the sizes of the discriminator's layers")
-    batch_size: int = Field(128, ge=2, le=4096)
-    initial_epochs: int = Field(10, ge=0, description="epochs of real against scrambled images")
-    max_strip: float = Field(0.5, gt=0, le=1, description="widest strip of a scrambled image, as a share of its width")
-    discriminator_lr: float = Field(1e-4, gt=0, le=1, description="Adam, initial training and fine-tuning")
-    image_lr: float = Field(0.01, gt=0, le=10, description="Adam on the images")
-    max_updates: int = Field(500, ge=1, description="most updates of a batch of images")
-    lambda_stat: float = Field(100.0, ge=0, description="weight of the data set's statistics (eq. 3.4)")
-    lambda_tv: float = Field(1e-3, ge=0, description="weight of the total variation (eq. 3.2)")
-    lambda_gnorm: float = Field(50.0, ge=0, description="weight of the gradient norm (eq. 3.6)")
-    lambda_ce: float = Field(1e-4, ge=0, description="weight of the cross-entropy (eq. 3.7)")
-    gradient_norm_reading: losses.GradientNormReading = "per_image"
-    pool_size: float = Field(3.0, gt=0, description="fakes kept, as a multiple of the training set's size")
-    pool_slack: float = Field(0.0, ge=0, description="share by which the pool may outgrow its size before it is cut")
-    fake_batches: int = Field(3, ge=1, description="batches of fakes per real batch in fine-tuning")
-
-    @classmethod
-    def tiny(cls, **settings: Any) -> Self:
-        small = {"width": 1 / 64, "batch_size": 16, "initial_epochs": 1, "max_updates": 3, "pool_size": 0.7}
-        return cls(**{**small, "discriminator_lr": 1e-3, **settings})
+LOWEST_RATE = 0.05
+"""The share of its learning rate that is left to the discriminator when the rate has fallen."""
 
 
 class DiscriminatorOnly(Method):
@@ -64,7 +44,17 @@ class DiscriminatorOnly(Method):
     needs_data = False
     exported = ("pixel_mean", "pixel_variance")
     config: DiscriminatorOnlyConfig
-    state = ("round", "discriminator", "optimizer", "real_batches", "pool", "epoch_images", "initial_accuracy")
+    state = (
+        "round",
+        "discriminator",
+        "averaged",
+        "optimizer",
+        "real_batches",
+        "pool",
+        "earlier",
+        "epoch_images",
+        "initial_accuracy",
+    )
     progress_metrics = ("images_generated", "inner_updates")
 
     def __init__(self, config: DiscriminatorOnlyConfig, dataset: Dataset, device: torch.device) -> None:
@@ -76,18 +66,31 @@ class DiscriminatorOnly(Method):
         if config.lambda_ce > 0 and dataset.num_classes is None:
             raise InputError(f"the cross-entropy term needs labels and {dataset.name!r} has none: set lambda_ce to 0.")
         with seeded_networks(config.seed):
-            network = ClassEnergyDiscriminator(dataset.shape, dataset.num_classes or 10, config.width)
-        self.discriminator = network.to(device)
-        self.optimizer = torch.optim.Adam(self.discriminator.parameters(), lr=config.discriminator_lr)
+            classes = dataset.num_classes or 10
+            network = ClassEnergyDiscriminator(dataset.shape, classes, config.width, config.spectral_norm)
+        self.discriminator = network.to(device).eval()
+        self.averaged: AveragedModel | None = None
+        if config.ema_decay > 0:
+            average = get_ema_multi_avg_fn(config.ema_decay)
+            self.averaged = AveragedModel(self.discriminator, multi_avg_fn=average)
+        self.optimizer = torch.optim.Adam(self.discriminator.parameters(), lr=config.discriminator_lr, fused=True)
         length = len(dataset.train)
         self.real_batches = EpochSampler(length, config.batch_size, self.rng)
         self.pixel_mean, self.pixel_variance = pixel_statistics(dataset.train.examples, device)
-        pool_size = max(1, round(config.pool_size * length))
-        self.pool = FakePool(pool_size, config.pool_slack, config.batch_size, dataset.shape, device)
-        self.epoch_images = torch.empty(0, *dataset.shape, dtype=torch.uint8)
-        """The last generated images, on the CPU, as many as in an epoch."""
+        self.pixel_deviation = self.pixel_variance.sqrt()
+        self.pool = self._make_pool(max(1, round(config.pool_size * length)))
+        self.earlier = RecentImages(config.buffer_size, dataset.shape) if config.start == "earlier" else None
+        self.epoch_images = RecentImages(max(length, config.batch_size), dataset.shape)
+        """The last generated images, as many as in an epoch, in 8 bits, as pytorch-fid reads them from files."""
         self.initial_accuracy: float | None = None
         self.round = 0
+
+    def _make_pool(self, size: int) -> FakePool | RecentImages | None:
+        """What fakes are drawn from in fine-tuning, unless they are the round's own."""
+        config = self.config
+        if config.fakes == "pool":
+            return FakePool(size, config.pool_slack, config.batch_size, self.dataset.shape, self.device)
+        return RecentImages(max(size, config.batch_size), self.dataset.shape) if config.fakes == "recent" else None
 
     def train_round(self) -> dict[str, float]:
         """One pass of algorithm 1's outer loop; the initial training precedes the first."""
@@ -95,16 +98,15 @@ class DiscriminatorOnly(Method):
             self._initial_training()
             self.initial_accuracy = self._accuracy()
         self.round += 1
-        fakes = self._generate(self.rng)
-        self.pool.add(fakes.images, self.score)
-        metrics = self._fine_tune()
+        fakes = self._generate()
+        self._decay_rate()
+        metrics = self._fine_tune(fakes.images)
         if self.initial_accuracy is not None:
             metrics["initial_accuracy"] = self.initial_accuracy
         metrics |= as_numbers(
             {"loss_generation": fakes.loss, "score_generated": fakes.mean_score, "inner_updates": fakes.num_updates}
         )
         metrics["images_generated"] = float(len(fakes.images))
-        self._keep_for_evaluation(fakes.images)
         return require_finite(metrics, self.round)
 
     def _initial_training(self) -> None:
@@ -118,7 +120,8 @@ class DiscriminatorOnly(Method):
 
         updates_per_epoch = -(-len(self.dataset.train) // self.config.batch_size)
         updates = self.config.initial_epochs * updates_per_epoch
-        train_to_tell_apart(scores, hinge_discriminator, self.optimizer, updates)
+        with training(self.discriminator):
+            train_to_tell_apart(scores, hinge_discriminator, self.optimizer, updates)
 
     def _accuracy(self) -> float:
         """The accuracy with which training images are told from scrambled ones."""
@@ -130,19 +133,36 @@ class DiscriminatorOnly(Method):
             fake_scores.append(self.score(scramble_strips(images, self.config.max_strip, self.rng)))
         return accuracy(torch.cat(real_scores), torch.cat(fake_scores))
 
-    def _fine_tune(self) -> dict[str, float]:
-        """One update on a real batch and on batches from the pool (eq. 3.8 and 3.9)."""
+    def _decay_rate(self) -> None:
+        """Let the discriminator's learning rate fall."""
+        if self.config.decay_rounds > 0:
+            share = min(1.0, (self.round - 1) / self.config.decay_rounds)
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.config.discriminator_lr * (1 - share * (1 - LOWEST_RATE))
+
+    def _fine_tune(self, just_made: Tensor) -> dict[str, float]:
+        """Update the discriminator on real images and on fakes; the metrics are means over the updates."""
+        updates = []
+        with training(self.discriminator):
+            for _ in range(self.config.discriminator_updates):
+                updates.append(self._update_discriminator(just_made))
+                if self.averaged is not None:
+                    self.averaged.update_parameters(self.discriminator)
+        return as_numbers({name: torch.stack([metrics[name] for metrics in updates]).mean() for name in updates[0]})
+
+    def _update_discriminator(self, just_made: Tensor) -> dict[str, Tensor]:
+        """One update on a real batch and on fakes (eq. 3.8 and 3.9)."""
         config = self.config
         real, labels = self._real_batch()
         real.requires_grad_(config.lambda_gnorm > 0)
         real_scores, energies = self.discriminator(real)
-        fakes = self.pool.draw(config.fake_batches * config.batch_size, self.rng)
-        fake_scores, _ = self.discriminator(fakes)
+        fake_scores, _ = self.discriminator(self._fakes(just_made))
         parts = {"loss_hinge": hinge_discriminator(real_scores, fake_scores)}
         loss = parts["loss_hinge"]
         if config.lambda_gnorm > 0:
-            parts["gradient_norm"] = losses.gradient_norm(real_scores, real, config.gradient_norm_reading)
-            loss = loss + config.lambda_gnorm * parts["gradient_norm"]
+            name, penalty = self._gradient_penalty(real_scores, real)
+            parts[name] = penalty
+            loss = loss + config.lambda_gnorm * penalty
         if config.lambda_ce > 0 and labels is not None:
             parts["cross_entropy"] = losses.summed_cross_entropy(energies, labels)
             loss = loss + config.lambda_ce * parts["cross_entropy"]
@@ -152,7 +172,18 @@ class DiscriminatorOnly(Method):
             "score_real": real_scores.mean(),
             "score_pool": fake_scores.mean(),
         }
-        return as_numbers(parts)
+        return {name: value.detach() for name, value in parts.items()}
+
+    def _fakes(self, just_made: Tensor) -> Tensor:
+        """The fakes of an update: the round's own images, or draws from a pool."""
+        if self.pool is None:
+            return just_made
+        return self.pool.draw(self.config.fake_batches * self.config.batch_size, self.rng).to(self.device)
+
+    def _gradient_penalty(self, real_scores: Tensor, real: Tensor) -> tuple[str, Tensor]:
+        if self.config.gradient_penalty == "r1":
+            return "r1", losses.r1(real_scores, real)
+        return "gradient_norm", losses.gradient_norm(real_scores, real, self.config.gradient_norm_reading)
 
     def _real_batch(self) -> tuple[Tensor, Tensor | None]:
         indices = self.real_batches.next().numpy()
@@ -163,43 +194,80 @@ class DiscriminatorOnly(Method):
     def noise(self, n: int, rng: torch.Generator) -> Tensor:
         """The noise that generation starts from: `n` images of `N(mean, std)`, with each pixel's mean and deviation."""
         noise = torch.randn(n, *self.dataset.shape, generator=rng).to(self.device)
-        return self.pixel_mean + self.pixel_variance.sqrt() * noise
+        return self.pixel_mean + self.pixel_deviation * noise
 
-    def _generate(self, rng: torch.Generator) -> Descent:
-        """Generate a batch, always of the same size: the statistics term couples the images of a batch."""
+    def starts(self, rng: torch.Generator, order: EpochSampler | None = None) -> Tensor:
+        """A batch of images that generation starts from: noise, and earlier images in the order of `order`."""
         config = self.config
-        settings = DescentSettings(lr=config.image_lr, max_updates=config.max_updates)
-        with frozen(self.discriminator):
-            return descend(self.noise(config.batch_size, rng), self.generation_objective, settings)
+        noise = self.noise(config.batch_size, rng)
+        if order is None or self.earlier is None:
+            return noise
+        earlier = self.earlier.take(order.next(), self.device)
+        if config.earlier_noise > 0:
+            earlier += config.earlier_noise * torch.randn(earlier.shape, generator=rng).to(self.device)
+        is_earlier = torch.rand(config.batch_size, generator=rng) < config.earlier_share
+        return torch.where(is_earlier.view(-1, 1, 1, 1).to(self.device), earlier, noise)
 
-    def generation_objective(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The loss of images `x` (eq. 3.5) and their scores."""
-        scores, _ = self.discriminator(x)
-        loss = losses.hinge_real(scores)
-        if self.config.lambda_stat > 0:
-            loss = loss + self.config.lambda_stat * losses.dataset_statistics(x, self.pixel_mean, self.pixel_variance)
-        if self.config.lambda_tv > 0:
-            loss = loss + self.config.lambda_tv * losses.total_variation(x)
-        return loss, scores
+    def _order(self, rng: torch.Generator) -> EpochSampler | None:
+        """A random order of the earlier images: none of them is used twice while there are others."""
+        if self.earlier is None or len(self.earlier.images) == 0:
+            return None
+        return EpochSampler(len(self.earlier.images), self.config.batch_size, rng)
 
-    def _keep_for_evaluation(self, fakes: Tensor) -> None:
-        """Keep the images of the last epoch, in 8 bits, as pytorch-fid reads them from files in the document."""
-        kept = torch.cat([self.epoch_images, torch.from_numpy(to_uint8(fakes))])
-        self.epoch_images = kept[-max(len(self.dataset.train), len(fakes)) :]
+    def _generate(self) -> Descent:
+        """Generate a batch, and put it where fakes, later starts and evaluations are taken from."""
+        starts = self.starts(self.rng, self._order(self.rng))
+        made = self._descend(self.discriminator, starts, self.config.max_updates, self.rng)
+        if isinstance(self.pool, FakePool):
+            self.pool.add(made.images, self.score)
+        for images in (self.pool, self.earlier, self.epoch_images):
+            if isinstance(images, RecentImages):
+                images.add(made.images)
+        return made
+
+    def _descend(self, network: nn.Module, starts: Tensor, updates: int, rng: torch.Generator) -> Descent:
+        """Minimise the loss of images (eq. 3.5), always of as many: the statistics term couples those of a batch."""
+
+        def objective(x: Tensor) -> tuple[Tensor, Tensor]:
+            scores, _ = network(x)
+            return losses.hinge_real(scores), scores
+
+        settings = DescentSettings(self.config.image_lr, updates, self.config.update_noise)
+        with frozen(network), parametrize.cached():
+            return descend(starts, objective, settings, self.pixel_terms, rng)
+
+    def pixel_terms(self, x: Tensor, gradient: Tensor) -> Tensor:
+        """The terms of the loss of images `x` that depend on pixels alone (eq. 3.5); adds theirs to `gradient`."""
+        config = self.config
+        loss = x.new_zeros(())
+        if config.lambda_stat > 0:
+            mean, variance = self.pixel_mean, self.pixel_variance
+            loss = loss + pixel_losses.dataset_statistics(x, mean, variance, config.lambda_stat, gradient)
+        if config.lambda_tv > 0:
+            loss = loss + pixel_losses.total_variation(x, config.lambda_tv, gradient)
+        return loss
 
     def finish(self) -> None:
         """As in the base class; also empty the pool, which is three times as large as the training set."""
         super().finish()
-        self.pool.clear()
+        if self.pool is not None:
+            self.pool.clear()
 
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
-        """`n` images; the first ones do not depend on `n`."""
-        samples = batchwise.make(n, self.config.batch_size, lambda: self._generate(rng).images)
-        return samples.clamp(-1.0, 1.0)
+        """`n` images, new ones from noise or as in training; the first ones do not depend on `n`."""
+        config = self.config
+        network = self.discriminator if self.averaged is None else self.averaged.module
+        order = None if config.sample_updates > 0 else self._order(rng)
+        updates = config.sample_updates or config.max_updates
+
+        def batch() -> Tensor:
+            return self._descend(network, self.starts(rng, order), updates, rng).images
+
+        return batchwise.make(n, config.batch_size, batch).clamp(-1.0, 1.0)
 
     def samples_to_evaluate(self, n: int, rng: torch.Generator) -> Tensor:
         """The last `n` images of the epoch (section 4.2.4); if there are fewer, new images are added."""
-        kept = to_tensor(self.epoch_images[-n:].numpy(), self.device)
+        kept = to_tensor(self.epoch_images.images[-n:].numpy(), self.device)
         return kept if len(kept) == n else torch.cat([kept, self.sample(n - len(kept), rng)])
 
     def score(self, x: Tensor) -> Tensor:
@@ -207,4 +275,10 @@ class DiscriminatorOnly(Method):
         return batchwise.outputs(lambda batch: self.discriminator(batch)[0], x, self.device)
 
     def networks(self) -> dict[str, nn.Module]:
-        return {"discriminator": self.discriminator}
+        """The discriminator, the averaged one if there is one, and the earlier images that new ones start from."""
+        networks: dict[str, nn.Module] = {"discriminator": self.discriminator}
+        if self.averaged is not None:
+            networks["averaged"] = self.averaged.module
+        if self.earlier is not None:
+            networks["earlier"] = self.earlier
+        return networks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,10 +15,14 @@ UPDATES_BETWEEN_CHECKS = 16
 
 @dataclass(frozen=True)
 class DescentSettings:
-    """Adam (beta 0.9, 0.999), whose learning rate is multiplied by `factor` when the loss stops falling."""
+    """Adam (beta 0.9, 0.999), whose learning rate is multiplied by `factor` when the loss stops falling.
+
+    `noise` is the deviation of the noise that is added to each pixel after each update.
+    """
 
     lr: float
     max_updates: int
+    noise: float = 0.0
     score_target: float = 1.0
     factor: float = 0.5
     patience: int = 10
@@ -26,7 +31,7 @@ class DescentSettings:
 
 @dataclass(frozen=True)
 class Descent:
-    """The images after the last update; the others are scalar tensors on the images' device."""
+    """The images after the last update; the others are scalar tensors, float64, on the images' device."""
 
     images: Tensor
     loss: Tensor
@@ -34,72 +39,103 @@ class Descent:
     num_updates: Tensor
 
 
+Scalar = float | Tensor
+"""A number on the host, or a tensor without dimensions, float64, which may be on an accelerator."""
+
+
 class PlateauAdam:
-    """Adam on one tensor with the schedule of `ReduceLROnPlateau`, entirely on the tensor's device.
+    """Adam on one tensor with the schedule of `ReduceLROnPlateau`.
 
     It computes the same as `torch.optim.Adam` and `torch.optim.lr_scheduler.ReduceLROnPlateau` (mode "min", relative
-    threshold 1e-4), which would need the loss on the host at each update. `active`, 0 or 1, switches an update off.
+    threshold 1e-4). They would need the loss on the host at each update; here it may be on the tensor's device, where
+    everything then stays. `active`, 0 or 1, switches an update off.
     """
 
     def __init__(self, x: Tensor, settings: DescentSettings) -> None:
         self.x = x
         self.settings = settings
-        self.lr = torch.tensor(settings.lr, device=x.device)
+        self.lr: Scalar = settings.lr
         self._first = torch.zeros_like(x)
         self._second = torch.zeros_like(x)
-        self._best = torch.tensor(torch.inf, device=x.device)
-        self._bad_updates = torch.zeros((), device=x.device)
+        self._best: Scalar = math.inf
+        self._bad_updates: Scalar = 0.0
         self._updates = 0
 
-    def step(self, gradient: Tensor, loss: Tensor, active: Tensor) -> None:
+    def step(self, gradient: Tensor, loss: Scalar, active: Scalar) -> None:
         """Update `x` in place by `gradient`, then the learning rate by `loss`, from which the gradient was taken."""
         self._updates += 1
         self._first.lerp_(gradient, 0.1)
         self._second.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
-        denominator = (self._second / (1 - 0.999**self._updates)).sqrt_().add_(1e-8)
-        step_size = active * self.lr / (1 - 0.9**self._updates)
-        self.x.sub_(self._first / denominator * step_size)
+        # The corrections of both moments are in the step's size, which saves two passes over the images.
+        correction = math.sqrt(1 - 0.999**self._updates)
+        denominator = self._second.sqrt().add_(1e-8 * correction)
+        step_size = active * self.lr * (correction / (1 - 0.9**self._updates))
+        self.x.addcdiv_(self._first * step_size, denominator, value=-1)
         self._reduce_on_plateau(loss)
 
-    def _reduce_on_plateau(self, loss: Tensor) -> None:
+    def _reduce_on_plateau(self, loss: Scalar) -> None:
         better = loss < self._best * (1 - 1e-4)
-        self._best = torch.where(better, loss, self._best)
-        self._bad_updates = torch.where(better, 0.0, self._bad_updates + 1)
+        self._best = choose(better, loss, self._best)
+        self._bad_updates = choose(better, 0.0, self._bad_updates + 1)
         exceeded = self._bad_updates > self.settings.patience
-        lower = (self.lr * self.settings.factor).clamp(min=self.settings.min_lr)
-        self.lr = torch.where(exceeded & (self.lr - lower > 1e-8), lower, self.lr)
-        self._bad_updates = torch.where(exceeded, 0.0, self._bad_updates)
+        lower = self.lr * self.settings.factor
+        lower = choose(lower > self.settings.min_lr, lower, self.settings.min_lr)
+        self.lr = choose(exceeded & (self.lr - lower > 1e-8), lower, self.lr)
+        self._bad_updates = choose(exceeded, 0.0, self._bad_updates)
+
+
+def choose(condition: bool | Tensor, first: Scalar, second: Scalar) -> Scalar:
+    """`first` if `condition`, else `second`, without waiting for a condition that is on an accelerator."""
+    if isinstance(condition, bool):
+        return first if condition else second
+    if not isinstance(second, Tensor):
+        second = torch.full((), second, dtype=torch.float64, device=condition.device)
+    return torch.where(condition, first, second)
 
 
 def descend(
     start: Tensor,
     objective: Callable[[Tensor], tuple[Tensor, Tensor]],
     settings: DescentSettings,
+    pixel_terms: Callable[[Tensor, Tensor], Tensor] | None = None,
+    rng: torch.Generator | None = None,
     updates_between_checks: int | None = None,
 ) -> Descent:
-    """Minimise `objective` over images, from `start` `(B, ...)`, until their mean score reaches the target.
+    """Minimise `objective`, plus `pixel_terms`, over images from `start` `(B, ...)`, until their mean score is high.
 
-    `objective(x)` returns the loss, a scalar, and the scores `(B,)`. When the scores reach the target, one more update
-    is made ([Yesilcimen 2022], algorithm 1, lines 5-10). Only gradients for the images are taken; the caller freezes
-    the networks in `objective` to save the rest. After `updates_between_checks` updates the host waits for the scores:
-    by default after each one on the CPU and after a few on an accelerator. The result does not depend on it.
+    `objective(x)` returns a loss, a scalar, and the scores `(B,)`; `pixel_terms(x, gradient)` returns a loss and adds
+    its gradient to `gradient`, in place. When the mean score reaches the target, one more update is made
+    ([Yesilcimen 2022], algorithm 1, lines 5-10). Only gradients for the images are taken; the caller freezes the
+    networks in `objective` to save the rest. Noise is drawn from `rng`, on the CPU. After `updates_between_checks`
+    updates the host waits for the scores: by default after each one on the CPU and after a few on an accelerator. The
+    result does not depend on it.
     """
     x = start.detach().clone()
     optimizer = PlateauAdam(x, settings)
-    active = torch.ones((), device=x.device)
-    last_loss = last_score = torch.full((), torch.nan, device=x.device)
-    num_updates = torch.zeros((), device=x.device)
     checks = updates_between_checks or (1 if x.device.type == "cpu" else UPDATES_BETWEEN_CHECKS)
+    active: Scalar = 1.0
+    last_loss: Scalar = math.nan
+    last_score: Scalar = math.nan
+    num_updates: Scalar = 0.0
     for update in range(settings.max_updates):
         leaf = x.detach().requires_grad_()
-        loss, scores = objective(leaf)
-        (gradient,) = torch.autograd.grad(loss, leaf)
-        loss, mean_score = loss.detach(), scores.detach().mean()
+        objective_loss, scores = objective(leaf)
+        (gradient,) = torch.autograd.grad(objective_loss, leaf)
+        objective_loss, mean_score = objective_loss.detach(), scores.detach().mean()
+        if pixel_terms is not None:
+            gradient = gradient.clone(memory_format=torch.contiguous_format)
+            objective_loss = objective_loss + pixel_terms(x, gradient)
+        # Where the host waits anyway, numbers of its own cost the least.
+        loss, score = (v.item() if checks == 1 else v.double() for v in (objective_loss, mean_score))
         optimizer.step(gradient, loss, active)
+        if settings.noise > 0:
+            noise = torch.randn(x.shape, generator=rng).to(x.device)
+            x.add_(noise.mul_(active * settings.noise))
         num_updates = num_updates + active
-        last_loss = torch.where(active > 0, loss, last_loss)
-        last_score = torch.where(active > 0, mean_score, last_score)
-        active = active * (mean_score < settings.score_target)
+        last_loss = choose(active > 0, loss, last_loss)
+        last_score = choose(active > 0, score, last_score)
+        active = active * (score < settings.score_target)
         if update % checks == checks - 1 and not active:
             break
-    return Descent(x, last_loss, last_score, num_updates)
+    scalars = (torch.as_tensor(v, dtype=torch.float64, device=x.device) for v in (last_loss, last_score, num_updates))
+    return Descent(x, *scalars)

@@ -26,6 +26,16 @@ def frozen(network: nn.Module) -> Iterator[None]:
         network.requires_grad_(True)
 
 
+@contextmanager
+def training(network: nn.Module) -> Iterator[None]:
+    """Inside, `network` is in training mode; outside it is not, so that using it changes nothing."""
+    network.train()
+    try:
+        yield
+    finally:
+        network.eval()
+
+
 def as_numbers(scalars: Mapping[str, Tensor]) -> dict[str, float]:
     """The values of scalars on one device, in a single transfer, for which the host waits once."""
     values = torch.stack([value.detach() for value in scalars.values()]).tolist()

@@ -53,17 +53,20 @@ def test_noise_has_the_mean_and_variance_of_the_data_set_per_pixel(tiny_dataset)
     assert np.allclose(noise.std(0), pixels.std(0), atol=0.03)
 
 
-def test_the_generation_objective_is_the_weighted_sum_of_its_terms(tiny_dataset):
+def test_the_terms_of_pixels_are_weighted(tiny_dataset):
     method = make(tiny_dataset, lambda_stat=3.0, lambda_tv=0.5)
     x = torch.randn(6, 1, 8, 8)
-    loss, scores = method.generation_objective(x)
+    gradient = torch.zeros_like(x)
+    loss = method.pixel_terms(x, gradient)
     pixels = to_tensor(tiny_dataset.train.examples).double()
-    hinge = (1 - scores.double()).clamp(min=0).mean()
-    statistics = ((pixels.mean(0) - x.double().mean(0)) ** 2).sum() + (
-        (pixels.var(0, correction=0) - x.double().var(0, correction=0)) ** 2
+    x = x.double().requires_grad_()
+    statistics = ((pixels.mean(0) - x.mean(0)) ** 2).sum() + (
+        (pixels.var(0, correction=0) - x.var(0, correction=0)) ** 2
     ).sum()
-    variation = losses.total_variation(x.double())
-    assert loss.item() == pytest.approx((hinge + 3.0 * statistics + 0.5 * variation).item(), rel=1e-4)
+    variation = (x.diff(dim=2).square().sum() + x.diff(dim=3).square().sum()) / x.numel()
+    expected = 3.0 * statistics + 0.5 * variation
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-4)
+    assert torch.allclose(gradient.double(), torch.autograd.grad(expected, x)[0], rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("weight", ["lambda_stat", "lambda_tv", "lambda_gnorm", "lambda_ce"])

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -13,7 +16,8 @@ def quadratic(target):
     return objective
 
 
-def test_equals_torch_adam_with_reduce_on_plateau():
+@pytest.mark.parametrize("scalar", [float, torch.tensor], ids=["on the host", "on the device"])
+def test_equals_torch_adam_with_reduce_on_plateau(scalar):
     """The loss falls, stalls and rises, so that the rate is reduced several times, down to its floor."""
     generator = torch.Generator().manual_seed(0)
     start = torch.randn(3, 2, 4, 4, generator=generator)
@@ -25,13 +29,13 @@ def test_equals_torch_adam_with_reduce_on_plateau():
     rates = set()
     for update in range(60):
         gradient = torch.randn(start.shape, generator=generator)
-        loss = torch.tensor(100.0 / (update + 1) if update < 20 else 7.0 + update % 5)
-        ours.step(gradient, loss, torch.ones(()))
+        loss = 100.0 / (update + 1) if update < 20 else 7.0 + update % 5
+        ours.step(gradient, scalar(loss), scalar(1.0))
         theirs.grad = gradient.clone()
         adam.step()
-        plateau.step(loss.item())
+        plateau.step(loss)
         rates.add(round(plateau.get_last_lr()[0], 6))
-        assert ours.lr.item() == pytest.approx(plateau.get_last_lr()[0], rel=1e-6)
+        assert float(ours.lr) == pytest.approx(plateau.get_last_lr()[0], rel=1e-6)
         assert torch.allclose(ours.x, theirs, atol=1e-5)
     assert rates == {0.1, 0.05, 0.025, 0.02}
 
@@ -74,3 +78,51 @@ def test_leaves_the_start_alone():
     start = torch.zeros(2, 1, 4, 4)
     descend(start, quadratic(1.0), DescentSettings(lr=0.1, max_updates=3))
     assert torch.equal(start, torch.zeros(2, 1, 4, 4))
+
+
+def test_terms_of_pixels_are_part_of_the_loss():
+    """Given apart with their gradient, or as a part of the objective."""
+
+    def both(x):
+        loss, scores = quadratic(1.0)(x)
+        return loss + 0.5 * x.pow(4).sum(), scores
+
+    def pixel_terms(x, gradient):
+        gradient += 2.0 * x.pow(3)
+        return 0.5 * x.pow(4).sum()
+
+    start = torch.randn(2, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+    settings = DescentSettings(lr=0.1, max_updates=9, score_target=math.inf)
+    apart = descend(start, quadratic(1.0), settings, pixel_terms)
+    together = descend(start, both, settings)
+    assert torch.allclose(apart.images, together.images, atol=1e-5)
+    assert apart.loss.item() == pytest.approx(together.loss.item(), rel=1e-5)
+
+
+def flat(x):
+    """A loss without a slope."""
+    return (0.0 * x).sum(), torch.zeros(len(x))
+
+
+def test_noise_alone_is_a_random_walk():
+    """After K updates the variance is K times that of an update."""
+    settings = DescentSettings(lr=0.1, max_updates=9, noise=0.2)
+    walked = descend(torch.zeros(50, 1, 20, 20), flat, settings, rng=torch.Generator().manual_seed(0)).images
+    assert walked.mean().item() == pytest.approx(0.0, abs=0.01)
+    assert walked.var().item() == pytest.approx(9 * 0.2**2, rel=0.03)
+
+
+def test_noise_is_added_to_the_update():
+    start = torch.zeros(2, 1, 4, 4)
+    one = DescentSettings(lr=0.1, max_updates=1)
+    still = descend(start, quadratic(1.0), one).images
+    noisy = descend(start, quadratic(1.0), replace(one, noise=0.3), rng=torch.Generator().manual_seed(7)).images
+    expected = 0.3 * torch.randn(2, 1, 4, 4, generator=torch.Generator().manual_seed(7))
+    assert torch.allclose(noisy - still, expected, atol=1e-6)
+
+
+def test_without_noise_nothing_is_drawn():
+    rng = torch.Generator().manual_seed(0)
+    before = rng.get_state()
+    descend(torch.zeros(2, 1, 4, 4), flat, DescentSettings(lr=0.1, max_updates=3), rng=rng)
+    assert torch.equal(rng.get_state(), before)

@@ -35,3 +35,37 @@ def test_the_score_is_a_linear_layer_on_the_class_energies():
     scores, energies = network(torch.randn(3, 1, 8, 8))
     activated = torch.where(energies > 0, energies, 0.2 * energies)
     assert torch.allclose(scores, network.score(activated).squeeze(1))
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 9, 7)])
+def test_the_way_to_gradients_for_images_is_the_same_convolution(shape):
+    """Its values and both orders of its gradients, against PyTorch's convolution."""
+    network = ClassEnergyDiscriminator(shape, num_classes=10, width=1 / 32).double()
+    x = torch.randn(3, *shape, dtype=torch.float64, requires_grad=True)
+    ours, theirs = network._first_convolution(x), network.conv1(x)
+    assert torch.allclose(ours, theirs)
+    weights = torch.randn_like(theirs)
+    first = [torch.autograd.grad((maps.tanh() * weights).sum(), x, create_graph=True)[0] for maps in (ours, theirs)]
+    assert torch.allclose(*first)
+    second = [torch.autograd.grad(g.square().sum(), network.conv1.weight, retain_graph=True)[0] for g in first]
+    assert torch.allclose(*second)
+
+
+def test_spectral_norms_are_one_after_some_passes_in_training_mode():
+    """Of a convolution it is the norm of the matrix with a row for each output, not that of the whole map."""
+    torch.manual_seed(0)
+    network = ClassEnergyDiscriminator((1, 8, 8), num_classes=10, width=1 / 16, spectral_norm=True)
+    for _ in range(50):
+        network(torch.randn(2, 1, 8, 8))
+    network.eval()
+    layers = list(network.children())
+    assert len(layers) == 8
+    for layer in layers:
+        assert torch.linalg.svdvals(layer.weight.flatten(1))[0].item() == pytest.approx(1.0, abs=1e-3)
+
+
+def test_outside_training_mode_a_pass_changes_no_estimate():
+    network = ClassEnergyDiscriminator((1, 8, 8), num_classes=10, width=1 / 16, spectral_norm=True).eval()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    network(torch.randn(2, 1, 8, 8))
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())

@@ -1,0 +1,42 @@
+"""The images that were generated last."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from trainables.data.tensors import to_tensor, to_uint8
+
+
+class RecentImages(nn.Module):
+    """The last `size` images that were added, oldest first, in 8 bits, on the CPU.
+
+    It is a module so that it can be exported with the networks. Its state is as large as what it holds.
+    """
+
+    def __init__(self, size: int, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.size = size
+        self.images = torch.empty(0, *shape, dtype=torch.uint8)
+
+    def add(self, images: Tensor) -> None:
+        """Add images `(n, C, H, W)`, clamped to [-1, 1]; the oldest ones make room."""
+        self.images = torch.cat([self.images, torch.from_numpy(to_uint8(images))])[-self.size :]
+
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
+        """Draw `n` images, uniformly and with replacement."""
+        return self.take(torch.randint(len(self.images), (n,), generator=rng), torch.device("cpu"))
+
+    def take(self, indices: Tensor, device: torch.device) -> Tensor:
+        """The images at `indices`, on the CPU, in [-1, 1], on `device`."""
+        return to_tensor(self.images[indices].numpy(), device)
+
+    def clear(self) -> None:
+        """Drop all images."""
+        self.images = self.images[:0]
+
+    def get_extra_state(self) -> Tensor:
+        return self.images.clone()
+
+    def set_extra_state(self, state: Tensor) -> None:
+        self.images = state.cpu()[-self.size :]
