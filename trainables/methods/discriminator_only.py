@@ -77,7 +77,6 @@ class DiscriminatorOnly(Method):
         length = len(dataset.train)
         self.real_batches = EpochSampler(length, config.batch_size, self.rng)
         self.pixel_mean, self.pixel_variance = pixel_statistics(dataset.train.examples, device)
-        self.pixel_deviation = self.pixel_variance.sqrt()
         self.pool = self._make_pool(max(1, round(config.pool_size * length)))
         self.earlier = RecentImages(config.buffer_size, dataset.shape) if config.start == "earlier" else None
         self.epoch_images = RecentImages(max(length, config.batch_size), dataset.shape)
@@ -194,7 +193,7 @@ class DiscriminatorOnly(Method):
     def noise(self, n: int, rng: torch.Generator) -> Tensor:
         """The noise that generation starts from: `n` images of `N(mean, std)`, with each pixel's mean and deviation."""
         noise = torch.randn(n, *self.dataset.shape, generator=rng).to(self.device)
-        return self.pixel_mean + self.pixel_deviation * noise
+        return self.pixel_mean + self.pixel_variance.sqrt() * noise
 
     def starts(self, rng: torch.Generator, order: EpochSampler | None = None) -> Tensor:
         """A batch of images that generation starts from: noise, and earlier images in the order of `order`."""
