@@ -17,8 +17,8 @@ def storage(new_storage):
 
 
 def test_the_pareto_front_is_printed_and_tagged(storage, launch):
-    objectives = ("--objectives", "fid_lenet_best", "auroc_best")
-    screen = launch(storage, *of_tiny(), "--name", "front", "--trials", "5", *objectives)
+    options = ("--objectives", "fid_lenet_best", "auroc_best", "--trials", "5", "--max-concurrent", "1")
+    screen = launch(storage, *of_tiny(), "--name", "front", *options)
     outcome = Outcome.of(storage, "front")
     assert "Pareto front" in screen
     values = {trial.number: trial.values for trial in outcome.trials}

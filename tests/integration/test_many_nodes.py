@@ -95,10 +95,6 @@ def test_every_node_is_checked_before_anything_is_made(two_nodes, storage, tmp_p
     screen = two_nodes.driver(storage, *check, "--check").run()
     assert "node 10.77.0.1 (2 CPUs, 0 GPUs): in order, fits 2 trials" in screen
     assert "node 10.77.0.2 (1 CPUs, 2 GPUs): in order, fits 1 trials" in screen
-    if not torch.cuda.is_available():  # the node only says that it has GPUs
-        screen = two_nodes.driver(storage, *check, "--check", "--gpus-per-trial", "0.4").run(status=2)
-        assert "node 10.77.0.1 (2 CPUs, 0 GPUs): in order, fits 0 trials" in screen
-        assert "node 10.77.0.2 (1 CPUs, 2 GPUs): has GPUs, and torch finds no working CUDA here" in screen
 
     two_nodes.add(cpus=1, prefix=elsewhere(f"mount -t tmpfs none {storage}"))
     two_nodes.add(cpus=1, prefix=elsewhere(f"mount --bind {storage} {storage} && mount -o remount,ro,bind {storage}"))
@@ -108,12 +104,17 @@ def test_every_node_is_checked_before_anything_is_made(two_nodes, storage, tmp_p
         "10.77.0.4": "cannot write to",
         "10.77.0.5": "runs other code than the driver",
     }
-    screen = two_nodes.driver(storage, *check, "--check").run(status=2)
+    gpus: tuple[str, ...] = ()
+    if not torch.cuda.is_available():  # the second node only says that it has GPUs
+        gpus = ("--gpus-per-trial", "0.4")
+        failures["10.77.0.2"] = "has GPUs, and torch finds no working CUDA here"
+    screen = two_nodes.driver(storage, *check, "--check", *gpus).run(status=2)
     lines = screen.splitlines()
+    assert f"node 10.77.0.1 (2 CPUs, 0 GPUs): in order, fits {0 if gpus else 2} trials" in lines
     for address, failure in failures.items():
         assert any(line.startswith(f"node {address} (") and failure in line for line in lines), screen
     assert lines[-1].startswith("error: node 10.77.0.")
-    assert lines[-1].endswith("(2 more of 5 nodes fail: --check shows them)")
+    assert lines[-1].endswith(f"({len(failures) - 1} more of 5 nodes fail: --check shows them)")
 
     screen = two_nodes.driver(storage, *check).run(status=2)
     assert screen.splitlines()[-1].startswith("error: node 10.77.0.")

@@ -18,6 +18,9 @@ from tests.systems.program import START_SECONDS, Program, training
 
 PORT = 6379
 
+ATTEMPTS = 3
+"""A node of Ray gives up when it has not joined within 30 seconds, which a busy machine may need."""
+
 
 def why_not() -> str | None:
     """Why there can be no network namespace here; None if there can."""
@@ -76,11 +79,14 @@ class Nodes:
         role += [] if self.raylets else ["--include-dashboard", "false"]
         command = [*self._prefix, *prefix, Path(sys.executable).parent / "ray", "start", "--block", *role]
         command += ["--node-ip-address", address, "--num-cpus", cpus, "--num-gpus", gpus]
-        raylet = Raylet(command, self.folder / f"{address}.log", self.environment)
-        self.raylets.append(raylet)
-        raylet.start()
-        raylet.until(lambda: "--block" in raylet.screen(), START_SECONDS)
-        return raylet
+        for attempt in range(ATTEMPTS):
+            raylet = Raylet(command, self.folder / f"{address}-{attempt}.log", self.environment)
+            raylet.start()
+            raylet.until(lambda on=raylet: "--block" in on.screen() or not on.is_running(), START_SECONDS)
+            if raylet.is_running():
+                self.raylets.append(raylet)
+                return raylet
+        raise AssertionError(f"{ATTEMPTS} attempts to join the cluster:\n{raylet.screen()}")
 
     def close(self) -> None:
         """End all nodes, the head last, and remove the namespace."""
