@@ -8,6 +8,7 @@ import torch
 
 from tests.systems.storage import made_once, prepare_cache, prepare_database
 
+pytest.register_assert_rewrite("trainables.testing")  # before anything imports it
 torch.set_num_threads(1)
 # A shell that starts the tests in the background leaves Ctrl-C ignored, and the programs under test inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -81,7 +82,6 @@ def launch(one_ray, capsys):
 @pytest.fixture
 def tiny_dataset():
     """60 training and 20 test images: random, 1x8x8, of 3 classes."""
-    # Imported here, after tests/trainables/methods/conftest.py has asked pytest to rewrite the package's assertions.
     from trainables.testing.data import tiny_images
 
     return tiny_images()
