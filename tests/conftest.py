@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 
@@ -12,6 +13,10 @@ pytest.register_assert_rewrite("trainables.testing")  # before anything imports 
 torch.set_num_threads(1)
 # A shell that starts the tests in the background leaves Ctrl-C ignored, and the programs under test inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# Ray would let trials wait for everything else on a busy machine, until somebody takes them for lost.
+os.environ["RAY_worker_niceness"] = "0"
 
 
 @pytest.fixture(scope="session")

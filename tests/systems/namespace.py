@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.systems.driver import Driver
@@ -38,6 +39,10 @@ class Raylet(Program):
     """A node of a cluster, with all that runs on it."""
 
     survives_its_test = True
+
+    def __init__(self, command: Sequence[object], log: Path, environment: Mapping[str, str], address: str) -> None:
+        super().__init__(command, log, environment)
+        self.address = address
 
     def training(self) -> int:
         """How many trials it trains; none between two rounds, when a trial waits for the driver."""
@@ -80,7 +85,7 @@ class Nodes:
         command = [*self._prefix, *prefix, Path(sys.executable).parent / "ray", "start", "--block", *role]
         command += ["--node-ip-address", address, "--num-cpus", cpus, "--num-gpus", gpus]
         for attempt in range(ATTEMPTS):
-            raylet = Raylet(command, self.folder / f"{address}-{attempt}.log", self.environment)
+            raylet = Raylet(command, self.folder / f"{address}-{attempt}.log", self.environment, address)
             raylet.start()
             raylet.until(lambda on=raylet: "--block" in on.screen() or not on.is_running(), START_SECONDS)
             if raylet.is_running():
