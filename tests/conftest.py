@@ -15,8 +15,10 @@ torch.set_num_threads(1)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# Programs that the tests start find what an earlier one has compiled.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Ray would let trials wait for everything else on a busy machine, until somebody takes them for lost.
-os.environ["RAY_worker_niceness"] = "0"
+os.environ.update({"RAY_worker_niceness": "0"})
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,7 @@ def nodes():
 
 
 def test_a_node_is_killed_and_another_joins(nodes, storage):
-    (first,), second = nodes.raylets, nodes.add(cpus=1)
+    first, second = nodes.raylets[0], nodes.add(cpus=1)
     driver = nodes.driver(storage, *of_tiny(), "--scheduler", "none", "--name", "s", "--trials", "4")
     hold(storage, trial=0, rounds=2)
     driver.start()

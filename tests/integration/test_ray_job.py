@@ -91,9 +91,10 @@ def test_a_job_that_is_stopped_in_the_middle_and_submitted_again_ends_complete(s
 
 
 def test_the_exit_status_is_the_studys(submit, storage):
-    job = submit(*STUDY, "--gpus-per-trial", "1", "--name", "no-gpu", "--storage-dir", storage)
+    tracking = ("--tracking-uri", "http://127.0.0.1:1")
+    job = submit(*STUDY, *tracking, "--name", "refused", "--storage-dir", storage)
     assert job.wait() == 2
-    assert "error: a trial asks for 1 CPUs and 1 GPUs" in job.screen()
+    assert "error: the tracking server at http://127.0.0.1:1 does not answer" in job.screen()
 
 
 def test_a_study_whose_cluster_is_lost_goes_on_in_another_one(cluster, submit, storage, checkout, tmp_path):
