@@ -6,6 +6,8 @@ METHODS = {
     "duelgan": "trainables.methods.duelgan:DuelGan",
     "duq": "trainables.methods.duq:Duq",
     "ensemble": "trainables.methods.ensemble:Ensemble",
+    "feature_matching": "trainables.methods.feature_matching:FeatureMatching",
     "gan": "trainables.methods.gan:Gan",
     "presgan": "trainables.methods.presgan:PresGan",
+    "sgan": "trainables.methods.sgan:Sgan",
 }
