@@ -4,4 +4,5 @@ METHODS = {
     "discriminator_only": "trainables.methods.discriminator_only:DiscriminatorOnly",
     "discriminator_only_points": "trainables.methods.discriminator_only_points:DiscriminatorOnlyPoints",
     "gan": "trainables.methods.gan:Gan",
+    "flow": "trainables.methods.flow:Flow",
 }
