@@ -7,4 +7,5 @@ METHODS = {
     "ensemble": "trainables.methods.ensemble:Ensemble",
     "gan": "trainables.methods.gan:Gan",
     "flow": "trainables.methods.flow:Flow",
+    "vae": "trainables.methods.vae:Vae",
 }
