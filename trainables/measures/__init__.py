@@ -6,4 +6,5 @@ MEASURES = {
     "detection": "trainables.measures.detection:Detection",
     "reconstruction": "trainables.measures.reconstruction:Reconstruction",
     "points": "trainables.measures.points:Points",
+    "classification": "trainables.measures.classification:Classification",
 }
