@@ -29,7 +29,7 @@ def folder(tmp_path):
 
 def task_for(folder, cache_dir, **changes):
     task = {"folder": str(folder), "cache_dir": str(cache_dir), "protocols": [], "servers": [], "outside": None}
-    task["method"] = "discriminator_only"
+    task["methods"] = ["discriminator_only"]
     return task | {"versions": versions(COMPARED), "code": code_digest()} | changes
 
 
@@ -87,7 +87,7 @@ def test_data_that_the_node_does_not_see(folder, cache_dir, tmp_path):
 
 
 def test_a_node_without_the_package_of_the_method(folder, cache_dir):
-    failure = probe("n1", task_for(folder, cache_dir, method="no_such_package:Method"))
+    failure = probe("n1", task_for(folder, cache_dir, methods=["gan", "no_such_package:Method"]))
     assert failure.startswith("cannot load method 'no_such_package:Method' (")
     assert "No module named 'no_such_package'" in failure
 
