@@ -6,6 +6,8 @@ The documents are [Yamazaki 2017] (residual networks), [Halbreich 2023] (losses,
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal, Self
 
 import torch
@@ -16,8 +18,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from trainables.adversarial_losses import ADVERSARIAL_LOSSES, LossName, gradient_penalty, unchanged
 from trainables.data.batches import EpochSampler
 from trainables.data.dataset import Dataset
+from trainables.data.subset import choose
 from trainables.data.tensors import to_tensor
 from trainables.errors import InputError
+from trainables.losses import feature_matching
 from trainables.methods import batchwise
 from trainables.methods.base import Method, MethodConfig, require_finite, seeded_networks, sub_seed
 from trainables.methods.latents import Distribution, Latents
@@ -25,6 +29,10 @@ from trainables.methods.updates import as_numbers, update
 from trainables.networks import DISCRIMINATORS, GENERATORS, DiscriminatorName, GeneratorName
 from trainables.networks.batch_norm import Statistics, gathering_nothing, normalising_by
 from trainables.networks.layers import initialise
+from trainables.networks.minibatch import MinibatchDiscrimination
+
+REFERENCE_SEED = 0
+"""Picks the real data that minibatch discrimination is initialised by, and those that it compares with in scoring."""
 
 
 class GanConfig(MethodConfig):
@@ -50,6 +58,11 @@ class GanConfig(MethodConfig):
     beta1: float = Field(0.5, ge=0, lt=1, description="Adam's first decay; the second is 0.999")
     weight_decay: float = Field(1e-5, ge=0, description="of Adam: an L2 term in the loss")
     batch_size: int = Field(64, ge=2, le=4096)
+    generator_loss: Literal["adversarial", "feature_matching"] = Field(
+        "adversarial", description="what the generator minimises: its part of `loss`, or the distance of mean features"
+    )
+    minibatch_kernels: int = Field(0, ge=0, le=1000, description="minibatch discrimination in D: kernels; 0: off")
+    minibatch_dims: int = Field(5, ge=1, le=100, description="dimensions of each kernel")
     d_steps: int = Field(1, ge=1, le=100, description="updates of the discriminator in a round")
     g_steps: int = Field(1, ge=1, le=100, description="updates of the generator in a round")
     ema_decay: float = Field(0.0, ge=0, lt=1, description="decay of an averaged generator, which then samples; 0: off")
@@ -63,12 +76,19 @@ class GanConfig(MethodConfig):
         return cls(**{**small, "generator_depth": 1, "discriminator_depth": 1, **settings})
 
     @model_validator(mode="after")
-    def _penalty_without_batch_norm(self) -> GanConfig:
-        # The penalty is on the gradient of one example, and BatchNorm mixes the examples of a batch.
-        if self.loss == "wasserstein" and self.lambda_gp > 0 and self.batch_norm in ("both", "discriminator"):
+    def _penalty_of_single_examples(self) -> GanConfig:
+        # The penalty is on the gradient of one example, and these mix the examples of a batch.
+        if self.loss != "wasserstein" or self.lambda_gp == 0:
+            return self
+        if self.batch_norm in ("both", "discriminator"):
             raise ValueError(
                 "the gradient penalty needs a discriminator without BatchNorm: "
                 "set batch_norm to 'generator' or 'none', or lambda_gp to 0"
+            )
+        if self.minibatch_kernels > 0:
+            raise ValueError(
+                "the gradient penalty needs a discriminator without minibatch discrimination: "
+                "set minibatch_kernels or lambda_gp to 0"
             )
         return self
 
@@ -83,7 +103,8 @@ class Gan(Method):
     BatchNorm normalises real and generated data apart, each by its own batch, in training. Samples are made with
     running statistics ([Yamazaki 2017], appendix D) or with the statistics of batches of `batch_size`; pictures and
     metrics use the same samples. D gathers its running statistics from real batches only, and `score` uses them: so
-    real data get the scores that they get in training. An averaged generator also averages the running statistics, with
+    real data get the scores that they get in training. Minibatch discrimination compares the examples of a real or of a
+    generated batch, too, and never one with the other. An averaged generator also averages the running statistics, with
     the same decay as its weights.
 
     Scores of points are logits, so points need a loss that gives probabilities (`trainables.adversarial_losses`).
@@ -131,7 +152,14 @@ class Gan(Method):
                 width=config.discriminator_width,
                 batch_norm=config.batch_norm in ("both", "discriminator"),
             )
+            self.minibatch: MinibatchDiscrimination | None = None
+            if config.minibatch_kernels > 0:
+                self.minibatch = discriminator.compare_within_batches(config.minibatch_kernels, config.minibatch_dims)
             initialise(discriminator, config.init_std)
+        if self.minibatch is not None:
+            real = to_tensor(choose(dataset.train.examples, config.batch_size, REFERENCE_SEED))
+            with torch.no_grad(), gathering_nothing(discriminator):
+                self.minibatch.initialise_by_data(discriminator.features(real))
         # Convolutions of this memory format cost a fifth less on a CPU, and no more on a GPU.
         self.generator = generator.to(device).to(memory_format=torch.channels_last)
         self.discriminator = discriminator.to(device).to(memory_format=torch.channels_last)
@@ -197,12 +225,23 @@ class Gan(Method):
         }
 
     def _update_generator(self, generated: Tensor) -> Tensor:
-        loss = self.loss.generator(self._judge(generated))
+        if self.config.generator_loss == "adversarial":
+            loss = self.loss.generator(self._judge(generated))
+        else:
+            loss = self._distance_of_features(generated)
         # The gradients of D's weights are not needed: a third of the backward pass is saved.
         update(self.generator_optimizer, loss, self._generator_parameters)
         if self.averaged is not None:
             self.averaged.update_parameters(self.generator)
         return loss.detach()
+
+    def _distance_of_features(self, generated: Tensor) -> Tensor:
+        """The loss of feature matching. The real data are a new batch, which D has not just been trained on."""
+        real = to_tensor(self.dataset.train.examples[self.real_batches.next().numpy()], self.device)
+        with gathering_nothing(self.discriminator):
+            with torch.no_grad():
+                of_real = self.discriminator.features(real)
+            return feature_matching(self.discriminator.features(generated), of_real)
 
     def _judge(self, generated: Tensor) -> Tensor:
         """D's outputs on generated data in training; its running statistics are of real data only."""
@@ -233,9 +272,23 @@ class Gan(Method):
         return self.sample(n, torch.Generator().manual_seed(self.evaluation_seed))
 
     def score(self, x: Tensor) -> Tensor:
-        """D's outputs `(n,)`; for points, the logits of the probability that they are real."""
-        with normalising_by(self.discriminator, "running"):
+        """D's outputs `(n,)`; for points, the logits of the probability that they are real.
+
+        Minibatch discrimination compares each example with the same real ones, one fewer than a batch has.
+        """
+        with normalising_by(self.discriminator, "running"), self._comparing_with_real():
             return self.logits(batchwise.outputs(self.discriminator, x, self.device))
+
+    @contextmanager
+    def _comparing_with_real(self) -> Iterator[None]:
+        if self.minibatch is None:
+            yield
+            return
+        real = choose(self.dataset.train.examples, self.config.batch_size - 1, REFERENCE_SEED)
+        with torch.inference_mode():
+            others = self.discriminator.features(to_tensor(real, self.device))
+        with self.minibatch.comparing_with(others):
+            yield
 
     def networks(self) -> dict[str, nn.Module]:
         """The averaged generator, or the generator if there is no average, and the discriminator."""
