@@ -125,8 +125,8 @@ def _claims(number: int) -> list[Claim]:
     )
     if number == max(LABELS):
         text = (
-            f"With {number} labels, SGAN and its discriminator trained on the labels alone classify about as well: their "
-            f"accuracies differ by less than {CLOSE}."
+            f"With {number} labels, SGAN and its discriminator trained on the labels alone classify about as well: "
+            f"their accuracies differ by less than {CLOSE}."
         )
         margin: float | None = CLOSE
     else:

@@ -6,7 +6,12 @@ from typing import Literal
 
 from torch import nn
 
-from trainables.networks.dcgan import dcgan_discriminator, dcgan_generator
+from trainables.networks.dcgan import (
+    dcgan_discriminator,
+    dcgan_discriminator_without_biases,
+    dcgan_generator,
+    dcgan_generator_without_biases,
+)
 from trainables.networks.dcgan_upsampling import (
     DropoutDiscriminator,
     UpsamplingGenerator,
@@ -24,6 +29,7 @@ GeneratorName = Literal[
     "residual_c",
     "residual_c_after_stride",
     "dcgan",
+    "dcgan_without_biases",
     "dcgan_upsampling",
     "dcgan_upsampling_32",
     "mlp",
@@ -36,6 +42,7 @@ DiscriminatorName = Literal[
     "residual_c",
     "residual_c_after_stride",
     "dcgan",
+    "dcgan_without_biases",
     "dcgan_upsampling",
     "dcgan_upsampling_32",
     "mlp",
@@ -48,6 +55,7 @@ GENERATORS: dict[GeneratorName, Callable[..., nn.Module]] = {
     "residual_c": partial(ImageGenerator, channels=(256, 128, 64)),
     "residual_c_after_stride": partial(ImageGenerator, channels=(256, 128, 64), blocks="after_stride"),
     "dcgan": dcgan_generator,
+    "dcgan_without_biases": dcgan_generator_without_biases,
     "dcgan_upsampling": UpsamplingGenerator,
     "dcgan_upsampling_32": bordered_generator,
     "mlp": MlpGenerator,
@@ -66,6 +74,7 @@ DISCRIMINATORS: dict[DiscriminatorName, Callable[..., Discriminator]] = {
     "residual_c": partial(ImageDiscriminator, channels=(64, 128, 256)),
     "residual_c_after_stride": partial(ImageDiscriminator, channels=(64, 128, 256), blocks="after_stride"),
     "dcgan": dcgan_discriminator,
+    "dcgan_without_biases": dcgan_discriminator_without_biases,
     "dcgan_upsampling": DropoutDiscriminator,
     "dcgan_upsampling_32": bordered_discriminator,
     "mlp": MlpDiscriminator,

@@ -19,9 +19,15 @@ class Discriminator(nn.Module):
         """The last hidden layer `(B, d)`, after its activation."""
         return self.layers[:-2](x)
 
-    def compare_within_batches(self, kernels: int, dims: int) -> MinibatchDiscrimination:
-        """Put minibatch discrimination, which is returned, before the output, whose weights are new."""
+    def compare_within_batches(self, kernels: int, dims: int) -> None:
+        """Put minibatch discrimination before the output, whose weights are new."""
         width = next(layer for layer in self.layers[-2].modules() if isinstance(layer, nn.Linear)).in_features
-        layer = MinibatchDiscrimination(width, kernels, dims)
-        self.layers[-2] = nn.Sequential(layer, nn.Linear(width + kernels, 1))
-        return layer
+        minibatch = MinibatchDiscrimination(width, kernels, dims)
+        self.layers[-2] = nn.Sequential(minibatch, nn.Linear(width + kernels, 1))
+
+    @property
+    def minibatch(self) -> MinibatchDiscrimination | None:
+        """Minibatch discrimination, if it has been put before the output."""
+        output = self.layers[-2]
+        first = output[0] if isinstance(output, nn.Sequential) else None
+        return first if isinstance(first, MinibatchDiscrimination) else None

@@ -362,7 +362,7 @@ def test_real_and_generated_examples_are_never_compared_with_each_other(tiny_dat
 def test_minibatch_discrimination_begins_with_the_scales_of_real_data(tiny_dataset):
     method = make(tiny_dataset, minibatch_kernels=4, batch_size=32)
     real = to_tensor(choose(tiny_dataset.train.examples, 32, 0))
-    closeness = method.minibatch(method.discriminator.features(real))[:, -4:]
+    closeness = method.discriminator.minibatch(method.discriminator.features(real))[:, -4:]
     assert closeness.mean(0).abs().max() < 1e-4
     assert closeness.std() > 0.01
 

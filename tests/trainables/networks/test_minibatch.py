@@ -119,9 +119,9 @@ def test_any_discriminator_can_compare_within_batches(name, shape):
     x = torch.rand(6, *shape) * 2 - 1
     features = network.features(x)
     assert torch.allclose(network(x), network.layers[-1](network.layers[-2](features)))
-    layer = network.compare_within_batches(3, 2)
+    network.compare_within_batches(3, 2)
     assert torch.equal(network.features(x), features)
     logits = network(x)
     assert logits.shape == (6,)
-    assert torch.allclose(logits, network.layers[-2][1](layer(features))[:, 0])
+    assert torch.allclose(logits, network.layers[-2][1](network.minibatch(features))[:, 0])
     assert not torch.allclose(network(x[:3]), logits[:3])
