@@ -105,3 +105,43 @@ def test_cross_entropy_is_equation_3_7_summed_over_the_batch():
     p = np.exp(energies.numpy()) / np.exp(energies.numpy()).sum(1, keepdims=True)
     expected = -math.log(p[0, 2]) - math.log(p[1, 0])
     assert losses.summed_cross_entropy(energies, labels).item() == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("length", [0.0, 0.5, 1.0, 3.0])
+def test_the_two_sided_penalty_of_a_linear_function_is_how_far_its_weight_is_from_one(length):
+    x = torch.randn(4, 3, dtype=torch.float64, requires_grad=True)
+    weight = length * torch.tensor([2.0, -1.0, 2.0], dtype=torch.float64) / 3
+    assert losses.two_sided_penalty(x @ weight, x).item() == pytest.approx((length - 1) ** 2, abs=1e-12)
+
+
+def test_the_cross_entropy_of_kernels_is_torchs_binary_cross_entropy():
+    exponents = torch.rand(6, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 5 + 1e-3
+    labels = torch.tensor([0, 1, 2, 3, 0, 1])
+    expected = nn.functional.binary_cross_entropy((-exponents).exp(), nn.functional.one_hot(labels, 4).double())
+    assert losses.kernel_cross_entropy(exponents, labels).item() == pytest.approx(expected.item(), rel=1e-10)
+
+
+def test_a_kernel_that_is_almost_zero_still_pulls_and_one_that_is_one_is_not_infinitely_wrong():
+    far = torch.tensor([[500.0, 0.0]], requires_grad=True)
+    loss = losses.kernel_cross_entropy(far, torch.tensor([0]))
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert far.grad[0, 0].item() == pytest.approx(0.5)  # torch's own stops at a log of -100
+
+
+def test_duqs_loss_with_its_penalty_has_correct_first_and_second_derivatives():
+    """On a network of four units, in float64; smooth, so that finite differences hold."""
+    torch.manual_seed(0)
+    weight = torch.randn(4, 3, dtype=torch.float64, requires_grad=True)
+    x = torch.randn(5, 3, dtype=torch.float64, requires_grad=True)
+    labels = torch.tensor([0, 1, 0, 1, 1])
+    embedding = torch.randn(2, 4, dtype=torch.float64)
+    centroids = torch.randn(2, dtype=torch.float64)
+
+    def loss(weight, x):
+        exponents = ((x @ weight.T).tanh() @ embedding.T - centroids).square() + 0.1
+        penalty = losses.two_sided_penalty((-exponents).exp().sum(1), x)
+        return losses.kernel_cross_entropy(exponents, labels) + 0.5 * penalty
+
+    assert torch.autograd.gradcheck(loss, (weight, x))
+    assert torch.autograd.gradgradcheck(loss, (weight, x), atol=1e-4)

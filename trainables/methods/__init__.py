@@ -3,5 +3,7 @@
 METHODS = {
     "discriminator_only": "trainables.methods.discriminator_only:DiscriminatorOnly",
     "discriminator_only_points": "trainables.methods.discriminator_only_points:DiscriminatorOnlyPoints",
+    "duq": "trainables.methods.duq:Duq",
+    "ensemble": "trainables.methods.ensemble:Ensemble",
     "gan": "trainables.methods.gan:Gan",
 }
