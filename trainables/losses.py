@@ -52,6 +52,24 @@ def summed_cross_entropy(energies: Tensor, labels: Tensor) -> Tensor:
     return F.cross_entropy(energies, labels, reduction="sum")
 
 
+def real_logits(class_logits: Tensor, fake_logits: Tensor | float = 0.0) -> Tensor:
+    """The logits `(B,)` of the probability that images are real, from class logits `(B, C)` and the logit "generated".
+
+    In a softmax over the C classes and one more for generated images, the probability of that one is
+    `sigmoid(-(logsumexp(class_logits) - fake_logits))`. With one logit too many, as any softmax has, the last may be
+    held at 0 (Salimans et al. 2016, section 5).
+    """
+    return class_logits.logsumexp(1) - fake_logits
+
+
+def feature_matching(fake: Tensor, real: Tensor) -> Tensor:
+    """Mean over the units of the squared difference of two batches' mean features `(B, d)`.
+
+    Salimans et al. 2016, section 3.1, sum over the units; their published code takes the mean, as here.
+    """
+    return F.mse_loss(fake.mean(0), real.mean(0))
+
+
 def two_sided_penalty(outputs: Tensor, inputs: Tensor) -> Tensor:
     """`mean((||ds/dx|| - 1)^2)` of outputs `s` `(B,)`, computed from `inputs` `(B, ...)`, which require a gradient.
 

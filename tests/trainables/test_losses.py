@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from trainables import losses
+from trainables.adversarial_losses import cross_entropy, non_saturating
+from trainables.losses import feature_matching, real_logits
 
 
 @pytest.fixture
@@ -105,6 +108,73 @@ def test_cross_entropy_is_equation_3_7_summed_over_the_batch():
     p = np.exp(energies.numpy()) / np.exp(energies.numpy()).sum(1, keepdims=True)
     expected = -math.log(p[0, 2]) - math.log(p[1, 0])
     assert losses.summed_cross_entropy(energies, labels).item() == pytest.approx(expected, rel=1e-12)
+
+
+# --- semi-supervised ------------------------------------------------------------------------------
+
+
+def random_logits(*shape, seed=0):
+    return 3 * torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def test_a_softmax_over_one_more_class_has_the_real_logits_probability():
+    logits = random_logits(20, 4)
+    for extended, fake in (
+        (torch.cat([logits, torch.zeros(20, 1)], 1), 0.0),
+        (torch.cat([logits, random_logits(20, 1, seed=1)], 1), random_logits(20, 1, seed=1)[:, 0]),
+    ):
+        log_fake = extended.log_softmax(1)[:, -1]
+        real = real_logits(logits, fake)
+        assert torch.allclose(-F.softplus(real), log_fake, atol=1e-6)
+        assert torch.allclose(F.logsigmoid(real), torch.log1p(-log_fake.exp()), atol=1e-6)
+
+
+def test_the_unlabelled_loss_of_feature_matching_is_half_of_the_loss_with_a_logit_of_zero():
+    """The published formula: -1/2 mean lse(u) + 1/2 mean softplus(lse(u)) + 1/2 mean softplus(lse(f))."""
+    real, fake = random_logits(20, 4), random_logits(20, 4, seed=1)
+    u, f = real.logsumexp(1), fake.logsumexp(1)
+    published = (-u.mean() + F.softplus(u).mean() + F.softplus(f).mean()) / 2
+    assert torch.allclose(cross_entropy(real_logits(real), real_logits(fake)) / 2, published, atol=1e-6)
+
+
+def test_the_labelled_loss_of_sgan_is_the_one_of_the_classes_and_the_loss_of_being_real():
+    logits, labels = random_logits(20, 4), torch.arange(20) % 4
+    extended = torch.cat([logits, torch.zeros(20, 1, dtype=torch.float64)], 1)
+    being_real = -F.logsigmoid(real_logits(logits)).mean()
+    assert torch.allclose(F.cross_entropy(extended, labels), F.cross_entropy(logits, labels) + being_real, atol=1e-6)
+    impossible = torch.cat([logits, torch.full((20, 1), -torch.inf, dtype=torch.float64)], 1)
+    assert torch.allclose(F.cross_entropy(impossible, labels), F.cross_entropy(logits, labels), atol=1e-6)
+
+
+def test_a_shift_of_all_logits_changes_nothing_and_one_of_the_classes_alone_the_unlabelled_loss_alone():
+    logits, fake, labels = random_logits(20, 4), random_logits(20, seed=1), torch.arange(20) % 4
+    assert torch.allclose(real_logits(logits + 5, fake + 5), real_logits(logits, fake))
+    assert torch.allclose(real_logits(logits + 5), real_logits(logits) + 5)
+    assert torch.allclose(F.cross_entropy(logits + 5, labels), F.cross_entropy(logits, labels))
+
+
+def test_the_gradients_of_both_semi_supervised_losses_are_those_of_finite_differences():
+    real, fake = (random_logits(6, 4, seed=seed).requires_grad_() for seed in (2, 3))
+
+    def sgan(real, fake):
+        real_, fake_ = (real_logits(x[:, :-1], x[:, -1]) for x in (real, fake))
+        return F.cross_entropy(real, torch.arange(6) % 3) + cross_entropy(real_, fake_) + non_saturating(fake_)
+
+    def improved(real, fake):
+        unlabelled = cross_entropy(real_logits(real), real_logits(fake)) / 2
+        return F.cross_entropy(real, torch.arange(6) % 3) + unlabelled + feature_matching(fake, real)
+
+    assert torch.autograd.gradcheck(sgan, (real, fake))
+    assert torch.autograd.gradcheck(improved, (real, fake))
+
+
+def test_feature_matching_is_the_squared_distance_of_means_and_still_where_they_coincide():
+    real, fake = random_logits(7, 5), random_logits(9, 5, seed=1).requires_grad_()
+    expected = ((fake.detach().numpy().mean(0) - real.numpy().mean(0)) ** 2).mean()
+    assert feature_matching(fake, real).item() == pytest.approx(expected, rel=1e-12)
+    same = real.clone().requires_grad_()
+    feature_matching(same, real).backward()
+    assert not same.grad.any()
 
 
 @pytest.mark.parametrize("length", [0.0, 0.5, 1.0, 3.0])

@@ -5,5 +5,7 @@ METHODS = {
     "discriminator_only_points": "trainables.methods.discriminator_only_points:DiscriminatorOnlyPoints",
     "duq": "trainables.methods.duq:Duq",
     "ensemble": "trainables.methods.ensemble:Ensemble",
+    "feature_matching": "trainables.methods.feature_matching:FeatureMatching",
     "gan": "trainables.methods.gan:Gan",
+    "sgan": "trainables.methods.sgan:Sgan",
 }
