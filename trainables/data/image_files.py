@@ -152,7 +152,7 @@ def _orientation(image: Image) -> int:
         said = image.getexif().get(ORIENTATION)
     except Exception:  # Pillow parses what any camera or editor has written
         return UPRIGHT
-    return said if said in TURNED else UPRIGHT
+    return said if isinstance(said, int) and said in TURNED else UPRIGHT
 
 
 def _upright_size(image: Image) -> tuple[int, int]:
