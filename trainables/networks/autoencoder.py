@@ -51,9 +51,10 @@ def _hidden(sizes: Sequence[int]) -> list[nn.Module]:
 
 def conv_encoder(shape: Sequence[int], latent_dim: int, width: float, dense_units: int) -> Encoder:
     """The DCGAN's discriminator up to its last maps, then a hidden layer; raises `InputError` as `channels` does."""
-    *layers, score, _ = dcgan_discriminator(shape, 0, width, batch_norm=True).layers
-    hidden = linear(score.in_features, dense_units, batch_norm=True)
-    return Encoder(nn.Sequential(*layers, hidden, nn.ReLU()), dense_units, latent_dim)
+    maps = dcgan_discriminator(shape, 0, width, batch_norm=True).layers[:-2]  # without the linear layer of the score
+    last, halvings = scaled(channels(shape, depth=0)[-1], width), len(channels(shape, depth=0))
+    hidden = linear(last * prod(smallest_maps(shape, halvings)), dense_units, batch_norm=True)
+    return Encoder(nn.Sequential(*maps, hidden, nn.ReLU()), dense_units, latent_dim)
 
 
 def conv_decoder(shape: Sequence[int], latent_dim: int, width: float) -> nn.Module:

@@ -56,9 +56,10 @@ class UNet(nn.Module):
         self.middle = nn.ModuleList(TimedBlock(maps[-1], maps[-1]) for _ in range(2))
         self.doublings = nn.ModuleList(nn.Conv2d(m, b, 3, padding=1) for b, m in pairwise(maps))
         self.up = nn.ModuleList(TimedBlock(2 * m, m) for m in maps[:-1])
-        self.exit = nn.Sequential(_norm(maps[0]), nn.SiLU(), nn.Conv2d(maps[0], shape[0], 3, padding=1))
-        nn.init.zeros_(self.exit[-1].weight)
-        nn.init.zeros_(self.exit[-1].bias)
+        last = nn.Conv2d(maps[0], shape[0], 3, padding=1)
+        for parameter in last.parameters():
+            nn.init.zeros_(parameter)
+        self.exit = nn.Sequential(_norm(maps[0]), nn.SiLU(), last)
 
     def forward(self, x: Tensor, times: Tensor) -> Tensor:
         time = self.time(waves(times))
