@@ -2,6 +2,7 @@
 
 SPACES = {
     "gradnorm": "search_spaces.gradnorm:GradNorm",
+    "beyond": "search_spaces.beyond:Beyond",
     "ablation": "search_spaces.ablation:Ablation",
     "depth": "search_spaces.depth:Depth",
     "step_ratio": "search_spaces.step_ratio:StepRatio",

@@ -15,6 +15,8 @@ from optuna.samplers import BaseSampler
 from trainables.errors import InputError, lookup
 
 warnings.simplefilter("ignore", ExperimentalWarning)
+# First trials may have published values that a scale does not search.
+warnings.filterwarnings("ignore", message="Fixed parameter .* is out of range", category=UserWarning)
 
 # Studies are short here: Optuna's default of ten random trials would be half a study.
 START_UP = 6
