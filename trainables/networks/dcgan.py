@@ -24,9 +24,11 @@ def dcgan_generator(
     return ImageGenerator(shape, latent_dim, channels(shape, depth)[::-1], 0, width, batch_norm)
 
 
-def dcgan_discriminator(shape: Sequence[int], depth: int, width: float, batch_norm: bool) -> ImageDiscriminator:
-    """Images `(B, *shape)` to logits `(B,)`; raises `InputError` as `channels` does."""
-    return ImageDiscriminator(shape, channels(shape, depth), 0, width, batch_norm)
+def dcgan_discriminator(
+    shape: Sequence[int], depth: int, width: float, batch_norm: bool, outputs: int = 1
+) -> ImageDiscriminator:
+    """Images `(B, *shape)` to logits `(B,)`, or `(B, outputs)`; raises `InputError` as `channels` does."""
+    return ImageDiscriminator(shape, channels(shape, depth), 0, width, batch_norm, outputs=outputs)
 
 
 def channels(shape: Sequence[int], depth: int) -> list[int]:
