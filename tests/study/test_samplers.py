@@ -50,9 +50,7 @@ def best_is_at_seven_tenths(sampler, trials, seed):
     return suggested
 
 
-@pytest.mark.parametrize(
-    ("sampler", "trials", "seeds"), [("tpe", 30, (0, 1)), ("gp", 12, (0,)), ("cmaes", 50, (0, 1))]
-)
+@pytest.mark.parametrize(("sampler", "trials", "seeds"), [("tpe", 30, (0, 1)), ("gp", 12, (0,)), ("cmaes", 50, (0, 1))])
 def test_samplers_learn_from_trials_that_were_stopped_early(sampler, trials, seeds):
     """Optuna's own GP and CMA-ES read complete trials alone: all that they suggest here is random, 0.45 on average."""
     suggested = [d for seed in seeds for d in best_is_at_seven_tenths(sampler, trials, seed)[-5:]]
