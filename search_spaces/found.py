@@ -63,7 +63,7 @@ class Found(GridSpace):
     description = "published against found settings and against plain GANs, at equal compute, on the digits"
     methods = ("discriminator_only", "gan")
     settings: ClassVar[Mapping[str, Any]] = ON_DIGITS
-    paces: ClassVar[Mapping[str, float]] = {PUBLISHED: 0.05, FOUND: 1.0, WITHOUT: 1.0, M0: 1.0, M1: 1.0}
+    paces: ClassVar[Mapping[str, float]] = {PUBLISHED: 0.024, FOUND: 1.0, WITHOUT: 1.26, M0: 3.66, M1: 2.14}
     """Rounds of an arm for each round of the arm with the found settings."""
     grid: ClassVar = {"arm": (PUBLISHED, FOUND, WITHOUT, M0, M1)}
     scales: ClassVar[Mapping[str, Scale]] = {
