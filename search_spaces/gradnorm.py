@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from search_spaces import published
 from search_spaces.discriminator_only_scales import MAX_UPDATES, SCALES
@@ -53,7 +53,7 @@ class GradNorm(SearchSpace):
         "discriminator-only generation: loss weights, learning rates, updates, where fakes and starts are from"
     )
     method = "discriminator_only"
-    scales = SCALES
+    scales: ClassVar[Mapping[str, Scale]] = SCALES
 
     def __init__(self, scale_name: str, scale: Scale | None = None) -> None:
         super().__init__(scale_name, scale)

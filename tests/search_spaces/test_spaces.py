@@ -27,6 +27,7 @@ from trainables.errors import InputError
 from trainables.measures.settings import FidelitySettings
 from trainables.methods import METHODS
 from trainables.methods.base import Method
+from trainables.methods.discriminator_only_config import DiscriminatorOnlyConfig
 from trainables.protocol import Protocol, base_name
 from trainables.registry import resolve
 
@@ -327,6 +328,26 @@ def test_the_first_trials_have_exactly_the_published_settings(name, scale):
         changed = {"width", "batch_size", "initial_epochs", "pool_slack", "buffer_size", "max_updates"}
         others = {"lambda_stat", "lambda_tv", "lambda_ce", "lambda_gnorm"} | changed
         assert config.model_dump(exclude=others) == type(config)().model_dump(exclude=others)
+
+
+@pytest.mark.parametrize("name", ["found", "found_mnist5k"])
+def test_the_arms_of_found_differ_in_what_their_names_say(name):
+    space = space_class(name)("laptop")
+    arms = {point["arm"]: space.suggestion(point) for point in space.points()}
+    found, without = (dict(arms[arm].config) for arm in ("found", "found, no gradient norm"))
+    assert found.pop("lambda_gnorm") > without.pop("lambda_gnorm") == 0
+    assert found == without
+    published = DiscriminatorOnlyConfig(**arms["published"].config).model_dump()
+    smaller = {"width", "batch_size", "initial_epochs", "pool_slack"}
+    assert {field for field, value in DiscriminatorOnlyConfig() if published[field] != value} <= smaller
+    assert {field: published[field] for field in smaller - {"pool_slack"}} == {
+        f: found[f] for f in smaller - {"pool_slack"}
+    }
+    assert [arms[arm].config["generator_depth"] for arm in ("M0_B", "M1_B")] == [0, 1]
+    assert {arm: suggestion.method for arm, suggestion in arms.items() if suggestion.method == "gan"} == {
+        "M0_B": "gan",
+        "M1_B": "gan",
+    }
 
 
 def test_beyond_searches_every_setting_that_changes_the_training():
