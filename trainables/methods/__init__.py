@@ -3,5 +3,7 @@
 METHODS = {
     "discriminator_only": "trainables.methods.discriminator_only:DiscriminatorOnly",
     "discriminator_only_points": "trainables.methods.discriminator_only_points:DiscriminatorOnlyPoints",
+    "discriminator_only_restoration": "trainables.methods.discriminator_only_restoration:DiscriminatorOnlyRestoration",
     "gan": "trainables.methods.gan:Gan",
+    "restoration_gan": "trainables.methods.restoration_gan:RestorationGan",
 }
