@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import platform
 import subprocess
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from study.folder import trial_key
+from study.metric_names import in_sections
 from study.plan import StudyPlan, describe
 from study.spool import Event
 from study.trials import FAILURE, REPORTED, numbers
@@ -32,6 +35,9 @@ PARETO_FRONT = "pareto_front"
 BEST_TRIAL = "best_trial"
 PER_SEED_FILE = "per_seed.json"
 """The artifact of a trial with several seeds: a list of the last metrics of each."""
+REFERENCES_FILE = "references.csv"
+"""The artifact of a study with its reference values, which MLflow shows as a table."""
+REFERENCE_COLUMNS = ("dataset", "name", "value")
 PACKAGES = ("ray", "optuna", "mlflow", "torch")
 
 
@@ -50,21 +56,19 @@ def study_tags(plan: StudyPlan, preparations: Preparations) -> dict[str, str]:
 
 
 def study_started(plan: StudyPlan, preparations: Preparations, tags: dict[str, str]) -> Event:
-    """What is the same for all trials: options, protocols, reference values."""
+    """What is the same for all trials: options, protocols, reference values (a table)."""
     params = describe(plan)
     trials = params.pop("trials")  # params cannot change, and a resumed study may be extended
     del params["measures"]  # the complete ones are in the protocols
-    metrics: dict[str, float] = {}
     for name, preparation in preparations.items():
         of = f".{name}" if len(preparations) > 1 else ""
         params |= _protocol_params(f"protocol{of}", preparation.protocol)
-        metrics |= {f"{reference}{of}": value for reference, value in preparation.references.items()}
     return {
         "trial": PARENT,
         "time_ms": now_ms(),
         "params": {} if plan.is_resumed else params,
-        "metrics": metrics,
         "tags": tags | {"trials": str(trials)},
+        "texts": {REFERENCES_FILE: _references(preparations)},
         "artifacts": {"study": str(plan.folder.study_json)},
         "status": "RUNNING",
     }
@@ -94,15 +98,17 @@ def trial_started(spec: TrialSpec, tags: dict[str, str]) -> Event:
 def trial_perturbed(number: int, changed: dict[str, float], round_number: int) -> Event:
     """Settings that population based training has changed, as tags and metrics: MLflow's params cannot change."""
     tags = {f"perturbed.{name}": str(value) for name, value in changed.items()}
-    metrics = {f"perturbed_{name}": value for name, value in changed.items()}
+    metrics = {f"train/perturbed_{name}": value for name, value in changed.items()}
     return trial_event(number, metrics=metrics, tags=tags, step=round_number)
 
 
-def trial_reported(number: int, result: dict[str, Any]) -> Event:
+def trial_reported(spec: TrialSpec, result: dict[str, Any]) -> Event:
     """The metrics at their round, and the device; at the time of the report, so that a repeated report is the same."""
     at = {"time_ms": result[REPORTED]} if REPORTED in result else {}
     tags = {"device": result["device"]} if "device" in result else {}
-    return trial_event(number, metrics=numbers(result), tags=tags, step=result["round"], **at)
+    found = numbers(result)
+    metrics = {name: found[metric] for metric, name in in_sections(found, spec).items()}
+    return trial_event(spec.number, metrics=metrics, tags=tags, step=result["round"], **at)
 
 
 def trial_ended(number: int, folder: Path, failure: str | None) -> Event:
@@ -152,6 +158,16 @@ def _protocol_params(prefix: str, protocol: Protocol) -> dict[str, Any]:
         values = settings.model_dump(mode="json")
         params |= {f"{prefix}.{measure}.{key}": value for key, value in values.items() if key != "measure"}
     return params
+
+
+def _references(preparations: Preparations) -> str:
+    """All reference values, as a table of comma-separated values."""
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(REFERENCE_COLUMNS)
+    for dataset, preparation in preparations.items():
+        writer.writerows((dataset, name, value) for name, value in preparation.references.items())
+    return table.getvalue()
 
 
 def _git_commit() -> str:

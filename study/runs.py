@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
+import csv
 import json
 import logging
-import os
-import posixpath
-import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,7 +21,8 @@ from requests import RequestException
 from sqlalchemy.exc import SQLAlchemyError
 
 from study.artifacts import mend_moved
-from study.events import PARENT, PER_SEED_FILE
+from study.events import PARENT, PER_SEED_FILE, REFERENCE_COLUMNS, REFERENCES_FILE
+from study.metric_names import allowed, plain
 from study.optuna_storage import DATABASES, connect
 from study.sentences import first_line
 from study.spool import Event
@@ -137,6 +135,8 @@ class Runs:
                 self._kept(partial(self.client.log_artifacts, run_id, local, artifact_path))
             elif Path(local).exists():
                 self._kept(partial(self.client.log_artifact, run_id, local))
+        for artifact_path, text in event.get("texts", {}).items():
+            self._kept(partial(self.client.log_text, run_id, text, artifact_path))
         status = event.get("status")
         if status == "RUNNING":
             self.client.update_run(run_id, status)
@@ -156,14 +156,6 @@ class Runs:
                 *(partial(log, params=[each]) for each in params),
                 *(partial(log, tags=[each]) for each in tags),
             )
-
-
-def allowed(name: str) -> str:
-    """The name of a metric, a param or a tag as every tracking server takes it, different for every name."""
-    if re.fullmatch(r"[A-Za-z0-9_. -]{1,200}", name) and posixpath.normpath(name) == name and name[0] not in "./":
-        return name
-    cleaned = re.sub(r"[^A-Za-z0-9_-]", "_", name)[:60]
-    return f"{cleaned}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:12]}"
 
 
 def _may_pass(error: Exception) -> bool:
@@ -186,10 +178,12 @@ class Recorded:
     """A row per value: `trial` (its number), `metric`, `round`, `value`; rounds rise."""
     per_seed: pd.DataFrame
     """A row per value of trials with several seeds, at their end: `trial`, `seed` (from 0), `metric`, `value`."""
+    references: pd.DataFrame
+    """A row per reference value of the study's preparation: `dataset`, `name` such as `fid_lenet_noise`, `value`."""
 
 
 def read(tracking_uri: str, study: str, metrics: Collection[str] | None = None) -> Recorded:
-    """What MLflow holds of a study, with the curves of `metrics`, by default of all.
+    """What MLflow holds of a study, with the curves of `metrics`, by default of all; metrics have their plain names.
 
     Raises `InputError` where the server does not answer, or does not know the study.
     """
@@ -205,6 +199,7 @@ def read(tracking_uri: str, study: str, metrics: Collection[str] | None = None) 
         by_number = {int(key): runs[key] for key in sorted(runs)}
         curves = [row for number, run in by_number.items() for row in _curves(client, number, run, metrics)]
         per_seed = [row for number, run in by_number.items() for row in _per_seed(client, number, run)]
+        references = list(csv.DictReader(_text(client, parent, REFERENCES_FILE).splitlines()))
     except InputError:
         raise
     except Exception as error:
@@ -214,6 +209,7 @@ def read(tracking_uri: str, study: str, metrics: Collection[str] | None = None) 
         pd.DataFrame([_row(run) for run in by_number.values()], index=pd.Index(list(by_number), name="trial")),
         pd.DataFrame(curves, columns=["trial", "metric", "round", "value"]),
         pd.DataFrame(per_seed, columns=["trial", "seed", "metric", "value"]),
+        pd.DataFrame(references, columns=REFERENCE_COLUMNS).astype({"value": float}),
     )
 
 
@@ -233,28 +229,34 @@ def _row(run: Run) -> dict[str, Any]:
     times = {"start_time": run.info.start_time, "end_time": run.info.end_time}
     row: dict[str, Any] = {"run_id": run.info.run_id, "status": run.info.status}
     row |= {name: pd.to_datetime(value, unit="ms", utc=True) for name, value in times.items()}
-    for kind, values in (("params", run.data.params), ("metrics", run.data.metrics), ("tags", run.data.tags)):
+    for kind, values in (("params", run.data.params), ("tags", run.data.tags)):
         row |= {f"{kind}.{name}": value for name, value in values.items()}
-    return row
+    reported = ((plain(name), value) for name, value in run.data.metrics.items())
+    return row | {f"metrics.{name}": value for name, value in reported if name is not None}
 
 
 def _curves(
     client: MlflowClient, number: int, run: Run, metrics: Collection[str] | None
 ) -> Iterator[tuple[int, str, int, float]]:
-    for name in sorted(run.data.metrics):
-        if metrics is None or name in metrics:
+    reported = sorted((metric, name) for name in run.data.metrics if (metric := plain(name)) is not None)
+    for metric, name in reported:
+        if metrics is None or metric in metrics:
             for each in sorted(client.get_metric_history(run.info.run_id, name), key=lambda value: value.step):
-                yield number, name, each.step, each.value
+                yield number, metric, each.step, each.value
 
 
 def _per_seed(client: MlflowClient, number: int, run: Run) -> Iterator[tuple[int, int, str, float]]:
-    if PER_SEED_FILE not in {artifact.path for artifact in client.list_artifacts(run.info.run_id)}:
-        return
+    for seed, metrics in enumerate(json.loads(_text(client, run, PER_SEED_FILE) or "[]")):
+        for name in sorted(metrics):
+            yield number, seed, name, metrics[name]
+
+
+def _text(client: MlflowClient, run: Run, artifact: str) -> str:
+    """The content of an artifact; nothing where the run has none of this name."""
+    if artifact not in {found.path for found in client.list_artifacts(run.info.run_id)}:
+        return ""
     with TemporaryDirectory() as folder:
-        path = client.download_artifacts(run.info.run_id, PER_SEED_FILE, folder)
-        for seed, metrics in enumerate(json.loads(Path(path).read_text())):
-            for name in sorted(metrics):
-                yield number, seed, name, metrics[name]
+        return Path(client.download_artifacts(run.info.run_id, artifact, folder)).read_text()
 
 
 def _unanswered(tracking_uri: str, error: Exception) -> InputError:

@@ -6,4 +6,11 @@ METHODS = {
     "discriminator_only_restoration": "trainables.methods.discriminator_only_restoration:DiscriminatorOnlyRestoration",
     "gan": "trainables.methods.gan:Gan",
     "restoration_gan": "trainables.methods.restoration_gan:RestorationGan",
+    "duelgan": "trainables.methods.duelgan:DuelGan",
+    "duq": "trainables.methods.duq:Duq",
+    "ensemble": "trainables.methods.ensemble:Ensemble",
+    "feature_matching": "trainables.methods.feature_matching:FeatureMatching",
+    "gan": "trainables.methods.gan:Gan",
+    "presgan": "trainables.methods.presgan:PresGan",
+    "sgan": "trainables.methods.sgan:Sgan",
 }
