@@ -5,9 +5,6 @@ MEASURES = {
     "pixels": "trainables.measures.pixels:Pixels",
     "detection": "trainables.measures.detection:Detection",
     "points": "trainables.measures.points:Points",
-<<<<<<< HEAD
     "restoration": "trainables.measures.restoration:Restoration",
-=======
     "classification": "trainables.measures.classification:Classification",
->>>>>>> main
 }

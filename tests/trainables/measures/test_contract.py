@@ -6,18 +6,12 @@ import pytest
 
 from trainables.measures import MEASURES
 from trainables.measures.settings import (
-<<<<<<< HEAD
-=======
     ClassificationSettings,
->>>>>>> main
     DetectionSettings,
     FidelitySettings,
     PixelsSettings,
     PointsSettings,
-<<<<<<< HEAD
     RestorationSettings,
-=======
->>>>>>> main
 )
 from trainables.testing import MeasureContract
 
@@ -26,11 +20,8 @@ SETTINGS = (
     (FidelitySettings(num_samples=64, kid_subsets=3, features="efficientnet"), "digits"),
     (PixelsSettings(num_samples=64), "digits"),
     (DetectionSettings(ood_sets=("scrambled",), num_scored=100, resamples=20), "digits"),
-<<<<<<< HEAD
     (RestorationSettings(tasks=("noise0.1",), num_images=20, num_real=50, kid_subsets=3), "digits"),
-=======
     (ClassificationSettings(labels=(25,), draws=1), "digits"),
->>>>>>> main
     (PointsSettings(num_samples=100, num_compared=100), "spiral"),
     (PointsSettings(num_samples=100, num_compared=100), "eight_gaussians"),
 )
