@@ -9,6 +9,8 @@ METHODS = {
     "ensemble": "trainables.methods.ensemble:Ensemble",
     "feature_matching": "trainables.methods.feature_matching:FeatureMatching",
     "gan": "trainables.methods.gan:Gan",
+    "flow": "trainables.methods.flow:Flow",
+    "vae": "trainables.methods.vae:Vae",
     "presgan": "trainables.methods.presgan:PresGan",
     "restoration_gan": "trainables.methods.restoration_gan:RestorationGan",
     "sgan": "trainables.methods.sgan:Sgan",
