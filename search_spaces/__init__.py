@@ -8,6 +8,7 @@ SPACES = {
     "table51": "search_spaces.table51:Table51",
     "table51_cifar10": "search_spaces.table51:Table51Cifar10",
     "balance": "search_spaces.balance:Balance",
+    "restoration": "search_spaces.restoration:Restoration",
     "toy_spiral": "search_spaces.toy_spiral:ToySpiral",
     "toy_plane": "search_spaces.toy_plane:ToyPlane",
     "toy_line": "search_spaces.toy_line:ToyLine",

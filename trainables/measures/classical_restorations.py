@@ -20,7 +20,7 @@ from trainables.data.tasks import Task
 from trainables.data.tensors import to_tensor
 from trainables.metrics.restoration import psnr
 
-CHOSEN_ON = 50
+CHOSEN_ON = 20
 """Training images on which the parameters of classical methods are chosen."""
 
 Parameters = Mapping[str, float]
