@@ -108,8 +108,8 @@ class Restoration(GridSpace):
                 higher=0.0,
             ),
             Claim(
-                "In denoising, the PSNR of the GAN and of the best classical method are comparable: they differ by less "
-                "than 1 dB.",
+                "In denoising, the PSNR of the GAN and of the best classical method are comparable: they differ by "
+                "less than 1 dB.",
                 source,
                 "psnr_gain_best",
                 lower=where(task="noise0.1", model=ADVERSARIAL),
