@@ -8,10 +8,10 @@ METHODS = {
     "duq": "trainables.methods.duq:Duq",
     "ensemble": "trainables.methods.ensemble:Ensemble",
     "feature_matching": "trainables.methods.feature_matching:FeatureMatching",
-    "gan": "trainables.methods.gan:Gan",
     "flow": "trainables.methods.flow:Flow",
-    "vae": "trainables.methods.vae:Vae",
+    "gan": "trainables.methods.gan:Gan",
     "presgan": "trainables.methods.presgan:PresGan",
     "restoration_gan": "trainables.methods.restoration_gan:RestorationGan",
     "sgan": "trainables.methods.sgan:Sgan",
+    "vae": "trainables.methods.vae:Vae",
 }
