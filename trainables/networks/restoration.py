@@ -41,8 +41,8 @@ class RestorationGenerator(nn.Module):
             body += [nn.Upsample(scale_factor=2, mode="nearest"), nn.Conv2d(width, width, 3, padding=1)]
         self.body = nn.Sequential(*body, *_blocks(width))
         last = nn.Conv2d(HEAD_CHANNELS, channels, 3, padding=1)
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
+        for parameter in last.parameters():
+            nn.init.zeros_(parameter)
         self.head = nn.Sequential(nn.Conv2d(width, HEAD_CHANNELS, 3, padding=1), nn.ReLU(), last)
 
     def forward(self, degraded: Tensor) -> Tensor:
