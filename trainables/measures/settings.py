@@ -40,6 +40,7 @@ FEATURE_METRICS = {
     "density": MAXIMIZED,
     "coverage": MAXIMIZED,
     "entropy": MAXIMIZED,
+    "confident": MAXIMIZED,
 }
 """The metrics of features and class probabilities, without the name of the extractor."""
 
