@@ -15,27 +15,27 @@ from typing import Any
 import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import LifecycleStage, Metric, Param, Run, RunStatus, RunTag
-from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
-from requests import RequestException
-from sqlalchemy.exc import SQLAlchemyError
 
 from study.artifacts import mend_moved
-from study.events import PARENT, PER_SEED_FILE, REFERENCE_COLUMNS, REFERENCES_FILE
+from study.events import EXPERIMENT_KIND, PARENT, PER_SEED_FILE, REFERENCE_COLUMNS, REFERENCES_FILE, SEARCHED
 from study.metric_names import allowed, plain
 from study.optuna_storage import DATABASES, connect
+from study.refusals import may_pass
+from study.run_contents import log_datasets, log_frames, log_model
 from study.sentences import first_line
 from study.spool import Event
 from trainables.credentials import without_credentials
 from trainables.errors import InputError
+from trainables.measures.frames import frames_after
 
 STUDY_TAG = "study"
 TRIAL_TAG = "trial"
-LATER = (401, 403, 407, 408, 425, 429)
-"""Refusals of a server, or of a proxy before it, that may end."""
 BATCH = 100
 """How much MLflow takes at once."""
 PAGE = 1000
+PATIENCE = 4
+"""How often an event is tried again before it is asked whether the server takes anything else."""
 
 for library in ("mlflow", "alembic", "urllib3"):
     logging.getLogger(library).setLevel(logging.ERROR)
@@ -53,6 +53,7 @@ class Runs:
         """Why the server refused events. They are left out: trying them again would not help."""
         self.unfinished: set[str] = set()
         """Trials whose runs an earlier driver left without an end."""
+        self._failures = 0
         try:
             if tracking_uri.startswith(DATABASES):
                 connect(tracking_uri)
@@ -89,14 +90,15 @@ class Runs:
                 self.unfinished.add(trial)
         return found
 
-    def id_of(self, trial: str, start_time_ms: int) -> str:
-        """The run of a trial (or of the study, `PARENT`), made if there is none."""
+    def id_of(self, trial: str, start_time_ms: int, name: str = "") -> str:
+        """The run of a trial (or of the study, `PARENT`), made if there is none; `name` is shown for a trial."""
         if trial not in self._ids:
             tags = {STUDY_TAG: self.study, TRIAL_TAG: trial}
-            name = self.study
-            if trial != PARENT:
+            if trial == PARENT:
+                name = self.study
+            else:
                 tags[MLFLOW_PARENT_RUN_ID] = self.id_of(PARENT, start_time_ms)
-                name = f"{self.study}-{trial}"
+                name = name or trial
             run = self.client.create_run(
                 self.experiment_id, start_time_ms, tags | {MLFLOW_RUN_NAME: name}, run_name=name
             )
@@ -108,7 +110,12 @@ class Runs:
 
         What will never be taken is left out, and nothing else with it.
         """
-        self._kept(lambda: self._apply(event))
+        try:
+            self._kept(lambda: self._apply(event))
+        except Exception:
+            self._failures += 1
+            raise
+        self._failures = 0
 
     def _kept(self, *steps: Callable[[], object]) -> None:
         """Take the steps; one that fails and would fail again is remembered in `refused`."""
@@ -116,13 +123,25 @@ class Runs:
             try:
                 step()
             except Exception as error:
-                if _may_pass(error):
+                if self._is_worth_another_try(error):
                     raise
                 self.refused.append(first_line(error))
 
+    def _is_worth_another_try(self, error: Exception) -> bool:
+        """False also where the server has failed on this event for a while, and takes others: a 500 that stays."""
+        return may_pass(error) and not (self._failures > PATIENCE and self._takes_others())
+
+    def _takes_others(self) -> bool:
+        try:
+            for tag, value in EXPERIMENT_KIND.items():
+                self.client.set_experiment_tag(self.experiment_id, tag, value)
+        except Exception:
+            return False
+        return True
+
     def _apply(self, event: Event) -> None:
         at = event["time_ms"]
-        run_id = self.id_of(event["trial"], at)
+        run_id = self.id_of(event["trial"], at, event.get("name", ""))
         step = event.get("step", 0)
         metrics = [Metric(allowed(name), value, at, step) for name, value in event.get("metrics", {}).items()]
         params = [Param(allowed(name), str(value)) for name, value in event.get("params", {}).items()]
@@ -137,6 +156,16 @@ class Runs:
                 self._kept(partial(self.client.log_artifact, run_id, local))
         for artifact_path, text in event.get("texts", {}).items():
             self._kept(partial(self.client.log_text, run_id, text, artifact_path))
+        if frames := frames_after(Path(event["frames"]), step) if "frames" in event else {}:
+            self._kept(partial(log_frames, self.client, run_id, frames, step, at))
+        if "inputs" in event:
+            self._kept(partial(log_datasets, self.client, run_id, event["inputs"]))
+        if (weights := event.get("model")) and Path(weights).exists():
+            self._kept(
+                partial(log_model, self.client, run_id, f"{self.study}-{event['trial']}", Path(weights), SEARCHED)
+            )
+        for tag, value in event.get("experiment_tags", {}).items():
+            self._kept(partial(self.client.set_experiment_tag, self.experiment_id, tag, value))
         status = event.get("status")
         if status == "RUNNING":
             self.client.update_run(run_id, status)
@@ -149,20 +178,13 @@ class Runs:
         try:
             log(metrics, params, tags)
         except Exception as error:
-            if _may_pass(error):
+            if self._is_worth_another_try(error):
                 raise
             self._kept(
                 *(partial(log, metrics=[each]) for each in metrics),
                 *(partial(log, params=[each]) for each in params),
                 *(partial(log, tags=[each]) for each in tags),
             )
-
-
-def _may_pass(error: Exception) -> bool:
-    """Whether what failed may succeed later: the server is away, busy, or does not let anybody in."""
-    if isinstance(error, MlflowException):
-        return not 400 <= error.get_http_status_code() < 500 or error.get_http_status_code() in LATER
-    return isinstance(error, RequestException | SQLAlchemyError | ConnectionError | TimeoutError)
 
 
 @dataclass(frozen=True)
