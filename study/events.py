@@ -72,7 +72,7 @@ def study_tags(plan: StudyPlan, preparations: Preparations) -> dict[str, str]:
         "space": plan.space.name,
         "scale": plan.space.scale_name,
         "dataset": ", ".join(preparations),
-        "method": plan.space.method,
+        "method": ", ".join(plan.space.method_names),
         "protocol": ", ".join(preparation.protocol.sha256 for preparation in preparations.values()),
         "git_commit": commit,
         MLFLOW_USER: _user(),
@@ -125,6 +125,7 @@ def trial_started(spec: TrialSpec, tags: dict[str, str]) -> Event:
     settings = {name: spec.config.get(name, param) for name, param in spec.params.items()}
     of_trial = {
         "dataset": spec.protocol.dataset,
+        "method": spec.method,
         "protocol": spec.protocol.sha256,
         "setting": spoken_settings(settings, spec.params),
         "seed": str(spec.config["seed"]),

@@ -17,7 +17,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from study.metric_names import SEARCHED, SECTIONS
 from study.plan import StudyPlan
-from study.trial_specs import searched
+from study.trial_specs import distributions_of
 from trainables.protocol import base_name
 
 VIEW_TAG = "mlflow.sharedViewState."
@@ -26,6 +26,15 @@ FLAT = "Model metrics"
 SYSTEM = "System metrics"
 WORKFLOW = "workflowType=machine_learning"
 """Shows the side of MLflow that is about training."""
+
+
+def pages(server: str, experiment: str, study: str, compared: Sequence[str]) -> dict[str, str]:
+    """The addresses of a study's pages at MLflow's `server`, by what they show; `compared` are ids of runs."""
+    found = {"its trials, the best first": charts_url(server, experiment, study)}
+    if compared:
+        shown = list(dict.fromkeys(compared))
+        found["the best trials beside the first trials"] = comparison_url(server, experiment, shown)
+    return found
 
 
 def charts_url(server: str, experiment: str, study: str) -> str:
@@ -78,7 +87,7 @@ def _shown(plan: StudyPlan) -> list[str]:
 def _searched(plan: StudyPlan) -> tuple[list[str], list[str]]:
     """The searched parameters by their names among MLflow's params, if they are categories, and metrics."""
     params, metrics = [], []
-    for name, found in searched(plan.space).items():
+    for name, found in distributions_of(plan.space).items():
         if isinstance(found, CategoricalDistribution) and not all(isinstance(c, int | float) for c in found.choices):
             params.append(f"{SEARCHED}.{name}")
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import logging
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -194,7 +194,7 @@ class Recorded:
     study: pd.Series
     """The study's own row, with the columns of `trials`."""
     trials: pd.DataFrame
-    """A row per trial, by its number: `run_id`, `status`, `start_time`, `end_time` (UTC), and a column each for
+    """A row per trial, by its number: `run_id`, `experiment_id`, `status`, `start_time`, `end_time` (UTC), and a column each for
     `params.<name>` (text), `metrics.<name>` (the last value) and `tags.<name>`; NaN where a trial has none."""
     curves: pd.DataFrame
     """A row per value: `trial` (its number), `metric`, `round`, `value`; rounds rise."""
@@ -204,21 +204,37 @@ class Recorded:
     """A row per reference value of the study's preparation: `dataset`, `name` such as `fid_lenet_noise`, `value`."""
 
 
+def rows(tracking_uri: str, study: str) -> tuple[pd.Series, pd.DataFrame]:
+    """The rows of a study and of its trials, as in `Recorded`, which takes longer; raises `InputError` as `read`."""
+    try:
+        _, parent, by_number = _found(tracking_uri, study)
+    except InputError:
+        raise
+    except Exception as error:
+        raise _unanswered(tracking_uri, error) from error
+    return _rows(study, parent, by_number)
+
+
+def newest(tracking_uri: str) -> str:
+    """The name of the study that was started last; raises `InputError` where there is none."""
+    try:
+        client, experiments = _opened(tracking_uri)
+        wanted = f"tags.{TRIAL_TAG} = '{PARENT}'"
+        found = client.search_runs(experiments, wanted, max_results=1, order_by=["attributes.start_time DESC"])
+    except Exception as error:
+        raise _unanswered(tracking_uri, error) from error
+    if not found:
+        raise InputError(f"{without_credentials(tracking_uri)} holds no study: start one (make study).")
+    return found[0].data.tags[STUDY_TAG]
+
+
 def read(tracking_uri: str, study: str, metrics: Collection[str] | None = None) -> Recorded:
     """What MLflow holds of a study, with the curves of `metrics`, by default of all; metrics have their plain names.
 
     Raises `InputError` where the server does not answer, or does not know the study.
     """
     try:
-        if tracking_uri.startswith(DATABASES):
-            connect(tracking_uri)
-        client = MlflowClient(tracking_uri)
-        experiments = [experiment.experiment_id for experiment in client.search_experiments(max_results=PAGE)]
-        runs = {run.data.tags[TRIAL_TAG]: run for run in _runs_of(client, experiments, study)}
-        if PARENT not in runs:
-            raise InputError(f"{without_credentials(tracking_uri)} holds no study {study!r}: check its name.")
-        parent = runs.pop(PARENT)
-        by_number = {int(key): runs[key] for key in sorted(runs)}
+        client, parent, by_number = _found(tracking_uri, study)
         curves = [row for number, run in by_number.items() for row in _curves(client, number, run, metrics)]
         per_seed = [row for number, run in by_number.items() for row in _per_seed(client, number, run)]
         references = list(csv.DictReader(_text(client, parent, REFERENCES_FILE).splitlines()))
@@ -227,12 +243,33 @@ def read(tracking_uri: str, study: str, metrics: Collection[str] | None = None) 
     except Exception as error:
         raise _unanswered(tracking_uri, error) from error
     return Recorded(
-        pd.Series(_row(parent), name=study),
-        pd.DataFrame([_row(run) for run in by_number.values()], index=pd.Index(list(by_number), name="trial")),
+        *_rows(study, parent, by_number),
         pd.DataFrame(curves, columns=["trial", "metric", "round", "value"]),
         pd.DataFrame(per_seed, columns=["trial", "seed", "metric", "value"]),
         pd.DataFrame(references, columns=REFERENCE_COLUMNS).astype({"value": float}),
     )
+
+
+def _opened(tracking_uri: str) -> tuple[MlflowClient, list[str]]:
+    """The client of a tracking server, and the ids of its experiments."""
+    if tracking_uri.startswith(DATABASES):
+        connect(tracking_uri)
+    client = MlflowClient(tracking_uri)
+    return client, [experiment.experiment_id for experiment in client.search_experiments(max_results=PAGE)]
+
+
+def _found(tracking_uri: str, study: str) -> tuple[MlflowClient, Run, dict[int, Run]]:
+    """The runs of a study and of its trials, by number."""
+    client, experiments = _opened(tracking_uri)
+    runs = {run.data.tags[TRIAL_TAG]: run for run in _runs_of(client, experiments, study)}
+    if PARENT not in runs:
+        raise InputError(f"{without_credentials(tracking_uri)} holds no study {study!r}: check its name.")
+    return client, runs.pop(PARENT), {int(key): runs[key] for key in sorted(runs)}
+
+
+def _rows(study: str, parent: Run, by_number: Mapping[int, Run]) -> tuple[pd.Series, pd.DataFrame]:
+    trials = pd.DataFrame([_row(run) for run in by_number.values()], index=pd.Index(list(by_number), name="trial"))
+    return pd.Series(_row(parent), name=study), trials
 
 
 def _runs_of(client: MlflowClient, experiments: Sequence[str], study: str) -> Iterator[Run]:
@@ -250,6 +287,7 @@ def _row(run: Run) -> dict[str, Any]:
     """A run as a flat record."""
     times = {"start_time": run.info.start_time, "end_time": run.info.end_time}
     row: dict[str, Any] = {"run_id": run.info.run_id, "status": run.info.status}
+    row["experiment_id"] = run.info.experiment_id
     row |= {name: pd.to_datetime(value, unit="ms", utc=True) for name, value in times.items()}
     for kind, values in (("params", run.data.params), ("tags", run.data.tags)):
         row |= {f"{kind}.{name}": value for name, value in values.items()}
