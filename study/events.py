@@ -19,6 +19,7 @@ from study.metric_names import in_sections
 from study.plan import StudyPlan, describe
 from study.spool import Event
 from study.trials import FAILURE, REPORTED, numbers
+from study.verdicts import Judged, counts
 from trainables.files import write_atomically
 from trainables.preparation import Preparations
 from trainables.protocol import Protocol
@@ -51,7 +52,7 @@ def study_tags(plan: StudyPlan, preparations: Preparations) -> dict[str, str]:
         "dataset": ", ".join(preparations),
         "method": plan.space.method,
         "protocol": ", ".join(preparation.protocol.sha256 for preparation in preparations.values()),
-        "git_commit": _git_commit(),
+        "git_commit": git_commit(),
     }
 
 
@@ -83,6 +84,17 @@ def study_ended(best: int | None, weights: Path, status: str) -> Event:
         "artifacts": {"best": str(weights)},
         "status": status,
     }
+
+
+def claims_judged(judged: Sequence[Judged], path: Path) -> Event:
+    """The verdicts on the claims: a tag for each, both counts, and `claims.json`."""
+    tags = {
+        f"claim.{number:02d}": f"{each.outcome.verdict} (by Holm: {each.corrected}): {each.outcome.claim.text}"
+        for number, each in enumerate(judged, 1)
+    }
+    for rule, found in counts(judged).items():
+        tags |= {f"claims.{rule}.{verdict}": str(number) for verdict, number in found.items()}
+    return {"trial": PARENT, "time_ms": now_ms(), "tags": tags, "artifacts": {"claims": str(path)}}
 
 
 def trial_started(spec: TrialSpec, tags: dict[str, str]) -> Event:
@@ -170,7 +182,7 @@ def _references(preparations: Preparations) -> str:
     return table.getvalue()
 
 
-def _git_commit() -> str:
+def git_commit() -> str:
     """The commit of the code that runs, "+changes" where files differ from it; "unknown" outside a checkout."""
     here = Path(__file__).parent
     command = ["git", "-C", str(here), "describe", "--always", "--abbrev=40", "--dirty=+changes", "--exclude=*"]
