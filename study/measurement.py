@@ -85,14 +85,17 @@ def _reported(space: SearchSpace, protocols: Mapping[str, Protocol]) -> set[str]
     """The metrics that a trial may report; None where the method does not say."""
     from trainables.methods.base import method_class
 
-    method = method_class(space.method)
-    if method.round_metrics is None:
+    # A subclass may report more than the method that it is made from.
+    declared = [vars(method_class(name)).get("round_metrics") for name in space.method_names]
+    if None in declared:
         return None
+    of_rounds = {name for names in declared for name in names}
+    of_rounds |= {name for method in space.method_names for name in method_class(method).progress_metrics}
     measured = {name for protocol in protocols.values() for name in protocol.metrics()}
-    losses = {name for name in method.round_metrics if name.startswith("loss_")}
+    losses = {name for name in of_rounds if name.startswith("loss_")}
     swings = {f"{name}{ending}" for name in losses for ending in ("_swing", "_swing_overall")}
     best = {name + ending for name in measured for ending in (BEST, AT_BEST, RESAMPLED)}
-    return measured | best | swings | {*method.round_metrics, *method.progress_metrics, *BOOKKEEPING}
+    return measured | best | swings | of_rounds | {*BOOKKEEPING}
 
 
 def _with_features(

@@ -39,10 +39,10 @@ def cluster(address: str | None) -> Iterator[None]:
             logging_level=logging.ERROR,
             log_to_driver=False,
         )
-    except (OSError, ValueError, RuntimeError, AssertionError) as error:
+    except Exception as error:  # Ray raises bare ones, as where the machine is too busy to start it in time
         if address is None:
             raise InputError(
-                f"Ray does not start on this machine ({first_line(error)}): set RAY_TMPDIR to a folder with a short "
+                f"Ray does not start on this machine ({first_line(error)}): wait if the machine is busy, set RAY_TMPDIR to a folder with a short "
                 "path that you can write to (by default /tmp/ray is used), and see that HOME can be written to."
             ) from error
         raise InputError(
