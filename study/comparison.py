@@ -3,7 +3,7 @@
 A mean is judged by two intervals, and the wider one counts:
 
 - Student's t for one sample, Welch's t for two;
-- the studentised bootstrap ([Efron 1993], section 12.5), from `BOOTSTRAP_FROM` values on. Student's interval of ten
+- the studentised bootstrap (Efron and Tibshirani 1993, section 12.5), from `BOOTSTRAP_FROM` values on. Student's interval of ten
   skewed values, or of ten of which one in three is far from the others, covers the mean in 85 to 90 of 100 cases.
 
 Infinite values are failures. Where there are some, only the order of the values counts: the exact rank test of
@@ -151,7 +151,7 @@ def _chosen(size: int, turn: int) -> np.ndarray:
 def of_shares(low: np.ndarray, high: np.ndarray) -> Compared:
     """How much higher the share of successes (1, or 0) is in `high` than in `low`.
 
-    The interval is Newcombe's ([Newcombe 1998], method 10), the test Boschloo's. A side of 0 that only one of them
+    The interval is Newcombe's (1998, method 10), the test Boschloo's. A side of 0 that only one of them
     sees counts as not seen.
     """
     from scipy.stats import boschloo_exact
@@ -179,7 +179,7 @@ def of_share(successes: np.ndarray, share: float) -> Compared:
 def of_paired_shares(differences: np.ndarray) -> Compared:
     """How much higher the second share of pairs is; `differences` of successes are 1, 0 or -1.
 
-    The interval is [Agresti 2005]'s, with half a pair added to each cell, the test McNemar's exact one.
+    The interval is that of Agresti and Min (2005), with half a pair added to each cell, the test McNemar's exact one.
     """
     from scipy.special import ndtri
     from scipy.stats import binomtest

@@ -98,7 +98,7 @@ def _for_shares(outcome: Outcome, groups: int) -> int:
 
 
 def _for_order(probability: float, groups: int) -> int:
-    """Noether's number for the rank test of two groups, and the sign test's for one."""
+    """Noether's number (1987) for the rank test of two groups, and the sign test's for one."""
     apart = abs(probability - 0.5)
     factor = 6 if groups == 2 else 4
     return math.ceil(_quantiles() ** 2 / (factor * apart**2)) if apart > 0 else MOST + 1

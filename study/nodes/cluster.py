@@ -42,8 +42,9 @@ def cluster(address: str | None) -> Iterator[None]:
     except Exception as error:  # Ray raises bare ones, as where the machine is too busy to start it in time
         if address is None:
             raise InputError(
-                f"Ray does not start on this machine ({first_line(error)}): wait if the machine is busy, set RAY_TMPDIR to a folder with a short "
-                "path that you can write to (by default /tmp/ray is used), and see that HOME can be written to."
+                f"Ray does not start on this machine ({first_line(error)}): try again when the machine is less busy, "
+                "set RAY_TMPDIR to a folder with a short path that you can write to (by default /tmp/ray is used), "
+                "and see that HOME can be written to."
             ) from error
         raise InputError(
             f"no Ray cluster at {address} lets this process in ({first_line(error)}): check --address, "
