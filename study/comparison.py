@@ -3,8 +3,9 @@
 A mean is judged by two intervals, and the wider one counts:
 
 - Student's t for one sample, Welch's t for two;
-- the studentised bootstrap (Efron and Tibshirani 1993, section 12.5), from `BOOTSTRAP_FROM` values on. Student's interval of ten
-  skewed values, or of ten of which one in three is far from the others, covers the mean in 85 to 90 of 100 cases.
+- the studentised bootstrap (Efron and Tibshirani 1993, section 12.5), from `BOOTSTRAP_FROM` values on. Student's
+  interval of ten skewed values, or of ten of which one in three is far from the others, covers the mean in 85 to 90 of
+  100 cases.
 
 Infinite values are failures. Where there are some, only the order of the values counts: the exact rank test of
 Wilcoxon, of two samples, or the signed ranks of one.

@@ -86,11 +86,12 @@ def _reported(space: SearchSpace, protocols: Mapping[str, Protocol]) -> set[str]
     from trainables.methods.base import method_class
 
     # A subclass may report more than the method that it is made from.
-    declared = [vars(method_class(name)).get("round_metrics") for name in space.method_names]
-    if None in declared:
-        return None
-    of_rounds = {name for names in declared for name in names}
-    of_rounds |= {name for method in space.method_names for name in method_class(method).progress_metrics}
+    of_rounds: set[str] = set()
+    for method in map(method_class, space.method_names):
+        declared = vars(method).get("round_metrics")
+        if declared is None:
+            return None
+        of_rounds |= {*declared, *method.progress_metrics}
     measured = {name for protocol in protocols.values() for name in protocol.metrics()}
     losses = {name for name in of_rounds if name.startswith("loss_")}
     swings = {f"{name}{ending}" for name in losses for ending in ("_swing", "_swing_overall")}
