@@ -7,9 +7,9 @@ METHODS = {
     "duq": "trainables.methods.duq:Duq",
     "ensemble": "trainables.methods.ensemble:Ensemble",
     "feature_matching": "trainables.methods.feature_matching:FeatureMatching",
-    "gan": "trainables.methods.gan:Gan",
     "flow": "trainables.methods.flow:Flow",
-    "vae": "trainables.methods.vae:Vae",
+    "gan": "trainables.methods.gan:Gan",
     "presgan": "trainables.methods.presgan:PresGan",
     "sgan": "trainables.methods.sgan:Sgan",
+    "vae": "trainables.methods.vae:Vae",
 }
