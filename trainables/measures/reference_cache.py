@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from trainables.cache import keep
 from trainables.data.sources import file_name
+from trainables.files import sha256_of_array
 from trainables.measures.reference import Reference
 from trainables.measures.settings import FidelitySettings
 from trainables.metrics.frechet import ReferenceStatistics
@@ -51,7 +51,7 @@ class ReferenceKey(BaseModel):
             extractor_sha256=settings.extractor_sha256,
             neighbours=settings.neighbours,
             ball_neighbours=settings.ball_neighbours,
-            images_sha256=hashlib.sha256(np.ascontiguousarray(images).data).hexdigest(),
+            images_sha256=sha256_of_array(images),
         )
 
     @property
