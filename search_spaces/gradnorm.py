@@ -53,7 +53,7 @@ class GradNorm(SearchSpace):
         "discriminator-only generation: loss weights, learning rates, updates, where fakes and starts are from"
     )
     method = "discriminator_only"
-    scales = SCALES
+    scales: ClassVar[Mapping[str, Scale]] = SCALES
 
     def __init__(self, scale_name: str, scale: Scale | None = None) -> None:
         super().__init__(scale_name, scale)

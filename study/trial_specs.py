@@ -48,6 +48,7 @@ def make_spec(plan: StudyPlan, trial: BaseTrial, protocols: Mapping[str, Protoco
         seeds=plan.seeds,
         protocol=protocols[suggestion.dataset or plan.datasets[0]],
         objective=plan.objectives[0],
+        curves=tuple(dict.fromkeys(claim.reported_as for claim in plan.claims if claim.curve)),
         cache_dir=str(plan.cache_dir),
         folder=str(plan.folder.trial(trial.number)),
         outside=None if plan.outside is None else str(plan.folder.outside),
@@ -236,6 +237,17 @@ def _suggestions(space: SearchSpace) -> list[Suggestion]:
         return _first_suggestions(space)
     study = _random_study()
     return _first_suggestions(space) + [_suggest(space, study.ask()) for _ in range(SUGGESTIONS_TRIED)]
+
+
+def points_of(space: SearchSpace) -> list[Mapping[str, Any]]:
+    """The Optuna parameters of the first trials and, unless the space is exhaustive, of some random suggestions."""
+    points: list[Mapping[str, Any]] = [first.params for first in space.first_trials()]
+    study = _random_study()
+    for _ in range(0 if space.exhaustive else SUGGESTIONS_TRIED):
+        trial = study.ask()
+        _suggest(space, trial)
+        points.append(trial.params)
+    return points
 
 
 def _first_suggestions(space: SearchSpace) -> list[Suggestion]:
