@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from search_spaces import published
 from search_spaces.discriminator_only_scales import MAX_UPDATES, SCALES
