@@ -26,6 +26,7 @@ from trainables.data.sources import SOURCES
 from trainables.errors import InputError
 from trainables.measures.settings import FidelitySettings
 from trainables.methods import METHODS
+from trainables.methods.abilities import Follows
 from trainables.methods.base import Method
 from trainables.methods.discriminator_only_config import DiscriminatorOnlyConfig
 from trainables.protocol import Protocol, base_name
@@ -159,8 +160,10 @@ def _training_metrics(space, images):
     points = POINT_SETS.get(space.scale.dataset)
     dataset = images if points is None else Dataset(space.scale.dataset, *points.splits(), num_classes=None)
     _, config = next(first_configs(space))
-    reported = method_of(space)(config, dataset, torch.device("cpu")).train_round()
-    return {*reported, *(f"{name}_swing_overall" for name in reported if name.startswith("loss_"))}
+    method = method_of(space)(config, dataset, torch.device("cpu"))
+    reported = method.train_round()
+    swings = {f"{name}_swing_overall" for name in reported if name.startswith("loss_")}
+    return {*reported, *swings, *({"movement"} if isinstance(method, Follows) else set())}
 
 
 def test_claims_are_sentences_that_can_be_read_alone(space):
