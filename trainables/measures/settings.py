@@ -10,7 +10,7 @@ from pydantic import Field
 
 from trainables.data.dataset import Dataset
 from trainables.data.points import POINT_SETS, Mixture
-from trainables.data.sources import file_name, parent_of
+from trainables.data.sources import file_name, parent_of, source_of
 from trainables.data.tasks import TASK_NAMES, Task
 from trainables.errors import InputError
 from trainables.measures.base import MeasureSettings, Metric
@@ -246,6 +246,9 @@ class ClassificationSettings(MeasureSettings):
 
     def check(self, dataset: str) -> None:
         refuse_points(dataset)
+        source = source_of(dataset)
+        if source.shape and source.num_classes is None:  # of the user's own images, only the files can tell
+            raise InputError(f"data set {dataset!r} has no labels: choose one that has.")
 
 
 def refuse_points(dataset: str) -> None:
