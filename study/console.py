@@ -24,7 +24,7 @@ from study.interruption import Interruption
 from study.optuna_storage import FIRST_TRIAL, METRICS, ranked
 from study.plan import StudyPlan
 from study.tables import claims_table, references_of, results_table, shown_metrics
-from study.trials import FAILURE, PROCESS_LOST, NotInSnapshot, is_finite, number_of
+from study.trials import FAILURE, PROCESS_LOST, NotInSnapshot, budget_of, is_finite, number_of
 from trainables.credentials import without_credentials
 from trainables.files import absolute
 from trainables.preparation import Preparations
@@ -151,7 +151,7 @@ class Progress(NotInSnapshot, Callback):
             self._line(trials, trial, f"failed: {self._objective} is {value}")
             return
         rounds = result["round"]
-        if rounds < self._plan.rounds:
+        if rounds < budget_of(trial):
             self._line(trials, trial, f"{self._objective} {value:8.2f}, stopped at round {rounds}")
             return
         sign = 1 if self._plan.directions[0] == "minimize" else -1

@@ -78,8 +78,10 @@ def _references_on_gpu(protocol_json: str, cache_dir: Path) -> dict[str, float]:
 
 
 def check_abilities(method: str, protocol: Protocol) -> None:
-    """Raise `InputError` where the method lacks an ability that a measure of the protocol needs."""
+    """Raise `InputError` where the method lacks an ability that a measure of the protocol needs, unless optional."""
     for settings in protocol.measures:
+        if settings.optional:
+            continue
         needs = measure_class(settings.measure).needs
         if not issubclass(method_class(method), needs):
             raise InputError(

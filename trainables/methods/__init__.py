@@ -8,6 +8,8 @@ METHODS = {
     "ensemble": "trainables.methods.ensemble:Ensemble",
     "feature_matching": "trainables.methods.feature_matching:FeatureMatching",
     "gan": "trainables.methods.gan:Gan",
+    "flow": "trainables.methods.flow:Flow",
+    "vae": "trainables.methods.vae:Vae",
     "presgan": "trainables.methods.presgan:PresGan",
     "sgan": "trainables.methods.sgan:Sgan",
 }
