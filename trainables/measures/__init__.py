@@ -7,4 +7,5 @@ MEASURES = {
     "reconstruction": "trainables.measures.reconstruction:Reconstruction",
     "points": "trainables.measures.points:Points",
     "classification": "trainables.measures.classification:Classification",
+    "sharpness": "trainables.measures.sharpness:Sharpness",
 }

@@ -18,6 +18,7 @@ SETTINGS = (
     (FidelitySettings(num_samples=64, kid_subsets=3), "digits"),
     (FidelitySettings(num_samples=64, kid_subsets=3, features="efficientnet"), "digits"),
     (PixelsSettings(num_samples=64), "digits"),
+    (SharpnessSettings(num_samples=16), "digits"),
     (DetectionSettings(ood_sets=("scrambled",), num_scored=100, resamples=20), "digits"),
     (ClassificationSettings(labels=(25,), draws=1), "digits"),
     (PointsSettings(num_samples=100, num_compared=100), "spiral"),
