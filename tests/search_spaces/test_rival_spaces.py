@@ -1,4 +1,4 @@
-"""The spaces of other GANs, of scores against unknown images, of digits as vectors and of faces, against the documents."""
+"""The spaces of other GANs, of scores against unknown images, of digits as vectors and of faces."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from trainables.measures.settings import (
     FidelitySettings,
     PixelsSettings,
     PointsSettings,
+    SharpnessSettings,
 )
 from trainables.testing import MeasureContract
 
