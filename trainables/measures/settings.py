@@ -136,6 +136,20 @@ def set_name(dataset: str) -> str:
     return dataset if re.fullmatch(r"[A-Za-z0-9_.-]{1,60}", dataset) else file_name(dataset)
 
 
+class SharpnessSettings(MeasureSettings):
+    """How much contrast generated images have, and how blurred they are."""
+
+    measure: str = "sharpness"
+    num_samples: int = Field(256, ge=1)
+    seed: int = Field(0, ge=0, description="picks the test images")
+
+    def metrics(self, dataset: str) -> dict[str, Metric]:
+        return {"contrast": Metric("maximize", shown=True), "blur": Metric("minimize", shown=True)}
+
+    def check(self, dataset: str) -> None:
+        refuse_points(dataset)
+
+
 class DetectionSettings(MeasureSettings):
     """How well the method's score tells test images from images of other data sets."""
 
