@@ -10,6 +10,7 @@ METHODS = {
     "gan": "trainables.methods.gan:Gan",
     "flow": "trainables.methods.flow:Flow",
     "vae": "trainables.methods.vae:Vae",
+    "vae_gan": "trainables.methods.vae_gan:VaeGan",
     "presgan": "trainables.methods.presgan:PresGan",
     "sgan": "trainables.methods.sgan:Sgan",
 }
