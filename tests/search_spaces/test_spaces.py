@@ -22,7 +22,7 @@ from search_spaces.space import Epochs, SearchSpace, rounds_of
 from search_spaces.toy_plane import ToyPlane
 from trainables.data.dataset import Dataset
 from trainables.data.points import POINT_SETS
-from trainables.data.sources import SOURCES
+from trainables.data.sources import SOURCES, parent_of
 from trainables.errors import InputError
 from trainables.measures.settings import FidelitySettings
 from trainables.methods import METHODS
@@ -83,7 +83,7 @@ def test_names_exist(space):
     assert space_class(space.name) is type(space)
     for name in space.method_names:
         assert issubclass(resolve("method", name, METHODS, Method), Method)
-    assert {space.scale.dataset, *space.datasets} <= set(SOURCES)
+    assert set(map(parent_of, (space.scale.dataset, *space.datasets))) <= set(SOURCES)
     assert set(space.scales) == set(SCALES)
 
 
@@ -229,7 +229,7 @@ def test_naming_the_spaces_loads_nothing_heavy():
 def test_laptop_needs_no_download_and_no_gpu():
     for name in SPACES:
         scale = space_class(name)("laptop").scale
-        assert scale.dataset in ("digits", "mnist5k", *POINT_SETS)
+        assert parent_of(scale.dataset) in ("digits", "mnist5k", "photo_patches", *POINT_SETS)
         assert scale.gpus_per_trial == 0
 
 
