@@ -34,7 +34,7 @@ def curve(storage: Path, name: str) -> list[tuple[float, float]]:
         if run.data.tags[TRIAL_TAG] == PARENT:
             continue
         values = client.get_metric_history(run.info.run_id, OBJECTIVE)
-        updates = client.get_metric_history(run.info.run_id, "inner_updates")
+        updates = client.get_metric_history(run.info.run_id, "cost/inner_updates")
         before = 0.0
         for value, used in zip(values, updates, strict=True):
             evaluations.append((value.timestamp, used.value - before, value.value))

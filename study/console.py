@@ -19,17 +19,16 @@ from ray.tune.experiment import Trial as RayTrial
 from rich.console import Console as RichConsole
 
 from search_spaces.space import spoken
-from study.claims import Trials, judge
 from study.interruption import Interruption
-from study.optuna_storage import FIRST_TRIAL, METRICS, ranked
+from study.optuna_storage import FIRST_TRIAL, ranked
 from study.plan import StudyPlan
 from study.tables import claims_table, references_of, results_table, shown_metrics
 from study.trials import FAILURE, PROCESS_LOST, NotInSnapshot, is_finite, number_of
+from study.verdicts import judged
 from trainables.credentials import without_credentials
 from trainables.files import absolute
 from trainables.preparation import Preparations
 from trainables.protocol import base_name
-from trainables.repetitions import PER_SEED
 
 BEST_SHOWN = 5
 STATES = {"complete": "finished", "pruned": "stopped early", "fail": "failed", "running": "unfinished"}
@@ -91,11 +90,7 @@ class Console:
         """Print a verdict on each of the document's claims."""
         if not plan.claims:
             return
-        measured = next(iter(plan.protocols.values())).metrics()
-        outcomes = []
-        for claim in plan.claims:
-            metric = measured.get(base_name(claim.metric))
-            outcomes.append(judge(claim, _ended(study), metric.direction if metric else None))
+        outcomes = judged(plan, study)
         self._console.print(claims_table(outcomes))
         counts = Counter(outcome.verdict for outcome in outcomes)
         self.print("claims: " + ", ".join(f"{counts[v]} {v}" for v in ("supported", "contradicted", "undecided")))
@@ -178,19 +173,6 @@ class Progress(NotInSnapshot, Callback):
             f"[{done:>3}/{self._plan.trials}] trial {number_of(trial):>3}  {outcome}  {best}  "
             f"{_duration(elapsed)} gone, about {_duration(left)} left"
         )
-
-
-def _ended(study: optuna.Study) -> Trials:
-    """The last metrics of each seed. A failed trial counts as one failed seed: nothing is known about its others.
-
-    A trial whose process was killed is left out: that says nothing about its settings.
-    """
-    finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    failed = study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
-    return [
-        *((t.params, t.user_attrs.get(PER_SEED) or [t.user_attrs.get(METRICS, {})]) for t in finished),
-        *((t.params, [None]) for t in failed if t.user_attrs.get(FAILURE) != PROCESS_LOST),
-    ]
 
 
 def _duration(seconds: float) -> str:

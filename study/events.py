@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import platform
 import subprocess
@@ -12,10 +14,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from study.about import SEARCH_FILE, Search
+from study.claims import Outcome
 from study.folder import trial_key
+from study.metric_names import in_sections
 from study.plan import StudyPlan, describe
 from study.spool import Event
 from study.trials import FAILURE, REPORTED, numbers
+from study.verdicts import CLAIMS_FILE, as_json
 from trainables.files import write_atomically
 from trainables.preparation import Preparations
 from trainables.protocol import Protocol
@@ -32,6 +38,9 @@ PARETO_FRONT = "pareto_front"
 BEST_TRIAL = "best_trial"
 PER_SEED_FILE = "per_seed.json"
 """The artifact of a trial with several seeds: a list of the last metrics of each."""
+REFERENCES_FILE = "references.csv"
+"""The artifact of a study with its reference values, which MLflow shows as a table."""
+REFERENCE_COLUMNS = ("dataset", "name", "value")
 PACKAGES = ("ray", "optuna", "mlflow", "torch")
 
 
@@ -50,33 +59,35 @@ def study_tags(plan: StudyPlan, preparations: Preparations) -> dict[str, str]:
 
 
 def study_started(plan: StudyPlan, preparations: Preparations, tags: dict[str, str]) -> Event:
-    """What is the same for all trials: options, protocols, reference values."""
+    """What is the same for all trials: options, protocols, reference values (a table)."""
     params = describe(plan)
     trials = params.pop("trials")  # params cannot change, and a resumed study may be extended
     del params["measures"]  # the complete ones are in the protocols
-    metrics: dict[str, float] = {}
     for name, preparation in preparations.items():
         of = f".{name}" if len(preparations) > 1 else ""
         params |= _protocol_params(f"protocol{of}", preparation.protocol)
-        metrics |= {f"{reference}{of}": value for reference, value in preparation.references.items()}
     return {
         "trial": PARENT,
         "time_ms": now_ms(),
         "params": {} if plan.is_resumed else params,
-        "metrics": metrics,
         "tags": tags | {"trials": str(trials)},
+        "texts": {
+            REFERENCES_FILE: _references(preparations),
+            SEARCH_FILE: Search.of(plan).model_dump_json(indent=2),
+        },
         "artifacts": {"study": str(plan.folder.study_json)},
         "status": "RUNNING",
     }
 
 
-def study_ended(best: int | None, weights: Path, status: str) -> Event:
-    """The best trial and its weights, if there are any, and how the study ended."""
+def study_ended(best: int | None, weights: Path, outcomes: Sequence[Outcome], status: str) -> Event:
+    """The best trial and its weights, if there are any, the verdicts on the claims, and how the study ended."""
     return {
         "trial": PARENT,
         "time_ms": now_ms(),
         "tags": {} if best is None else {BEST_TRIAL: trial_key(best)},
         "artifacts": {"best": str(weights)},
+        "texts": {CLAIMS_FILE: as_json(outcomes)},
         "status": status,
     }
 
@@ -94,15 +105,17 @@ def trial_started(spec: TrialSpec, tags: dict[str, str]) -> Event:
 def trial_perturbed(number: int, changed: dict[str, float], round_number: int) -> Event:
     """Settings that population based training has changed, as tags and metrics: MLflow's params cannot change."""
     tags = {f"perturbed.{name}": str(value) for name, value in changed.items()}
-    metrics = {f"perturbed_{name}": value for name, value in changed.items()}
+    metrics = {f"train/perturbed_{name}": value for name, value in changed.items()}
     return trial_event(number, metrics=metrics, tags=tags, step=round_number)
 
 
-def trial_reported(number: int, result: dict[str, Any]) -> Event:
+def trial_reported(spec: TrialSpec, result: dict[str, Any]) -> Event:
     """The metrics at their round, and the device; at the time of the report, so that a repeated report is the same."""
     at = {"time_ms": result[REPORTED]} if REPORTED in result else {}
     tags = {"device": result["device"]} if "device" in result else {}
-    return trial_event(number, metrics=numbers(result), tags=tags, step=result["round"], **at)
+    found = numbers(result)
+    metrics = {name: found[metric] for metric, name in in_sections(found, spec).items()}
+    return trial_event(spec.number, metrics=metrics, tags=tags, step=result["round"], **at)
 
 
 def trial_ended(number: int, folder: Path, failure: str | None) -> Event:
@@ -152,6 +165,16 @@ def _protocol_params(prefix: str, protocol: Protocol) -> dict[str, Any]:
         values = settings.model_dump(mode="json")
         params |= {f"{prefix}.{measure}.{key}": value for key, value in values.items() if key != "measure"}
     return params
+
+
+def _references(preparations: Preparations) -> str:
+    """All reference values, as a table of comma-separated values."""
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(REFERENCE_COLUMNS)
+    for dataset, preparation in preparations.items():
+        writer.writerows((dataset, name, value) for name, value in preparation.references.items())
+    return table.getvalue()
 
 
 def _git_commit() -> str:

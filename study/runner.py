@@ -30,6 +30,7 @@ from study.spool import Event, Spool
 from study.tracking import Tracker
 from study.trial_specs import first_configs, in_rounds, make_spec, mutations
 from study.trials import FAILURE, number_of
+from study.verdicts import judged
 from trainables.credentials import without_credentials
 from trainables.errors import InputError
 from trainables.export import BEST_FILE
@@ -260,7 +261,7 @@ def _end_of_study(plan: StudyPlan, study: optuna.Study, interruption: Interrupti
         front = {trial.number for trial in study.best_trials}
         for trial in finished:
             yield events.trial_compared(trial.number, trial.number in front)
-    yield events.study_ended(best, exported, _status(study, interruption))
+    yield events.study_ended(best, exported, judged(plan, study), _status(study, interruption))
 
 
 def _status(study: optuna.Study, interruption: Interruption) -> str:

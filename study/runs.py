@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
+import csv
+import itertools
 import json
 import logging
-import os
-import posixpath
-import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
@@ -24,8 +22,10 @@ from requests import RequestException
 from sqlalchemy.exc import SQLAlchemyError
 
 from study.artifacts import mend_moved
-from study.events import PARENT, PER_SEED_FILE
+from study.events import PARENT, PER_SEED_FILE, REFERENCE_COLUMNS, REFERENCES_FILE
+from study.metric_names import allowed, plain
 from study.optuna_storage import DATABASES, connect
+from study.run_files import RunFiles
 from study.sentences import first_line
 from study.spool import Event
 from trainables.credentials import without_credentials
@@ -38,6 +38,8 @@ LATER = (401, 403, 407, 408, 425, 429)
 BATCH = 100
 """How much MLflow takes at once."""
 PAGE = 1000
+READERS = 8
+"""Requests to the tracking server at once."""
 
 for library in ("mlflow", "alembic", "urllib3"):
     logging.getLogger(library).setLevel(logging.ERROR)
@@ -137,6 +139,8 @@ class Runs:
                 self._kept(partial(self.client.log_artifacts, run_id, local, artifact_path))
             elif Path(local).exists():
                 self._kept(partial(self.client.log_artifact, run_id, local))
+        for artifact_path, text in event.get("texts", {}).items():
+            self._kept(partial(self.client.log_text, run_id, text, artifact_path))
         status = event.get("status")
         if status == "RUNNING":
             self.client.update_run(run_id, status)
@@ -158,14 +162,6 @@ class Runs:
             )
 
 
-def allowed(name: str) -> str:
-    """The name of a metric, a param or a tag as every tracking server takes it, different for every name."""
-    if re.fullmatch(r"[A-Za-z0-9_. -]{1,200}", name) and posixpath.normpath(name) == name and name[0] not in "./":
-        return name
-    cleaned = re.sub(r"[^A-Za-z0-9_-]", "_", name)[:60]
-    return f"{cleaned}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:12]}"
-
-
 def _may_pass(error: Exception) -> bool:
     """Whether what failed may succeed later: the server is away, busy, or does not let anybody in."""
     if isinstance(error, MlflowException):
@@ -182,14 +178,26 @@ class Recorded:
     trials: pd.DataFrame
     """A row per trial, by its number: `run_id`, `status`, `start_time`, `end_time` (UTC), and a column each for
     `params.<name>` (text), `metrics.<name>` (the last value) and `tags.<name>`; NaN where a trial has none."""
-    curves: pd.DataFrame
-    """A row per value: `trial` (its number), `metric`, `round`, `value`; rounds rise."""
     per_seed: pd.DataFrame
     """A row per value of trials with several seeds, at their end: `trial`, `seed` (from 0), `metric`, `value`."""
+    references: pd.DataFrame
+    """A row per reference value of the study's preparation: `dataset`, `name` such as `fid_lenet_noise`, `value`."""
+    runs: Mapping[int, Run]
+    """The run of each trial."""
+    client: MlflowClient
+
+    def curves(self, metrics: Collection[str] | None = None) -> pd.DataFrame:
+        """A row per value of these metrics, by default of all: `trial`, `metric`, `round`, `value`; rounds rise.
+
+        It is read now, by a request for each trial and metric.
+        """
+        with ThreadPoolExecutor(READERS) as readers:
+            found = readers.map(lambda item: list(_curves(self.client, *item, metrics)), self.runs.items())
+            return pd.DataFrame(itertools.chain(*found), columns=["trial", "metric", "round", "value"])
 
 
-def read(tracking_uri: str, study: str, metrics: Collection[str] | None = None) -> Recorded:
-    """What MLflow holds of a study, with the curves of `metrics`, by default of all.
+def read(tracking_uri: str, study: str) -> Recorded:
+    """What MLflow holds of a study; metrics have their plain names.
 
     Raises `InputError` where the server does not answer, or does not know the study.
     """
@@ -203,8 +211,10 @@ def read(tracking_uri: str, study: str, metrics: Collection[str] | None = None) 
             raise InputError(f"{without_credentials(tracking_uri)} holds no study {study!r}: check its name.")
         parent = runs.pop(PARENT)
         by_number = {int(key): runs[key] for key in sorted(runs)}
-        curves = [row for number, run in by_number.items() for row in _curves(client, number, run, metrics)]
-        per_seed = [row for number, run in by_number.items() for row in _per_seed(client, number, run)]
+        files = RunFiles(client)
+        has_seeds = parent.data.params.get("seeds") != "1"
+        per_seed = [row for number, run in by_number.items() if has_seeds for row in _per_seed(files, number, run)]
+        references = list(csv.DictReader(files.text(parent.info.run_id, REFERENCES_FILE).splitlines()))
     except InputError:
         raise
     except Exception as error:
@@ -212,8 +222,10 @@ def read(tracking_uri: str, study: str, metrics: Collection[str] | None = None) 
     return Recorded(
         pd.Series(_row(parent), name=study),
         pd.DataFrame([_row(run) for run in by_number.values()], index=pd.Index(list(by_number), name="trial")),
-        pd.DataFrame(curves, columns=["trial", "metric", "round", "value"]),
         pd.DataFrame(per_seed, columns=["trial", "seed", "metric", "value"]),
+        pd.DataFrame(references, columns=REFERENCE_COLUMNS).astype({"value": float}),
+        by_number,
+        client,
     )
 
 
@@ -233,28 +245,26 @@ def _row(run: Run) -> dict[str, Any]:
     times = {"start_time": run.info.start_time, "end_time": run.info.end_time}
     row: dict[str, Any] = {"run_id": run.info.run_id, "status": run.info.status}
     row |= {name: pd.to_datetime(value, unit="ms", utc=True) for name, value in times.items()}
-    for kind, values in (("params", run.data.params), ("metrics", run.data.metrics), ("tags", run.data.tags)):
+    for kind, values in (("params", run.data.params), ("tags", run.data.tags)):
         row |= {f"{kind}.{name}": value for name, value in values.items()}
-    return row
+    reported = ((plain(name), value) for name, value in run.data.metrics.items())
+    return row | {f"metrics.{name}": value for name, value in reported if name is not None}
 
 
 def _curves(
     client: MlflowClient, number: int, run: Run, metrics: Collection[str] | None
 ) -> Iterator[tuple[int, str, int, float]]:
-    for name in sorted(run.data.metrics):
-        if metrics is None or name in metrics:
+    reported = sorted((metric, name) for name in run.data.metrics if (metric := plain(name)) is not None)
+    for metric, name in reported:
+        if metrics is None or metric in metrics:
             for each in sorted(client.get_metric_history(run.info.run_id, name), key=lambda value: value.step):
-                yield number, name, each.step, each.value
+                yield number, metric, each.step, each.value
 
 
-def _per_seed(client: MlflowClient, number: int, run: Run) -> Iterator[tuple[int, int, str, float]]:
-    if PER_SEED_FILE not in {artifact.path for artifact in client.list_artifacts(run.info.run_id)}:
-        return
-    with TemporaryDirectory() as folder:
-        path = client.download_artifacts(run.info.run_id, PER_SEED_FILE, folder)
-        for seed, metrics in enumerate(json.loads(Path(path).read_text())):
-            for name in sorted(metrics):
-                yield number, seed, name, metrics[name]
+def _per_seed(files: RunFiles, number: int, run: Run) -> Iterator[tuple[int, int, str, float]]:
+    for seed, metrics in enumerate(json.loads(files.text(run.info.run_id, PER_SEED_FILE) or "[]")):
+        for name in sorted(metrics):
+            yield number, seed, name, metrics[name]
 
 
 def _unanswered(tracking_uri: str, error: Exception) -> InputError:

@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 import optuna
-from optuna.distributions import FloatDistribution
+from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.samplers import RandomSampler
-from optuna.trial import BaseTrial, FixedTrial
+from optuna.trial import BaseTrial, FixedTrial, Trial
 from pydantic import ValidationError
 
 from search_spaces.space import Epochs, SearchSpace, Suggestion, rounds_of
@@ -103,6 +103,15 @@ def mutations(space: SearchSpace) -> dict[str, tuple[float, float]]:
     }
 
 
+def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
+    """Optuna's distribution of each parameter that the first trials and some random suggestions have."""
+    tried: list[Trial | FixedTrial] = _fixed_trials(space)
+    tried += [] if space.exhaustive else [_random_study().ask() for _ in range(SUGGESTIONS_TRIED)]
+    for trial in tried:
+        suggested(space, trial)
+    return {name: found for trial in tried for name, found in trial.distributions.items()}
+
+
 def check_method(plan: StudyPlan) -> None:
     """Raise `InputError` where the method cannot be measured, or refuses what the space may suggest.
 
@@ -165,19 +174,23 @@ def _suggestions(space: SearchSpace) -> list[Suggestion]:
     if space.exhaustive:
         return _first_suggestions(space)
     study = _random_study()
-    return _first_suggestions(space) + [_suggest(space, study.ask()) for _ in range(SUGGESTIONS_TRIED)]
+    return _first_suggestions(space) + [suggested(space, study.ask()) for _ in range(SUGGESTIONS_TRIED)]
 
 
 def _first_suggestions(space: SearchSpace) -> list[Suggestion]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Optuna warns of values beyond a range, which the method may take
-        return [_suggest(space, FixedTrial(dict(first.params), n)) for n, first in enumerate(space.first_trials())]
+    return [suggested(space, trial) for trial in _fixed_trials(space)]
 
 
-def _suggest(space: SearchSpace, trial: BaseTrial) -> Suggestion:
+def _fixed_trials(space: SearchSpace) -> list[FixedTrial]:
+    return [FixedTrial(dict(first.params), number) for number, first in enumerate(space.first_trials())]
+
+
+def suggested(space: SearchSpace, trial: BaseTrial) -> Suggestion:
     """A suggestion of the space; raises `InputError` if the space fails or returns something else."""
     try:
-        suggestion = space.suggest(trial)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Optuna warns of values beyond a range, which the method may take
+            suggestion = space.suggest(trial)
     except Exception as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise InputError(f"space {space.name!r} cannot suggest a trial ({reason}).") from error

@@ -107,5 +107,6 @@ def test_the_best_settings_are_confirmed_with_new_seeds(storage, uninterrupted, 
     for trial, original in zip(outcome.trials, best, strict=True):
         run = outcome.runs[f"{trial.number:04d}"][0]
         assert float(run.data.params["image_lr"]) == original.params["image_lr"]
-        assert run.data.metrics["fid_lenet_std"] > 0
-        assert run.data.metrics["inner_updates"] > original.user_attrs["metrics"]["inner_updates"]
+        metrics = outcome.metrics[f"{trial.number:04d}"]
+        assert metrics["fid_lenet_std"] > 0
+        assert metrics["inner_updates"] > original.user_attrs["metrics"]["inner_updates"]

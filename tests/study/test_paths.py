@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from study.config import StudyConfig
+from study.metric_names import allowed
 from study.planning import make_plan
-from study.runs import allowed
 from trainables import command_line
 from trainables.errors import InputError
 from trainables.measures.settings import DetectionSettings, set_name

@@ -116,7 +116,7 @@ def study(plan):
     told += [events.trial_started(spec, tags) for spec in specs]
     for round_number, energy in ((4, 1.5), (2, 2.5)):
         result = {"round": round_number, "energy": energy, "reported_ms": 5, "config": {}, "time_total_s": 3.0}
-        told.append(events.trial_reported(0, result | {"diverged": math.nan, "per_seed": [{"energy": 1.0}]}))
+        told.append(events.trial_reported(specs[0], result | {"diverged": math.nan, "per_seed": [{"energy": 1.0}]}))
     folder = plan.folder.trial(0)
     events.keep_per_seed(folder, [{"energy": 1.0, "reported_ms": 5}, {"energy": 2.0, "boundary": math.nan}])
     told += [events.trial_ended(0, folder, None), events.trial_ended(1, plan.folder.trial(1), "loss became nan")]
@@ -136,7 +136,10 @@ def test_what_is_written_is_read(study, plan):
     assert recorded.study["params.protocol.swiss_roll.points.num_samples"] == str(
         plan.space.scale.measures[0].num_samples
     )
-    assert recorded.study["metrics.energy_noise.eight_gaussians"] == 4.0
+    references = recorded.references.set_index(["dataset", "name"])["value"]
+    assert references["swiss_roll", "energy_noise"] == 3.0
+    assert references["eight_gaussians", "energy_noise"] == 4.0
+    assert not [column for column in recorded.study.index if column.startswith("metrics.")]
     assert list(recorded.trials.index) == [0, 1]
     assert list(recorded.trials["status"]) == ["FINISHED", "FAILED"]
     assert recorded.trials["tags.failure"][1] == "loss became nan"

@@ -11,6 +11,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from optuna.trial import TrialState
 
+from study.metric_names import plain
 from study.optuna_storage import open_storage
 
 DURATIONS = ("seconds_", "evaluation_share", "images_per_second", "memory_mb")
@@ -21,11 +22,12 @@ PARENT = "parent"
 
 @dataclass(frozen=True)
 class Outcome:
-    """Trials of Optuna, runs of MLflow by trial, metric histories by trial and metric."""
+    """Trials of Optuna, runs of MLflow by trial, metric histories by trial and metric, last values the same way."""
 
     trials: list[optuna.trial.FrozenTrial]
     runs: dict[str, list[Run]]
     histories: dict[str, dict[str, list[tuple[int, float]]]]
+    metrics: dict[str, dict[str, float]]
 
     @classmethod
     def of(
@@ -37,15 +39,17 @@ class Outcome:
         runs: dict[str, list[Run]] = {}
         for run in client.search_runs(experiments, f"tags.study = '{name}'"):
             runs.setdefault(run.data.tags["trial"], []).append(run)
-        histories = {}
-        for trial, found in runs.items():
+        histories, metrics = {}, {}
+        for trial, (run, *_) in runs.items():
+            names = {metric: called for called in run.data.metrics if (metric := plain(called)) is not None}
+            metrics[trial] = {metric: run.data.metrics[called] for metric, called in names.items()}
             if trial != PARENT:
                 histories[trial] = {
-                    metric: [(m.step, m.value) for m in client.get_metric_history(found[0].info.run_id, metric)]
-                    for metric in found[0].data.metrics
+                    metric: [(m.step, m.value) for m in client.get_metric_history(run.info.run_id, called)]
+                    for metric, called in names.items()
                     if not metric.startswith(DURATIONS)
                 }
-        return cls(trials_of(storage, name, optuna_storage), runs, histories)
+        return cls(trials_of(storage, name, optuna_storage), runs, histories, metrics)
 
     def status(self, trial: str = PARENT) -> str:
         """What MLflow says of the only run of a trial, or of the study."""
