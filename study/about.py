@@ -1,4 +1,4 @@
-"""What the driver tells MLflow about a search, so that a report needs neither the space's code nor the study's folder."""
+"""What the driver tells MLflow about a search: a report needs neither the code of the space nor the study's folder."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ class LoadedStudy:
         """The picture of a trial's samples; raises `InputError` where there is none."""
         if trial not in self._trials.index:
             raise InputError(f"study {self.name!r} has no trial {trial}: it has {len(self._trials)}.")
-        content = self.files.content(self._trials.loc[trial, "run_id"], SAMPLES)
+        content = self.files.content(str(self._trials.loc[trial, "run_id"]), SAMPLES)
         if content is None:
             raise InputError(f"trial {trial} of study {self.name!r} has no {SAMPLES} among its artifacts.")
         return Image.open(io.BytesIO(content))
@@ -127,7 +127,7 @@ class LoadedStudy:
         """The last value of each seed of a trial; of a trial with one seed, its value."""
         rows = self.recorded.per_seed
         found = rows[(rows["trial"] == trial) & (rows["metric"] == metric)]["value"].tolist()
-        value = self._trials.loc[trial].get(f"metrics.{metric}")
+        value: Any = self._trials.loc[trial].get(f"metrics.{metric}")
         return found or ([] if pd.isna(value) else [float(value)])
 
     @property
@@ -175,7 +175,7 @@ class LoadedStudy:
 
     @cached_property
     def _trials(self) -> pd.DataFrame:
-        rows = {number: self._row(row.dropna()) for number, row in self.recorded.trials.iterrows()}
+        rows = {number: self._row(dict(row.dropna())) for number, row in self.recorded.trials.iterrows()}
         columns = ["state", "dataset", "protocol", "first_trial", "failure", "started", "ended", "seconds", "run_id"]
         columns += [f"params.{name}" for name in self.distributions]
         columns += [f"metrics.{objective.name}" for objective in self.objectives]

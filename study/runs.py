@@ -192,7 +192,9 @@ class Recorded:
         It is read now, by a request for each trial and metric.
         """
         with ThreadPoolExecutor(READERS) as readers:
-            found = readers.map(lambda item: list(_curves(self.client, *item, metrics)), self.runs.items())
+            found = readers.map(
+                lambda number: list(_curves(self.client, number, self.runs[number], metrics)), self.runs
+            )
             return pd.DataFrame(itertools.chain(*found), columns=["trial", "metric", "round", "value"])
 
 

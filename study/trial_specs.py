@@ -105,7 +105,7 @@ def mutations(space: SearchSpace) -> dict[str, tuple[float, float]]:
 
 def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
     """Optuna's distribution of each parameter that the first trials and some random suggestions have."""
-    tried: list[Trial | FixedTrial] = _fixed_trials(space)
+    tried: list[Trial | FixedTrial] = [*_fixed_trials(space)]
     tried += [] if space.exhaustive else [_random_study().ask() for _ in range(SUGGESTIONS_TRIED)]
     for trial in tried:
         suggested(space, trial)

@@ -13,7 +13,7 @@ import pandas as pd
 from study.loaded import STATES, LoadedStudy, Ranking
 from study.reporting.comparison import first_trials, interval_of, lead
 from study.reporting.document import Block, Commands, Table, Text
-from study.reporting.numbers import better, counted, settings, shown, with_deviation
+from study.reporting.numbers import better, counted, settings, shown, trial_of, with_deviation
 from trainables.files import absolute
 from trainables.measures.settings import RESAMPLED
 from trainables.protocol import base_name
@@ -50,7 +50,7 @@ def _asked(study: LoadedStudy) -> str:
     states = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
     wanted = study.tag("trials")
     return (
-        f"{'All settings of the grid were trained' if study.search.exhaustive else 'The search'}: "
+        f"{'All settings of a grid were trained' if study.search.exhaustive else 'This was searched'}: "
         f"{study.search.description}, on {study.tag('dataset')}. The objective is {objectives}. "
         f"Of {wanted} trials: {states or 'none has started'}."
     )
@@ -60,7 +60,7 @@ def _best(study: LoadedStudy, ranking: Ranking) -> Iterator[str]:
     objective = study.objectives[0]
     metric = f"metrics.{objective.name}"
     best = ranking.trials.iloc[0]
-    number = _number(best)
+    number = trial_of(best)
     value = with_deviation(study.seeds_of(number, objective.name))
     yield f"Trial {number} was best: {objective.name} {value}, with {settings(best) or 'the only settings'}."
     firsts = first_trials(ranking)
@@ -92,8 +92,7 @@ def _against_published(study: LoadedStudy, best: pd.Series) -> Iterator[str]:
         caution = f", but it is for other conditions ({differs})" if differs else ""
         yield f"The best published figure is {shown(same[name])} ({name}): ours is {against}{caution}."
     elif published:
-        metrics = ", ".join(sorted({metric for values in published.values() for metric in values}))
-        yield f"The published figures ({metrics}) are of metrics that are not the objective here."
+        yield "Nothing was published for this metric; the published figures of other metrics are below."
 
 
 def _is_it_real(study: LoadedStudy, rankings: list[Ranking]) -> Iterator[str]:
@@ -109,7 +108,7 @@ def _is_it_real(study: LoadedStudy, rankings: list[Ranking]) -> Iterator[str]:
     verdicts = Counter(study.claims()["verdict"])
     if verdicts:
         counts = ", ".join(f"{verdicts[each]} {each}" for each in ("supported", "contradicted", "undecided"))
-        yield f"Of the {counted(sum(verdicts.values()), 'claim')} of its document: {counts}."
+        yield f"Of {counted(sum(verdicts.values()), 'claim')} of the document: {counts}."
     yield from study.missing
 
 
@@ -121,10 +120,10 @@ def _chance(study: LoadedStudy, ranking: Ranking) -> str:
     firsts = first_trials(ranking)
     is_found = pd.isna(best["first_trial"]) and len(firsts)
     other = firsts.iloc[0] if is_found else ranking.trials.iloc[1]
-    name = f"the best first trial (trial {_number(other)})" if is_found else f"the second best (trial {_number(other)})"
-    outcome = lead(study, _number(best), _number(other))
+    name = f"{'the best first trial' if is_found else 'the second best'} (trial {trial_of(other)})"
+    outcome = lead(study, trial_of(best), trial_of(other))
     if not math.isfinite(outcome.interval[0]):
-        seeds = len(study.seeds_of(_number(best), objective.name))
+        seeds = len(study.seeds_of(trial_of(best), objective.name))
         trained = "one seed" if seeds == 1 else f"{seeds} seeds"
         return (
             f"Unknown yet: the best of {len(ranking.trials)} was chosen after the fact, and its settings were trained "
@@ -142,10 +141,10 @@ def _table(study: LoadedStudy, ranking: Ranking, name_dataset: bool) -> Table:
     chosen = {"best": ranking.trials.iloc[0]}
     if len(ranking.trials) > 1:
         chosen["second best"] = ranking.trials.iloc[1]
-    if len(firsts):
+    if len(firsts) and trial_of(firsts.iloc[0]) not in map(trial_of, chosen.values()):
         chosen["best first trial"] = firsts.iloc[0]
     rows = [
-        [label, with_deviation(study.seeds_of(_number(row), objective.name)), _named(row)]
+        [label, with_deviation(study.seeds_of(trial_of(row), objective.name)), _named(row)]
         for label, row in chosen.items()
     ]
     for first in study.search.first_trials:
@@ -163,11 +162,7 @@ def _table(study: LoadedStudy, ranking: Ranking, name_dataset: bool) -> Table:
 
 def _named(row: pd.Series) -> str:
     name = f"{row['first_trial']}: " if pd.notna(row["first_trial"]) else ""
-    return f"trial {_number(row)}: {name}{settings(row)}"
-
-
-def _number(row: pd.Series) -> int:
-    return int(row.name)  # type: ignore[call-overload]
+    return f"trial {trial_of(row)}: {name}{settings(row)}"
 
 
 def storage_arguments(study: LoadedStudy) -> list[str]:

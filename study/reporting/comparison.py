@@ -10,7 +10,7 @@ from search_spaces.claim import Claim, where
 from study.claims import Outcome, judge
 from study.loaded import LoadedStudy, Ranking
 from study.reporting.document import Section, Table, Text
-from study.reporting.numbers import NOTHING, better, settings, shown, with_deviation
+from study.reporting.numbers import NOTHING, better, settings, shown, trial_of, with_deviation
 
 SHOWN = 12
 """First trials in the table."""
@@ -64,11 +64,11 @@ def section(study: LoadedStudy) -> Section | None:
 
 def _row(study: LoadedStudy, label: str, row: pd.Series, best: pd.Series | None) -> list[str]:
     objective = study.objectives[0]
-    number = int(row.name)  # type: ignore[call-overload]
+    number = trial_of(row)
     against, interval = "", ""
     if best is not None and best.name != row.name:
         metric = f"metrics.{objective.name}"
         against = better(float(best[metric]), float(row[metric]), objective.direction)
-        interval = interval_of(lead(study, int(best.name), number))  # type: ignore[call-overload]
+        interval = interval_of(lead(study, trial_of(best), number))
     seeds = with_deviation(study.seeds_of(number, objective.name))
     return [label, str(number), seeds, against, interval, settings(row)]

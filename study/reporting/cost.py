@@ -26,12 +26,16 @@ def section(study: LoadedStudy) -> Section | None:
     rows = [
         ["CPU hours", shown(held * cpus), f"{shown(cpus)} CPUs a trial"],
         ["GPU hours", shown(held * gpus), f"{shown(gpus)} GPUs a trial"],
-        ["from the start to the last end", duration((last - started).total_seconds()) if pd.notna(last) else NOTHING, ""],
+        ["from the start to the last end", _between(started, last), ""],
         ["training", duration(float(spent.iloc[0])), "all trials together"],
         ["evaluation", duration(float(spent.iloc[1])), f"share {share}"],
         ["saving", duration(float(spent.iloc[2])), ""],
         ["a trial, mean", duration(float(spent_seconds(trials).mean())), ""],
         ["peak memory of a trial", f"{memory.max():.0f} MB" if memory is not None else NOTHING, ""],
     ]
-    note = "Trials hold their CPUs and GPUs from their start to their end; a study that was stopped and resumed has gaps."
+    note = "Trials hold their CPUs and GPUs from start to end. A study that was stopped and resumed has gaps."
     return Section("Cost", [Table(["", "amount", ""], rows, "What the study cost"), Text(note)])
+
+
+def _between(started: pd.Timestamp, ended: pd.Timestamp) -> str:
+    return duration((ended - started).total_seconds()) if pd.notna(ended) else NOTHING

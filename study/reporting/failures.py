@@ -20,6 +20,7 @@ def section(study: LoadedStudy) -> Section | None:
     reasons = reasons.fillna("it was not finished: the study was stopped")
     counts = reasons.value_counts()
     summary = Table(["reason", "trials"], [[str(reason), str(n)] for reason, n in counts.items()], "Reasons")
-    rows = [[str(number), reasons[number], settings(row)] for number, row in failed[:SHOWN].iterrows()]  # type: ignore[index]
-    more = f", the first {SHOWN}" if len(failed) > SHOWN else ""
-    return Section("Failures", [summary, Table(["trial", "reason", "settings"], rows, counted(len(failed), "trial") + more)])
+    shown = failed[:SHOWN].iterrows()
+    rows = [[str(number), reason, settings(row)] for (number, row), reason in zip(shown, reasons, strict=False)]
+    caption = counted(len(failed), "trial") + (f", the first {SHOWN}" if len(failed) > SHOWN else "")
+    return Section("Failures", [summary, Table(["trial", "reason", "settings"], rows, caption)])

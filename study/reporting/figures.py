@@ -19,7 +19,8 @@ INK = "#010203"
 """Stands for the colour of the text until the page says what that is."""
 ACCENT, OTHER, MUTED = "#2f7ed8", "#e07b39", "#8a8f98"
 """Colours that are seen on white and on black."""
-STYLE: dict[str, Any] = {
+DEFAULTS: dict[Any, Any] = dict(matplotlib.rcParamsDefault)
+STYLE: dict[Any, Any] = {
     "font.size": 10,
     "svg.fonttype": "none",
     "svg.hashsalt": "report",
@@ -38,7 +39,7 @@ STYLE: dict[str, Any] = {
 @contextmanager
 def drawing() -> Iterator[None]:
     """Meanwhile, matplotlib draws in the style of the report."""
-    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **STYLE, "backend": "agg"}):
+    with matplotlib.rc_context({**DEFAULTS, **STYLE, "backend": "agg"}):
         yield
 
 
@@ -51,7 +52,7 @@ def axes(width: float = 7.2, height: float = 3.2) -> tuple[Figure, Axes]:
 def as_svg(figure: Figure, alt: str, caption: str = "") -> document.Figure:
     """A figure as SVG to stand inside a page; its texts stay texts."""
     file = io.StringIO()
-    figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None, "Title": None})
+    figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     svg = file.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
@@ -66,6 +67,7 @@ def restyled(plot: Any) -> Figure:
     assert isinstance(figure, Figure)
     figure.patch.set_alpha(0)
     figure.suptitle("")
+    figure.set_layout_engine("constrained")
     for each in figure.axes:
         each.patch.set_alpha(0)
         each.grid(False)
@@ -73,7 +75,7 @@ def restyled(plot: Any) -> Figure:
         each.tick_params(colors=INK, labelsize=8)
         for text in (each.xaxis.label, each.yaxis.label):
             text.set_color(INK)
-            text.set_size(9)
+            text.set_fontsize(9)
         for spine in each.spines.values():
             spine.set_color(INK)
         for collection in each.collections:

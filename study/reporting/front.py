@@ -25,10 +25,16 @@ def section(study: LoadedStudy) -> Section | None:
     on_front = [finished.index[trial.number] for trial in pooled.best_trials]
     names = [objective.name for objective in study.objectives]
     rows = [
-        [str(number), *(shown(float(finished.loc[number, f"metrics.{n}"])) for n in names), settings(finished.loc[number])]
+        [
+            str(number),
+            *(shown(float(finished.loc[number, f"metrics.{n}"])) for n in names),
+            settings(finished.loc[number]),
+        ]
         for number in on_front
     ]
-    blocks: list[Block] = [Table(["trial", *names, "settings"], rows, f"The front: {len(rows)} of {len(finished)} trials")]
+    blocks: list[Block] = [
+        Table(["trial", *names, "settings"], rows, f"The front: {len(rows)} of {len(finished)} trials")
+    ]
     blocks += _pictures(study, pooled, len(rows))
     return Section("Pareto front", blocks)
 

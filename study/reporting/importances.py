@@ -44,7 +44,7 @@ def section(study: LoadedStudy) -> Section | None:
         ped = _importances(study, pooled, PedAnovaImportanceEvaluator())
         names = sorted({*fanova, *ped}, key=lambda name: -fanova.get(name, 0.0))
         if not names:
-            return Section(TITLE, [Text("Not one parameter has the same range in all trials, or all results are equal.")])
+            return Section(TITLE, [Text("All results are equal.")])
         rows = [[name, shown(fanova.get(name, NOTHING)), shown(ped.get(name, NOTHING))] for name in names]
         header = ["parameter", f"fANOVA (n={len(sampled)})", f"PED-ANOVA (n={n})"]
         blocks: list[Block] = [

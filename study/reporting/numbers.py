@@ -44,6 +44,11 @@ def better(value: float, other: float, direction: Direction) -> str:
     return amount if is_better else f"{amount}, which is worse"
 
 
+def trial_of(row: pd.Series) -> int:
+    """The number of the trial whose row this is."""
+    return int(row.name)  # type: ignore[call-overload]
+
+
 def settings(row: pd.Series) -> str:
     """What was searched, of a row of `LoadedStudy.trials`: "image_lr 0.01, lambda_tv off"."""
     parts = []

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import fields, replace
+from dataclasses import fields
+from typing import Any
 
 from study.config import StudyConfig, to_arguments
 from study.loaded import LoadedStudy
@@ -37,12 +38,12 @@ def section(study: LoadedStudy) -> Section:
 def repeat(study: LoadedStudy) -> str:
     """The command line that says the options of the study again, without its name."""
     known = {each.name for each in fields(StudyConfig)}
-    said = {
+    said: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in study.options.items()
         if name in known and name != "name"
     }
-    arguments = to_arguments(replace(StudyConfig(), **said))
+    arguments = to_arguments(StudyConfig(**said))
     return f"python -m study.launch {shlex.join([*arguments, *storage_arguments(study)])}"
 
 

@@ -23,7 +23,9 @@ def section(study: LoadedStudy) -> Section | None:
     header = ["settings", "metric", "published", "here", "here / published"]
     blocks: list[Block] = [Table(header, rows, "Published figures and ours")]
     common = _common(firsts)
-    conditions = [[name, shown(here), shown(there)] for name, (here, there) in (study.search.differences | common).items()]
+    conditions = [
+        [name, shown(here), shown(there)] for name, (here, there) in (study.search.differences | common).items()
+    ]
     if conditions:
         blocks.append(Table(["what differs", "here", "published"], conditions, "What differs from the document"))
         blocks.append(Text("Where so much differs, compare the order of the rows, not the numbers."))

@@ -98,7 +98,7 @@ def _lost(study: LoadedStudy, rankings: list[Ranking], early: pd.DataFrame) -> s
     sign = 1 if study.objectives[0].direction == "minimize" else -1
     values = _values(study)
     close = 0
-    for number, row in early.iterrows():
+    for _, row in early.iterrows():
         of_protocol = next((r for r in rankings if r.protocol == row["protocol"]), None)
         at = int(row["metrics.round"])
         if of_protocol is None or at not in values.columns:

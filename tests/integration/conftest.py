@@ -52,12 +52,13 @@ def one_ray(_ray_of_this_process):
 def launch(one_ray, capsys):
     """Runs `python -m study.launch` in this process; returns what it prints, errors last."""
 
-    def run(storage, *arguments, status=0):
+    def run(storage, *arguments, status=0, report=False):
         from study.launch import main
 
         capsys.readouterr()
         with as_in_a_new_process():
-            returned = main(["--storage-dir", str(storage), *map(str, arguments)])
+            no_report = [] if report else ["--no-report"]
+            returned = main(["--storage-dir", str(storage), *no_report, *map(str, arguments)])
         shown = "".join(capsys.readouterr())
         assert returned == status, shown
         return shown
