@@ -49,7 +49,9 @@ def curve(storage: Path, name: str) -> list[tuple[float, float]]:
 def run(storage: Path, name: str, seed: int, options: tuple[str, ...]) -> list[tuple[float, float]]:
     """Run one study; returns its curve."""
     command = [sys.executable, "-m", "study.launch", "--space", "gradnorm", "--name", name, "--seed", str(seed)]
-    subprocess.run([*command, *options, "--storage-dir", str(storage)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [*command, *options, "--no-report", "--storage-dir", str(storage)], check=True, stdout=subprocess.DEVNULL
+    )
     return curve(storage, name)
 
 

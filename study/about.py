@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
 from optuna.trial import FixedTrial
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from search_spaces.space import FirstTrial, SearchSpace, spoken
 from study.plan import StudyPlan
 from study.trial_specs import distributions, suggested
+from trainables.errors import InputError
 from trainables.measures.base import Direction, MeasureSettings
 from trainables.methods.base import method_class
-from trainables.protocol import base_name
 
 SEARCH_FILE = "search.json"
 """The artifact of a study with its `Search`."""
@@ -46,8 +47,6 @@ class Search(BaseModel):
     description: str
     exhaustive: bool
     objectives: tuple[Objective, ...]
-    directions: dict[str, Direction | None]
-    """Of each metric, by its full name; None where neither direction is better."""
     parameters: dict[str, str]
     """Optuna's distributions, JSON, by the parameter's name."""
     first_trials: tuple[Reference, ...]
@@ -57,7 +56,6 @@ class Search(BaseModel):
     @classmethod
     def of(cls, plan: StudyPlan) -> Search:
         """What a plan searches."""
-        metrics = {name: metric for protocol in plan.protocols.values() for name, metric in protocol.metrics().items()}
         return cls(
             description=plan.space.description,
             exhaustive=plan.space.exhaustive,
@@ -65,7 +63,6 @@ class Search(BaseModel):
                 Objective(name=name, direction=direction)
                 for name, direction in zip(plan.objectives, plan.directions, strict=True)
             ),
-            directions={name: None if m.target is not None else m.direction for name, m in metrics.items()},
             parameters={name: distribution_to_json(found) for name, found in distributions(plan.space).items()},
             first_trials=tuple(_references(plan)),
             differences=_of_scales(plan),
@@ -75,10 +72,6 @@ class Search(BaseModel):
         """Optuna's distribution of each parameter."""
         return {name: json_to_distribution(text) for name, text in self.parameters.items()}
 
-    def direction(self, metric: str) -> Direction | None:
-        """Which values of a metric are better, None if neither or unknown."""
-        return self.directions.get(base_name(metric))
-
 
 def _references(plan: StudyPlan) -> Sequence[Reference]:
     published = _published_space(plan)
@@ -87,8 +80,9 @@ def _references(plan: StudyPlan) -> Sequence[Reference]:
     for first in plan.space.first_trials():
         differences: Differences = {}
         if published is not None and first.published and first.name in known:
-            here = _config(plan.space, plan.fixed, first)
-            differences = _differing(here, _config(published, published.scale.fixed, known[first.name]))
+            with suppress(InputError, ValidationError):  # a scale of the document that its own method refuses
+                here = _config(plan.space, plan.fixed, first)
+                differences = _differing(here, _config(published, published.scale.fixed, known[first.name]))
         references.append(Reference(name=first.name, published=dict(first.published), differences=differences))
     return references
 

@@ -54,8 +54,6 @@ class LoadedStudy:
         self.recorded = recorded
         self.files = files
         self.name = str(recorded.study.name)
-        self.missing: list[str] = []
-        """What could not be read, a sentence each."""
 
     def trials(self) -> pd.DataFrame:
         """A row per trial, by its number.
@@ -129,6 +127,12 @@ class LoadedStudy:
         found = rows[(rows["trial"] == trial) & (rows["metric"] == metric)]["value"].tolist()
         value: Any = self._trials.loc[trial].get(f"metrics.{metric}")
         return found or ([] if pd.isna(value) else [float(value)])
+
+    @property
+    def deleted(self) -> int:
+        """How many runs of trials are missing between the others: somebody has deleted them."""
+        numbers = self._trials.index
+        return 0 if numbers.empty else int(numbers.max()) + 1 - len(numbers)
 
     @property
     def is_running(self) -> bool:

@@ -109,7 +109,9 @@ def _is_it_real(study: LoadedStudy, rankings: list[Ranking]) -> Iterator[str]:
     if verdicts:
         counts = ", ".join(f"{verdicts[each]} {each}" for each in ("supported", "contradicted", "undecided"))
         yield f"Of {counted(sum(verdicts.values()), 'claim')} of the document: {counts}."
-    yield from study.missing
+    if study.deleted:
+        are = "is missing in MLflow: it was" if study.deleted == 1 else "are missing in MLflow: they were"
+        yield f"{counted(study.deleted, 'run')} of {'a trial' if study.deleted == 1 else 'trials'} {are} deleted."
 
 
 def _chance(study: LoadedStudy, ranking: Ranking) -> str:

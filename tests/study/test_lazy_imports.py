@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-HEAVY = ("ray", "torch", "mlflow", "sklearn", "matplotlib")
+HEAVY = ("ray", "torch", "mlflow", "pandas", "sklearn", "matplotlib")
 
 PROGRAM = """
 import sys
-from study.launch import main
+from study.{command} import main
 try:
     status = main(sys.argv[1:])
 except SystemExit as left:
@@ -36,7 +36,19 @@ sys.exit(status)
     ],
 )
 def test_help_lists_and_typos_load_nothing_heavy(tmp_path, arguments, status, said):
-    program = [sys.executable, "-c", PROGRAM.format(heavy=HEAVY), *arguments, "--storage-dir", str(tmp_path)]
+    loads_nothing_heavy("launch", [*arguments, "--storage-dir", str(tmp_path)], status, said)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [(["--help"], 0, "--markdown"), (["s", "--watch", "--all"], 2, "leave out"), (["s", "--out", "/no/r"], 2, "/no")],
+)
+def test_reports_that_are_not_made_load_nothing_heavy(arguments, status, said):
+    loads_nothing_heavy("report", arguments, status, said)
+
+
+def loads_nothing_heavy(command, arguments, status, said):
+    program = [sys.executable, "-c", PROGRAM.format(heavy=HEAVY, command=command), *arguments]
     done = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == status, done.stderr
     assert said in done.stdout + done.stderr

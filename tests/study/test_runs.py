@@ -120,7 +120,7 @@ def study(plan):
     folder = plan.folder.trial(0)
     events.keep_per_seed(folder, [{"energy": 1.0, "reported_ms": 5}, {"energy": 2.0, "boundary": math.nan}])
     told += [events.trial_ended(0, folder, None), events.trial_ended(1, plan.folder.trial(1), "loss became nan")]
-    told += [events.trial_compared(0, True), events.study_ended(0, plan.folder.path / "none", "FINISHED")]
+    told += [events.trial_compared(0, True), events.study_ended(0, plan.folder.path / "none", [], "FINISHED")]
     for event in told:
         runs.deliver(json.loads(json.dumps(event)))
     assert runs.refused == []
@@ -151,14 +151,14 @@ def test_what_is_written_is_read(study, plan):
         }
         assert row["params.rounds"] == str(plan.rounds)
         assert row["tags.protocol"] == spec.protocol.sha256
-    curves = recorded.curves[recorded.curves["metric"] == "energy"]
+    curves = recorded.curves(["energy"])
     assert curves.values.tolist() == [[0, "energy", 2, 2.5], [0, "energy", 4, 1.5]]
-    assert set(recorded.curves["metric"]) == {"energy", "round"}
+    assert set(recorded.curves()["metric"]) == {"energy", "round"}
     assert recorded.per_seed.values.tolist() == [[0, 0, "energy", 1.0], [0, 1, "energy", 2.0]]
 
 
 def test_only_the_curves_that_are_asked_for_are_read(study, plan):
-    assert set(read(plan.tracking_uri, plan.name, ["energy"]).curves["metric"]) == {"energy"}
+    assert set(read(plan.tracking_uri, plan.name).curves(["energy"])["metric"]) == {"energy"}
 
 
 def test_a_study_that_mlflow_does_not_know(uri):
