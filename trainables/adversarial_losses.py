@@ -10,11 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from trainables.losses import hinge_fake, hinge_real
+from trainables.losses import hinge_fake, hinge_real, two_sided_penalty
 
 LossName = Literal["saturating", "non_saturating", "l2", "hinge", "wasserstein"]
 
@@ -100,8 +99,7 @@ def gradient_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor, fa
     """
     shares = shares.view(-1, *[1] * (real.dim() - 1))
     between = (fake + shares * (real - fake)).detach().requires_grad_()
-    (gradient,) = torch.autograd.grad(discriminator(between).sum(), between, create_graph=True)
-    return (torch.linalg.vector_norm(gradient.flatten(1), dim=1) - 1.0).square().mean()
+    return two_sided_penalty(discriminator(between), between)
 
 
 ADVERSARIAL_LOSSES: dict[LossName, AdversarialLoss] = {

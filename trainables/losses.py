@@ -50,3 +50,47 @@ def r1(scores: Tensor, images: Tensor) -> Tensor:
 def summed_cross_entropy(energies: Tensor, labels: Tensor) -> Tensor:
     """Cross-entropy of the class energies `(B, K)` with labels `(B,)`, summed over the batch (eq. 3.7)."""
     return F.cross_entropy(energies, labels, reduction="sum")
+
+
+def real_logits(class_logits: Tensor, fake_logits: Tensor | float = 0.0) -> Tensor:
+    """The logits `(B,)` of the probability that images are real, from class logits `(B, C)` and the logit "generated".
+
+    In a softmax over the C classes and one more for generated images, the probability of that one is
+    `sigmoid(-(logsumexp(class_logits) - fake_logits))`. With one logit too many, as any softmax has, the last may be
+    held at 0 (Salimans et al. 2016, section 5).
+    """
+    return class_logits.logsumexp(1) - fake_logits
+
+
+def feature_matching(fake: Tensor, real: Tensor) -> Tensor:
+    """Mean over the units of the squared difference of two batches' mean features `(B, d)`.
+
+    Salimans et al. 2016, section 3.1, sum over the units; their published code takes the mean, as here.
+    """
+    return F.mse_loss(fake.mean(0), real.mean(0))
+
+
+def two_sided_penalty(outputs: Tensor, inputs: Tensor) -> Tensor:
+    """`mean((||ds/dx|| - 1)^2)` of outputs `s` `(B,)`, computed from `inputs` `(B, ...)`, which require a gradient.
+
+    It keeps the outputs from being flat as well as from being steep (Gulrajani et al. 2017, arXiv:1704.00028, eq. 3;
+    van Amersfoort et al. 2020, arXiv:2003.02037, section 2.2).
+    """
+    (gradient,) = torch.autograd.grad(outputs.sum(), inputs, create_graph=True)
+    return (torch.linalg.vector_norm(gradient.flatten(1), dim=1) - 1.0).square().mean()
+
+
+SMALLEST_EXPONENT = 1e-6
+"""Of kernels of wrong classes: at 0 their loss would be infinite."""
+
+
+def kernel_cross_entropy(exponents: Tensor, labels: Tensor) -> Tensor:
+    """Binary cross-entropy of kernels `K = exp(-exponents)` `(B, C)` with labels `(B,)`, as a mean over both.
+
+    The kernel of the label's class should be 1, the others 0 (van Amersfoort et al. 2020, arXiv:2003.02037, eq. 2).
+    It is computed from the exponents, so that a kernel of 1e-50 has a gradient, too.
+    """
+    is_class = F.one_hot(labels, exponents.shape[1]).bool()
+    bounded = exponents.clamp(min=SMALLEST_EXPONENT)
+    of_others = torch.where(bounded < 1.0, (-torch.expm1(-bounded)).log(), torch.log1p(-(-bounded).exp()))
+    return torch.where(is_class, exponents, -of_others).mean()

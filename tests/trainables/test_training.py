@@ -105,7 +105,7 @@ def test_the_documented_names_are_what_is_measured(evaluator):
 
 def test_baselines_that_need_no_model_stand_beside_the_score(preparation):
     references = preparation.references
-    for baseline in ("intensity", "nearest", "softmax", "energy", "neighbour"):
+    for baseline in ("intensity", "nearest", "residual", "softmax", "energy", "neighbour", "mahalanobis", "vim"):
         assert {f"auroc_{name}_{baseline}" for name in ("photo_patches", "scrambled")} < references.keys()
     assert references["auroc_photo_patches_nearest"] > 0.99
     assert references["auroc_scrambled_intensity"] == pytest.approx(0.5, abs=0.02)  # the pixels are the same

@@ -59,3 +59,25 @@ class EpochSampler:
             raise ValueError(f"the state is of {len(permutation)} examples, not of {self.length}")
         self._permutation = permutation.cpu()
         self._position = state["position"]
+
+
+class EpochSamplers:
+    """Several `EpochSampler`s of the same length, each with its own permutations; all draw from `rng`."""
+
+    def __init__(self, number: int, length: int, batch_size: int, rng: Generator) -> None:
+        self.samplers = [EpochSampler(length, batch_size, rng) for _ in range(number)]
+
+    def next(self) -> Tensor:
+        """The indices of the next batch of each sampler, `(number, batch_size)`."""
+        return torch.stack([sampler.next() for sampler in self.samplers])
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state of each sampler, by its number."""
+        return {str(number): sampler.state_dict() for number, sampler in enumerate(self.samplers)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue where `state` was taken; raises `ValueError` for the state of other samplers."""
+        if len(state) != len(self.samplers):
+            raise ValueError(f"the state is of {len(state)} samplers, not of {len(self.samplers)}")
+        for number, sampler in enumerate(self.samplers):
+            sampler.load_state_dict(state[str(number)])

@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from trainables.data.dataset import Split
 from trainables.data.idx import find_folder, load_or_download, read_splits
 
@@ -53,6 +55,18 @@ def fashion_mnist(downloads: Path) -> tuple[Split, Split]:
         folders,
         hint=", set FASHION_MNIST_DIR to their folder, or install Debian's package dataset-fashion-mnist",
     )
+
+
+def fashion5k(downloads: Path) -> tuple[Split, Split]:
+    """The first 400 training images and the first 100 test images of each class: as many of each as in `mnist5k`."""
+    train, test = fashion_mnist(downloads)
+    return _first_of_each_class(train, 400), _first_of_each_class(test, 100)
+
+
+def _first_of_each_class(split: Split, number: int) -> Split:
+    assert split.labels is not None
+    chosen = np.sort(np.concatenate([np.flatnonzero(split.labels == c)[:number] for c in np.unique(split.labels)]))
+    return Split(split.examples[chosen], split.labels[chosen])
 
 
 def has_fashion_mnist(downloads: Path) -> bool:

@@ -26,6 +26,7 @@ from trainables.data.folders import folder_fingerprint, load_folder
 from trainables.data.mnist_family import (
     emnist,
     emnist32,
+    fashion5k,
     fashion_mnist,
     has_emnist,
     has_fashion_mnist,
@@ -76,6 +77,7 @@ SOURCES: dict[str, Source] = {
     "photo_patches": Source(photo_patches, "520 patches of two photographs (scikit-learn)", (3, 32, 32), 2),
     "mnist": Source(mnist, "70,000 handwritten digits", (1, 28, 28), 10, has_mnist),
     "fashion_mnist": Source(fashion_mnist, "70,000 articles of clothing", (1, 28, 28), 10, has_fashion_mnist),
+    "fashion5k": Source(fashion5k, "5,000 articles of clothing, a part of these", (1, 28, 28), 10, has_fashion_mnist),
     "kmnist": Source(kmnist, "70,000 cursive Japanese characters", (1, 28, 28), 10, has_kmnist),
     "emnist": Source(emnist, "145,600 handwritten letters", (1, 28, 28), 26, has_emnist),
     "emnist32": Source(emnist32, "the same letters at 32x32", (1, 32, 32), 26, has_emnist),

@@ -17,7 +17,7 @@ import safetensors
 import safetensors.torch
 import torch
 from pydantic import BaseModel, ConfigDict
-from torch import Tensor
+from torch import Tensor, nn
 
 from trainables.cache import find, keep
 from trainables.data.dataset import Dataset
@@ -73,6 +73,12 @@ class ClassifierExtractor:
         """The class scores before the softmax, `(n, K)`, float64, of features `(n, F)`."""
         of_device = torch.from_numpy(features).to(self.device, torch.float32)
         return self.network.output(of_device).double().cpu().numpy()
+
+    def output_layer(self) -> tuple[np.ndarray, np.ndarray]:
+        """The weight `(K, F)` and the bias `(K,)` of the layer that makes logits of features, float64."""
+        layer = self.network.output[-1]
+        assert isinstance(layer, nn.Linear)
+        return layer.weight.double().cpu().numpy(), layer.bias.double().cpu().numpy()
 
     def _extract(self, batch: Tensor) -> Extracted:
         features = self.network.features(batch.to(self.device, torch.float32))

@@ -5,4 +5,5 @@ MEASURES = {
     "pixels": "trainables.measures.pixels:Pixels",
     "detection": "trainables.measures.detection:Detection",
     "points": "trainables.measures.points:Points",
+    "classification": "trainables.measures.classification:Classification",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,22 +16,14 @@ from trainables.data.scramble import scramble_strips
 from trainables.data.sources import parent_of
 from trainables.data.subset import choose
 from trainables.data.tensors import to_tensor
-from trainables.extractors.base import extract_array
-from trainables.extractors.by_name import load_classifier_of, prepare_classifier_of
+from trainables.extractors.by_name import prepare_classifier_of
 from trainables.measures.base import Measure, Measured, Prepared
+from trainables.measures.detectors import Score, of_classifier, of_pixels
 from trainables.measures.image_figures import save_score_histograms
-from trainables.measures.nearest import distances_to_training
 from trainables.measures.settings import SCRAMBLED, DetectionSettings, set_name
 from trainables.measures.subject import Subject
 from trainables.methods.abilities import Scores
-from trainables.metrics.detectors import energy_score, maximum_softmax, neighbour_score
 from trainables.metrics.ood import detection
-
-NUM_NEIGHBOURS = 5000
-"""Training images at most whose features "neighbour" compares with."""
-
-Score = Callable[[Tensor], Tensor]
-"""Images `(n, C, H, W)` in [-1, 1] to scores `(n,)`, higher = more in-distribution."""
 
 SetScores = tuple[np.ndarray, dict[str, np.ndarray]]
 """The scores of the test images, and the scores of each out-of-distribution set."""
@@ -89,40 +81,16 @@ class Detection(Measure):
     def references(self) -> dict[str, float]:
         """AUROC of scores that need no generative model: a method that is not above them has learned nothing about it.
 
-        "intensity" is how near the mean of the pixels is to the training images' mean, "nearest" how near the nearest
-        training image is (Euclidean). By the data set's classifier, "softmax" is the largest class probability,
-        "energy" minus the energy of its logits, "neighbour" how near the nearest feature of a training image is.
+        `trainables.measures.detectors` says which.
         """
-        # Of bytes, so that not all of the training set is held as floats.
-        mean = float(self.dataset.train.examples.mean()) / 127.5 - 1.0
-        detectors: dict[str, SetScores] = {
-            "intensity": self.scores(lambda images: -(images.mean(dim=(1, 2, 3)) - mean).abs()),
-            "nearest": self.scores(
-                lambda images: -torch.from_numpy(distances_to_training(images, self.dataset.train.examples))
-            ),
-            **(self._classifier_scores() if self.settings.classifier_sha256 else {}),
-        }
+        detectors = of_pixels(self.dataset)
+        if self.settings.classifier_sha256:
+            detectors |= of_classifier(self.dataset, self.settings, self.cache_dir, self.device)
         return {
             f"{metric}_{detector}": value
-            for detector, scores in detectors.items()
-            for metric, value in self.metrics(*scores).items()
-            if metric.startswith("auroc")
-        }
-
-    def _classifier_scores(self) -> dict[str, SetScores]:
-        """The scores of detectors that use the data set's classifier."""
-        name, sha256 = self.dataset.name, self.settings.classifier_sha256
-        classifier = load_classifier_of(name, sha256, self.cache_dir, self.device)
-        known, *others = (classifier(images)[0] for images in (self.known, *self.sets.values()))
-        training = extract_array(classifier, choose(self.dataset.train.examples, NUM_NEIGHBOURS, self.settings.seed))[0]
-        detectors: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-            "softmax": lambda features: maximum_softmax(classifier.logits(features)),
-            "energy": lambda features: energy_score(classifier.logits(features)),
-            "neighbour": lambda features: neighbour_score(features, training),
-        }
-        return {
-            detector: (score(known), dict(zip(self.sets, map(score, others), strict=True)))
             for detector, score in detectors.items()
+            for metric, value in self.metrics(*self.scores(score)).items()
+            if metric.startswith("auroc")
         }
 
     def draw(self, measured: Measured, folder: Path) -> None:

@@ -55,3 +55,20 @@ def save_score_histograms(in_scores: np.ndarray, ood_scores: dict[str, np.ndarra
     axes.set(xlabel="score D(x)", ylabel="density")
     axes.legend()
     figure.savefig(path, dpi=110)
+
+
+def save_confusion(predicted: np.ndarray, labels: np.ndarray, path: Path) -> None:
+    """How many examples of each class (rows) were taken for each class (columns); both arguments are `(n,)`."""
+    from matplotlib.figure import Figure
+
+    classes = int(max(predicted.max(), labels.max())) + 1
+    counts = np.zeros((classes, classes), dtype=int)
+    np.add.at(counts, (labels, predicted), 1)
+    figure = Figure(figsize=(5, 5))
+    axes = figure.add_axes((0.11, 0.1, 0.86, 0.86))
+    axes.imshow(counts, cmap="Blues")
+    for row, column in zip(*np.nonzero(counts), strict=True):
+        dark = counts[row, column] > counts.max() / 2
+        axes.text(column, row, str(counts[row, column]), ha="center", va="center", color="white" if dark else "black")
+    axes.set(xlabel="predicted class", ylabel="class", xticks=range(classes), yticks=range(classes))
+    figure.savefig(path, dpi=110)

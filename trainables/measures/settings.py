@@ -175,6 +175,25 @@ class PointsSettings(MeasureSettings):
             raise InputError(f"measure 'points' is for points, and data set {dataset!r} has images.")
 
 
+class ClassificationSettings(MeasureSettings):
+    """How well a method that saw few labels classifies the test examples."""
+
+    measure: str = "classification"
+    labels: tuple[Annotated[int, Field(ge=2)], ...] = (1000, 100, 50, 25)
+    """The numbers of labels with which the reference classifiers are trained."""
+    draws: int = Field(5, ge=1, description="draws of the labels over which reference values are averaged: 0, 1, 2 ...")
+
+    def metrics(self, dataset: str) -> dict[str, Metric]:
+        return {
+            "accuracy": Metric("maximize", shown=True),
+            "calibration_error": MINIMIZED,
+            "log_likelihood": MAXIMIZED,
+        }
+
+    def check(self, dataset: str) -> None:
+        refuse_points(dataset)
+
+
 def refuse_points(dataset: str) -> None:
     """Raise `InputError` for a data set of points."""
     if parent_of(dataset) in POINT_SETS:

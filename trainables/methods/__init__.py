@@ -3,5 +3,11 @@
 METHODS = {
     "discriminator_only": "trainables.methods.discriminator_only:DiscriminatorOnly",
     "discriminator_only_points": "trainables.methods.discriminator_only_points:DiscriminatorOnlyPoints",
+    "duelgan": "trainables.methods.duelgan:DuelGan",
+    "duq": "trainables.methods.duq:Duq",
+    "ensemble": "trainables.methods.ensemble:Ensemble",
+    "feature_matching": "trainables.methods.feature_matching:FeatureMatching",
     "gan": "trainables.methods.gan:Gan",
+    "presgan": "trainables.methods.presgan:PresGan",
+    "sgan": "trainables.methods.sgan:Sgan",
 }

@@ -6,7 +6,7 @@ The documents are [Yamazaki 2017] (residual networks), [Halbreich 2023] (losses,
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from pydantic import Field, model_validator
@@ -47,7 +47,8 @@ class GanConfig(MethodConfig):
     lambda_gp: float = Field(10.0, ge=0, description="weight of the gradient penalty, for the Wasserstein loss only")
     generator_lr: float = Field(2e-4, gt=0, le=1, description="Adam")
     discriminator_lr: float = Field(2e-4, gt=0, le=1, description="Adam")
-    beta1: float = Field(0.5, ge=0, lt=1, description="Adam's first decay; the second is 0.999")
+    beta1: float = Field(0.5, ge=0, lt=1, description="Adam's first decay")
+    beta2: float = Field(0.999, ge=0, lt=1, description="Adam's second decay")
     weight_decay: float = Field(1e-5, ge=0, description="of Adam: an L2 term in the loss")
     batch_size: int = Field(64, ge=2, le=4096)
     d_steps: int = Field(1, ge=1, le=100, description="updates of the discriminator in a round")
@@ -93,7 +94,7 @@ class Gan(Method):
     Config = GanConfig
     needs_data = False
     config: GanConfig
-    state = (
+    state: ClassVar[tuple[str, ...]] = (
         "round",
         "generator",
         "discriminator",
@@ -125,17 +126,11 @@ class Gan(Method):
                 batch_norm=config.batch_norm in ("both", "generator"),
             )
             initialise(generator, config.init_std)
-            discriminator = DISCRIMINATORS[config.discriminator](
-                shape=dataset.shape,
-                depth=config.discriminator_depth,
-                width=config.discriminator_width,
-                batch_norm=config.batch_norm in ("both", "discriminator"),
-            )
-            initialise(discriminator, config.init_std)
+            discriminator = self._make_discriminator()
         # Convolutions of this memory format cost a fifth less on a CPU, and no more on a GPU.
         self.generator = generator.to(device).to(memory_format=torch.channels_last)
         self.discriminator = discriminator.to(device).to(memory_format=torch.channels_last)
-        self._generator_parameters = list(self.generator.parameters())
+        self._generator_parameters: list[Tensor] = list(self.generator.parameters())
         self.generator_optimizer = self._adam(self.generator, config.generator_lr)
         self.discriminator_optimizer = self._adam(self.discriminator, config.discriminator_lr)
         self.averaged: AveragedModel | None = None
@@ -146,8 +141,19 @@ class Gan(Method):
         self.evaluation_seed = sub_seed(config.seed, "evaluation")
         self.round = 0
 
+    def _make_discriminator(self) -> nn.Module:
+        config = self.config
+        discriminator = DISCRIMINATORS[config.discriminator](
+            shape=self.dataset.shape,
+            depth=config.discriminator_depth,
+            width=config.discriminator_width,
+            batch_norm=config.batch_norm in ("both", "discriminator"),
+        )
+        initialise(discriminator, config.init_std)
+        return discriminator
+
     def _adam(self, network: nn.Module, lr: float) -> torch.optim.Adam:
-        betas = (self.config.beta1, 0.999)
+        betas = (self.config.beta1, self.config.beta2)
         return torch.optim.Adam(
             network.parameters(), lr=lr, betas=betas, weight_decay=self.config.weight_decay, fused=True
         )
@@ -163,11 +169,11 @@ class Gan(Method):
         discriminator_metrics, generator_losses = [], []
         for step in range(config.d_steps):
             with torch.set_grad_enabled(step == config.d_steps - 1):
-                generated = self.generator(self._latents(self.rng))
+                generated = self._generate()
             discriminator_metrics.append(self._update_discriminator(generated.detach()))
         for step in range(config.g_steps):
             if step > 0:
-                generated = self.generator(self._latents(self.rng))
+                generated = self._generate()
             generator_losses.append(self._update_generator(generated))
         names = discriminator_metrics[0]
         means = {name: torch.stack([m[name] for m in discriminator_metrics]).mean() for name in names}
@@ -175,9 +181,17 @@ class Gan(Method):
         metrics["images_generated"] = float(config.batch_size * (config.d_steps + config.g_steps - 1))
         return require_finite(metrics, self.round)
 
+    def _generate(self) -> Tensor:
+        """Data generated from new latents, for an update."""
+        return self.generator(self._latents(self.rng))
+
+    def _real_batch(self) -> Tensor:
+        """The next batch of real data."""
+        return to_tensor(self.dataset.train.examples[self.real_batches.next().numpy()], self.device)
+
     def _update_discriminator(self, generated: Tensor) -> dict[str, Tensor]:
         config = self.config
-        real = to_tensor(self.dataset.train.examples[self.real_batches.next().numpy()], self.device)
+        real = self._real_batch()
         real_outputs, fake_outputs = self.discriminator(real), self._judge(generated)
         loss = self.loss.discriminator(real_outputs, fake_outputs)
         metrics = {}
@@ -187,27 +201,29 @@ class Gan(Method):
             loss = loss + config.lambda_gp * penalty
             metrics["gradient_penalty"] = penalty.detach()
         update(self.discriminator_optimizer, loss)
-        outputs = torch.stack([real_outputs.detach(), fake_outputs.detach()])
+        return {"loss_discriminator": loss.detach(), **self._mean_outputs(real_outputs, fake_outputs), **metrics}
+
+    def _mean_outputs(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        outputs = torch.stack([real.detach(), fake.detach()])
         output_real, output_generated = (outputs.sigmoid() if self.loss.on_logits else outputs).mean(1)
-        return {
-            "loss_discriminator": loss.detach(),
-            "output_real": output_real,
-            "output_generated": output_generated,
-            **metrics,
-        }
+        return {"output_real": output_real, "output_generated": output_generated}
 
     def _update_generator(self, generated: Tensor) -> Tensor:
-        loss = self.loss.generator(self._judge(generated))
+        loss = self._generator_loss(generated)
         # The gradients of D's weights are not needed: a third of the backward pass is saved.
         update(self.generator_optimizer, loss, self._generator_parameters)
         if self.averaged is not None:
             self.averaged.update_parameters(self.generator)
         return loss.detach()
 
-    def _judge(self, generated: Tensor) -> Tensor:
+    def _generator_loss(self, generated: Tensor) -> Tensor:
+        return self.loss.generator(self._judge(generated))
+
+    def _judge(self, generated: Tensor, discriminator: nn.Module | None = None) -> Tensor:
         """D's outputs on generated data in training; its running statistics are of real data only."""
-        with gathering_nothing(self.discriminator):
-            return self.discriminator(generated)
+        discriminator = self.discriminator if discriminator is None else discriminator
+        with gathering_nothing(discriminator):
+            return discriminator(generated)
 
     def _latents(self, rng: torch.Generator) -> Tensor:
         """A batch of latents `(batch_size, latent_dim)`."""

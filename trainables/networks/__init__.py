@@ -6,7 +6,12 @@ from typing import Literal
 
 from torch import nn
 
-from trainables.networks.dcgan import dcgan_discriminator, dcgan_generator
+from trainables.networks.dcgan import (
+    dcgan_discriminator,
+    dcgan_discriminator_without_biases,
+    dcgan_generator,
+    dcgan_generator_without_biases,
+)
 from trainables.networks.dcgan_upsampling import (
     DropoutDiscriminator,
     UpsamplingGenerator,
@@ -23,6 +28,7 @@ GeneratorName = Literal[
     "residual_c",
     "residual_c_after_stride",
     "dcgan",
+    "dcgan_without_biases",
     "dcgan_upsampling",
     "dcgan_upsampling_32",
     "mlp",
@@ -35,6 +41,7 @@ DiscriminatorName = Literal[
     "residual_c",
     "residual_c_after_stride",
     "dcgan",
+    "dcgan_without_biases",
     "dcgan_upsampling",
     "dcgan_upsampling_32",
     "mlp",
@@ -47,6 +54,7 @@ GENERATORS: dict[GeneratorName, Callable[..., nn.Module]] = {
     "residual_c": partial(ImageGenerator, channels=(256, 128, 64)),
     "residual_c_after_stride": partial(ImageGenerator, channels=(256, 128, 64), blocks="after_stride"),
     "dcgan": dcgan_generator,
+    "dcgan_without_biases": dcgan_generator_without_biases,
     "dcgan_upsampling": UpsamplingGenerator,
     "dcgan_upsampling_32": bordered_generator,
     "mlp": MlpGenerator,
@@ -65,6 +73,7 @@ DISCRIMINATORS: dict[DiscriminatorName, Callable[..., nn.Module]] = {
     "residual_c": partial(ImageDiscriminator, channels=(64, 128, 256)),
     "residual_c_after_stride": partial(ImageDiscriminator, channels=(64, 128, 256), blocks="after_stride"),
     "dcgan": dcgan_discriminator,
+    "dcgan_without_biases": dcgan_discriminator_without_biases,
     "dcgan_upsampling": DropoutDiscriminator,
     "dcgan_upsampling_32": bordered_discriminator,
     "mlp": MlpDiscriminator,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 from torch import Tensor, nn
 
@@ -68,6 +70,17 @@ class ChannelDropout(nn.Module):
 
     def set_extra_state(self, state: Tensor) -> None:
         self.rng.set_state(state.cpu())
+
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def without_biases(network: Network) -> Network:
+    """`network`, whose linear layers and convolutions have lost their biases; BatchNorm keeps its shifts."""
+    for module in network.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            module.bias = None
+    return network
 
 
 def scaled(channels: int, width: float) -> int:

@@ -118,7 +118,8 @@ class ImageGenerator(nn.Module):
 class ImageDiscriminator(nn.Module):
     """A convolution to `channels[0]` maps, then a stage with `depth` blocks per further number; all halve the sides.
 
-    A linear layer maps the result to logits: images `(B, *shape)` become `(B,)`. The first layer has no BatchNorm.
+    A linear layer maps the result to logits: images `(B, *shape)` become `(B,)`, or `(B, outputs)` if there are several
+    outputs. The first layer has no BatchNorm.
     Raises `InputError` for a shape that does not divide by 2^k, k the number of `channels`.
     """
 
@@ -130,6 +131,7 @@ class ImageDiscriminator(nn.Module):
         width: float,
         batch_norm: bool,
         blocks: BlockReading = "replace_stride",
+        outputs: int = 1,
     ) -> None:
         super().__init__()
         height, width_px = smallest_maps(shape, len(channels))
@@ -137,8 +139,8 @@ class ImageDiscriminator(nn.Module):
         layers: list[nn.Module] = [convolution(shape[0], maps[0], 4, 2, batch_norm=False), activation]
         for before, after in pairwise(maps):
             layers += _stage(convolution, before, after, depth, blocks, batch_norm, activation)
-        score = nn.Linear(maps[-1] * height * width_px, 1)
-        self.layers = nn.Sequential(*layers, nn.Flatten(), score, nn.Flatten(0))
+        score = nn.Linear(maps[-1] * height * width_px, outputs)
+        self.layers = nn.Sequential(*layers, nn.Flatten(), score, nn.Flatten(0 if outputs == 1 else 1))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import io
 
 import pytest
 import torch
 
-from trainables.data.batches import EpochSampler
+from trainables.data.batches import EpochSampler, EpochSamplers
 
 LENGTHS_AND_BATCH_SIZES = [(10, 3), (10, 5), (10, 10), (3, 7), (3, 9), (1, 1), (1, 4)]
 
@@ -103,3 +104,25 @@ def test_the_state_of_another_length_is_refused():
 def test_nothing_to_draw_is_refused(length, batch_size):
     with pytest.raises(ValueError, match="must be positive"):
         sampler_with_seed(length, batch_size)
+
+
+def test_several_samplers_have_epochs_of_their_own():
+    samplers = EpochSamplers(3, 6, 2, torch.Generator().manual_seed(0))
+    epochs = torch.stack([samplers.next() for _ in range(3)], dim=1).reshape(3, 6)
+    assert torch.equal(epochs.sort(dim=1).values, torch.arange(6).expand(3, 6))
+    assert len({tuple(epoch.tolist()) for epoch in epochs}) == 3
+
+
+def test_several_samplers_go_on_where_they_were_stopped():
+    rng = torch.Generator().manual_seed(0)
+    samplers = EpochSamplers(2, 7, 3, rng)
+    draw(samplers, 3)
+    state, rng_state = copy.deepcopy(samplers.state_dict()), rng.get_state()
+    expected = draw(samplers, 4)
+    other_rng = torch.Generator()
+    other_rng.set_state(rng_state)
+    restored = EpochSamplers(2, 7, 3, other_rng)
+    restored.load_state_dict(state)
+    assert torch.equal(draw(restored, 4), expected)
+    with pytest.raises(ValueError, match="of 2 samplers, not of 3"):
+        EpochSamplers(3, 7, 3, rng).load_state_dict(state)

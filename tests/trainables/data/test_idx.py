@@ -245,3 +245,20 @@ def test_a_silent_server_is_given_up_and_the_timeout_is_put_back(tmp_path, monke
         with pytest.raises(InputError, match="timed out"):
             SOURCES["mnist"].load(tmp_path)
     assert socket.getdefaulttimeout() == before
+
+
+def test_fashion5k_is_the_first_images_of_each_class(tmp_path, monkeypatch):
+    monkeypatch.setattr(mnist_family, "FASHION_MNIST_FOLDERS", [write_files(tmp_path / "mine")])
+    train, test = SOURCES["fashion5k"].load(tmp_path / "downloads")
+    assert_are_the_written_splits((train, test))  # fewer than 400 and 100 of each
+
+
+@pytest.mark.skipif(not DEBIAN_FOLDER.is_dir(), reason="Debian's dataset-fashion-mnist is not installed")
+def test_fashion5k_has_as_many_images_as_mnist5k(tmp_path, monkeypatch):
+    monkeypatch.setattr(mnist_family, "FASHION_MNIST_FOLDERS", [DEBIAN_FOLDER])
+    (train, test), (of_train, of_test) = (SOURCES[name].load(tmp_path) for name in ("fashion5k", "fashion_mnist"))
+    for few, all_of_them, number in ((train, of_train, 400), (test, of_test, 100)):
+        assert np.bincount(few.labels).tolist() == [number] * 10
+        for label in (0, 9):
+            expected = all_of_them.examples[all_of_them.labels == label][:number]
+            np.testing.assert_array_equal(few.examples[few.labels == label], expected)

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from trainables.measures import MEASURES
-from trainables.measures.settings import DetectionSettings, FidelitySettings, PixelsSettings, PointsSettings
+from trainables.measures.settings import (
+    ClassificationSettings,
+    DetectionSettings,
+    FidelitySettings,
+    PixelsSettings,
+    PointsSettings,
+)
 from trainables.testing import MeasureContract
 
 SETTINGS = (
@@ -13,6 +19,7 @@ SETTINGS = (
     (FidelitySettings(num_samples=64, kid_subsets=3, features="efficientnet"), "digits"),
     (PixelsSettings(num_samples=64), "digits"),
     (DetectionSettings(ood_sets=("scrambled",), num_scored=100, resamples=20), "digits"),
+    (ClassificationSettings(labels=(25,), draws=1), "digits"),
     (PointsSettings(num_samples=100, num_compared=100), "spiral"),
     (PointsSettings(num_samples=100, num_compared=100), "eight_gaussians"),
 )

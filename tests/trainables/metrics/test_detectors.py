@@ -3,10 +3,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.special import logsumexp, softmax
+from sklearn.covariance import EmpiricalCovariance
+from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 
-from trainables.metrics.detectors import energy_score, maximum_softmax, neighbour_score
+from trainables.metrics.detectors import (
+    energy_score,
+    mahalanobis,
+    maximum_softmax,
+    neighbour_score,
+    residual,
+    vim,
+)
 
 
 @pytest.fixture
@@ -57,3 +66,56 @@ def test_refuses_what_is_not_finite_or_no_matrix(score, x):
 def test_refuses_a_neighbour_that_is_not_there():
     with pytest.raises(ValueError, match="no neighbour 5 among 4"):
         neighbour_score(np.ones((1, 3)), np.ones((4, 3)), 5)
+
+
+def correlated(rng, n, d):
+    return rng.normal(size=(n, d)) @ np.random.default_rng(1).normal(size=(d, d))
+
+
+def test_mahalanobis_is_scikit_learns_distance_to_the_nearest_class(rng):
+    training, labels = correlated(rng, 200, 6), rng.integers(0, 3, 200)
+    means = np.stack([training[labels == c].mean(0) for c in range(3)])
+    covariance = EmpiricalCovariance(assume_centered=True).fit(training - means[labels])
+    x = correlated(rng, 30, 6)
+    expected = -np.min([covariance.mahalanobis(x - mean) for mean in means], axis=0)
+    np.testing.assert_allclose(mahalanobis(training, labels)(x), expected, rtol=1e-8)
+
+
+def test_mahalanobis_does_not_depend_on_units_nor_on_units_that_never_fire(rng):
+    training, labels, x = correlated(rng, 200, 4), rng.integers(0, 2, 200), correlated(rng, 10, 4)
+    expected = mahalanobis(training, labels)(x)
+    scale = np.array([1e-2, 1.0, 10.0, 100.0])
+    np.testing.assert_allclose(mahalanobis(training * scale, labels)(x * scale), expected, rtol=1e-6)
+    dead, of_x = (np.hstack([a, np.zeros((len(a), 3))]) for a in (training, x))
+    np.testing.assert_allclose(mahalanobis(dead, labels)(of_x), expected, rtol=1e-8)
+
+
+def test_the_residual_is_what_scikit_learns_components_leave(rng):
+    training, x = correlated(rng, 300, 8), correlated(rng, 20, 8)
+    pca = PCA(3).fit(training)
+    expected = -np.linalg.norm(x - pca.inverse_transform(pca.transform(x)), axis=1)
+    np.testing.assert_allclose(residual(training, 3)(x), expected, rtol=1e-8)
+    np.testing.assert_allclose(residual(training, 50)(x), residual(training, 7)(x))
+
+
+def test_vim_is_its_formula_with_scikit_learns_components(rng):
+    """Wang et al. 2022, section 4: residuals of features moved to the new origin, about which nothing is centred."""
+    training, x = correlated(rng, 300, 8), correlated(rng, 20, 8)
+    weight, bias = rng.normal(size=(4, 8)), rng.normal(size=4)
+    origin = -np.linalg.pinv(weight) @ bias
+    np.testing.assert_allclose(weight @ origin + bias, 0, atol=1e-12)  # all logits are 0 there
+    both = np.vstack([training - origin, origin - training])  # symmetric, so that PCA's mean is 0
+    kept = PCA(3).fit(both).components_
+
+    def lengths(features):
+        moved = features - origin
+        return np.linalg.norm(moved - moved @ kept.T @ kept, axis=1)
+
+    factor = (training @ weight.T + bias).max(1).mean() / lengths(training).mean()
+    expected = logsumexp(x @ weight.T + bias, axis=1) - factor * lengths(x)
+    np.testing.assert_allclose(vim(training, weight, bias, 3)(x), expected, rtol=1e-8)
+
+
+def test_vim_needs_dimensions_that_are_left():
+    with pytest.raises(ValueError, match="no 3 components to leave out of 3"):
+        vim(np.eye(3), np.eye(3), np.ones(3), 3)

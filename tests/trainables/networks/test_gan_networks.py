@@ -459,3 +459,17 @@ def test_initial_weights_are_normal_with_the_given_deviation_and_biases_zero():
                 assert module.weight.mean().abs() < 5 * 0.05 / module.weight.numel() ** 0.5
                 assert module.weight.std().item() == pytest.approx(0.05, rel=0.15)
                 assert module.bias is None or not module.bias.any()
+
+
+def test_the_networks_of_presgan_have_the_published_number_of_parameters():
+    """[Yesilcimen 2022], table 4.3: 6,338,176. Layers of 4x4, no biases, BatchNorm but in the first and the last."""
+    size = 16  # of a kernel
+    made = generator("dcgan_without_biases", (1, 64, 64))
+    stages = size * (100 * 512 + 512 * 256 + 256 * 128 + 128 * 64 + 64 * 1)
+    assert count(made) == stages + norm(512) + norm(256) + norm(128) + norm(64) == 3_574_656
+    judged = discriminator("dcgan_without_biases", (1, 64, 64))
+    stages = size * (1 * 64 + 64 * 128 + 128 * 256 + 256 * 512 + 512 * 1)
+    assert count(judged) == stages + norm(128) + norm(256) + norm(512) == 2_763_520
+    assert count(made) + count(judged) == 6_338_176
+    assert made(torch.zeros(2, 100)).shape == (2, 1, 64, 64)
+    assert judged(torch.zeros(2, 1, 64, 64)).shape == (2,)

@@ -1,0 +1,77 @@
+"""Classifiers of scikit-learn that are trained with few labels: what a semi-supervised method has to beat.
+
+They see pixels in [0, 1], and the labels that methods see with the same number and draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.sparse import spmatrix
+
+from trainables.data.dataset import Dataset
+from trainables.data.labelled import draw_labelled
+
+NEIGHBOURS = 7
+CLAMPING = 0.5
+PENALTY = 10.0
+"""`n_neighbors` and `alpha` of LabelSpreading, `C` of the support vector machine."""
+
+UNLABELLED = -1
+"""The label by which scikit-learn knows examples without one."""
+
+
+class NeighbourGraph:
+    """LabelSpreading's kernel "knn" as a function: the graph of the training examples is computed once for all fits."""
+
+    def __init__(self, examples: np.ndarray) -> None:
+        from sklearn.neighbors import NearestNeighbors
+
+        self.examples = examples
+        self._nearest = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(examples)
+        self._within = self._nearest.kneighbors_graph(examples)
+
+    def __call__(self, x: np.ndarray, y: np.ndarray) -> spmatrix:
+        """Weights `(len(x), len(y))` between the training examples `x` and any others `y`."""
+        return self._within if x is y else self._nearest.kneighbors_graph(y).T
+
+
+def baseline_accuracies(dataset: Dataset, numbers: tuple[int, ...], draws: int) -> dict[str, float]:
+    """Test accuracies by `<classifier>_<number of labels>`, means over `draws` draws.
+
+    `label_spreading` sees the training examples without labels, too; `svm` and `nearest` see the labelled ones alone.
+    Raises `InputError` where so many labels cannot be drawn.
+    """
+    chosen = {number: [draw_labelled(dataset, number, draw) for draw in range(draws)] for number in numbers}
+    train, test = (split.examples.reshape(len(split), -1) / np.float32(255) for split in (dataset.train, dataset.test))
+    assert dataset.train.labels is not None
+    classifiers = _classifiers(train, dataset.train.labels)
+    return {
+        f"{name}_{number}": float(np.mean([classify(some, test) == dataset.test.labels for some in chosen[number]]))
+        for number in numbers
+        for name, classify in classifiers.items()
+    }
+
+
+def _classifiers(train: np.ndarray, labels: np.ndarray) -> dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]]:
+    """Each is trained with the labels of the chosen examples alone, and returns the classes of the test examples."""
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.semi_supervised import LabelSpreading
+    from sklearn.svm import SVC
+
+    graph = NeighbourGraph(train)
+
+    def spread(chosen: np.ndarray, test: np.ndarray) -> np.ndarray:
+        known = np.full(len(labels), UNLABELLED)
+        known[chosen] = labels[chosen]
+        with np.errstate(invalid="ignore"):  # examples that no label reaches have 0 / 0 for each class
+            return LabelSpreading(kernel=graph, alpha=CLAMPING).fit(train, known).predict(test)
+
+    return {
+        "label_spreading": spread,
+        "svm": lambda chosen, test: SVC(C=PENALTY).fit(train[chosen], labels[chosen]).predict(test),
+        "nearest": lambda chosen, test: (
+            KNeighborsClassifier(n_neighbors=1).fit(train[chosen], labels[chosen]).predict(test)
+        ),
+    }
