@@ -110,15 +110,14 @@ class LoadedStudy:
 
     def rankings(self) -> list[Ranking]:
         """The finished trials of each protocol, the best first by the first objective."""
-        finished = self._trials[self._trials["state"] == "finished"]
         objective = self.objectives[0]
+        rises = objective.direction == "minimize"
+        finished = self._trials[self._trials["state"] == "finished"]
+        ranked = finished.sort_values(f"metrics.{objective.name}", ascending=rises, kind="stable")
+        by_protocol = ranked.sort_index().groupby(["dataset", "protocol"], sort=False).groups
         return [
-            Ranking(
-                str(dataset),
-                str(protocol),
-                rows.sort_values(f"metrics.{objective.name}", ascending=objective.direction == "minimize"),
-            )
-            for (dataset, protocol), rows in finished.groupby(["dataset", "protocol"], sort=False)
+            Ranking(str(dataset), str(protocol), ranked.loc[ranked.index.isin(numbers)])
+            for (dataset, protocol), numbers in by_protocol.items()
         ]
 
     def seeds_of(self, trial: int, metric: str) -> list[float]:

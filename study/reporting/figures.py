@@ -67,7 +67,7 @@ def restyled(plot: Any) -> Figure:
     assert isinstance(figure, Figure)
     figure.patch.set_alpha(0)
     figure.suptitle("")
-    figure.set_layout_engine("constrained")
+    figure.set_layout_engine("tight")
     for each in figure.axes:
         each.patch.set_alpha(0)
         each.grid(False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import study
-from study.reporting.whole import make_report
 
 DIVERGED = "loss_discriminator became inf in round 3"
 
@@ -22,9 +21,10 @@ def loaded(plan):
     return study.load(plan.name, storage_dir=plan.storage)
 
 
-def section(of, title):
-    """The blocks of a section of the report on a study; None where there is none."""
-    return next((each.blocks for each in make_report(of).sections if each.title == title), None)
+def section(of, part):
+    """The blocks of a part of the report on a study, a module; None where the study has nothing for it."""
+    found = part.section(of)
+    return None if found is None else found.blocks
 
 
 def table(blocks, caption=""):

@@ -30,9 +30,9 @@ def told(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def search(told):
-    """A search of 30 trials with early stopping: 2 have failed."""
+    """A search of 26 trials with early stopping: 2 have failed."""
     references = {"fid_lenet_noise": 138.8, "fid_lenet_test_images": 2.0}
-    options = {"space": "gradnorm", "trials": 30, "rounds": 6}
+    options = {"space": "gradnorm", "trials": 26, "rounds": 6}
     return told("search", distance, options, stops=True, references=references)
 
 

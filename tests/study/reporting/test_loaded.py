@@ -15,7 +15,7 @@ OBJECTIVE = "metrics.fid_lenet_best"
 
 def test_trials_have_their_parameters_as_numbers_and_the_state_in_which_they_ended(searched):
     trials = searched.trials()
-    assert list(trials.index) == list(range(30))
+    assert list(trials.index) == list(range(26))
     assert set(trials["state"]) == {"finished", "stopped early", "failed"}
     assert list(trials[trials["state"] == "failed"].index) == [7, 9]
     assert set(trials["failure"].dropna()) == {DIVERGED}

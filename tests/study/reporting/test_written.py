@@ -36,8 +36,13 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def page(searched):
-    return Page(as_html(make_report(searched)))
+def report(searched):
+    return make_report(searched)
+
+
+@pytest.fixture(scope="module")
+def page(report):
+    return Page(as_html(report))
 
 
 def test_every_picture_has_a_text_alternative(page):
@@ -68,14 +73,13 @@ def test_links_find_their_places_and_identifiers_are_unique(page):
     assert all(link[1:] in ids for link in used)
 
 
-def test_what_others_wrote_is_shown_and_not_run(searched):
-    report = make_report(searched)
+def test_what_others_wrote_is_shown_and_not_run(report):
     hostile = type(report)("<script>alert(1)</script>", "", report.answer)
     assert "<script>" not in as_html(hostile)
 
 
-def test_markdown_has_the_numbers_of_the_page(searched, page):
-    text = as_markdown(make_report(searched))
+def test_markdown_has_the_numbers_of_the_page(report, page):
+    text = as_markdown(report)
     tables = [line for line in text.splitlines() if line.startswith("|")]
     cells = {cell.strip() for line in tables for cell in line.strip("|").split(" | ")}
     assert len(tables) > 40
@@ -84,8 +88,7 @@ def test_markdown_has_the_numbers_of_the_page(searched, page):
     assert "svg" not in text
 
 
-def test_a_page_of_a_running_study_reads_itself_again(searched):
-    report = make_report(searched)
+def test_a_page_of_a_running_study_reads_itself_again(report):
     assert "http-equiv" not in as_html(report)
     again = type(report)(report.title, "", report.answer, refresh=7)
     assert '<meta http-equiv="refresh" content="7">' in as_html(again)
