@@ -61,10 +61,15 @@ class Scale:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """What a trial is to run: settings of the method, and a data set where trials of the space name their own."""
+    """What a trial is to run: settings of the method, and, where trials of the space name their own, more."""
 
     config: Mapping[str, Any]
     dataset: str | None = None
+    """One of the space's `datasets`."""
+    method: str | None = None
+    """One of the space's `methods`."""
+    pace: float = 1.0
+    """Rounds of this trial for each round of the study's budget, where the rounds of methods cost unequally much."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,9 @@ class SearchSpace(ABC):
     name: ClassVar[str]
     description: ClassVar[str]
     method: ClassVar[str]
-    """A key of `METHODS`, an entry point, or `module:Class`."""
+    """A key of `METHODS`, an entry point, or `module:Class`. A space with `methods` has none."""
+    methods: ClassVar[tuple[str, ...]] = ()
+    """Where not empty: each suggestion names one of these. All know the settings that `scale.fixed` has."""
     objectives: ClassVar[tuple[str, ...]] = ("fid_best",)
     """Metrics that are optimised, by family; the measures give the full name and the direction."""
     scales: ClassVar[Mapping[str, Scale]]
@@ -106,6 +113,11 @@ class SearchSpace(ABC):
     def num_trials(self) -> int:
         """How many trials a study has."""
         return self.scale.trials
+
+    @property
+    def method_names(self) -> tuple[str, ...]:
+        """The methods of the space: one, or those that its suggestions name."""
+        return self.methods or (self.method,)
 
     @abstractmethod
     def suggest(self, trial: BaseTrial) -> Suggestion:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from search_spaces.space import FirstTrial, SearchSpace, spoken
 from study.plan import StudyPlan
-from study.trial_specs import distributions, suggested
+from study.trial_specs import distributions, method_name, suggested
 from trainables.errors import InputError
 from trainables.measures.base import Direction, MeasureSettings
 from trainables.methods.base import method_class
@@ -115,8 +115,9 @@ def _of_measures(measures: Sequence[MeasureSettings]) -> dict[str, Any]:
 
 def _config(space: SearchSpace, fixed: Mapping[str, Any], first: FirstTrial) -> dict[str, Any]:
     """The method's whole config for a first trial, without its seed."""
-    config = {**fixed, **suggested(space, FixedTrial(dict(first.params))).config}
-    complete = method_class(space.method).Config(**config).model_dump(mode="json")
+    suggestion = suggested(space, FixedTrial(dict(first.params)))
+    config = {**fixed, **suggestion.config}
+    complete = method_class(method_name(space, suggestion)).Config(**config).model_dump(mode="json")
     return {name: value for name, value in complete.items() if name != "seed"}
 
 

@@ -11,7 +11,7 @@ from optuna.trial import BaseTrial, FixedTrial, FrozenTrial
 from search_spaces.space import FirstTrial, SearchSpace, Suggestion
 from study.optuna_storage import open_storage, ranked
 from study.plan import StudyPlan
-from study.trial_specs import method_config
+from study.trial_specs import method_config, method_name
 from trainables.errors import InputError
 
 NEW_SEEDS = 500_000_000
@@ -42,7 +42,7 @@ def _confirmation(original: StudyPlan, trials: Sequence[FrozenTrial], best: Sequ
     class Confirmation(SearchSpace):
         name = space.name
         description = f"the best trials of {original.name}, with new seeds"
-        method = space.method
+        methods = space.method_names
         datasets = space.datasets
         exhaustive = True
 
@@ -51,7 +51,8 @@ def _confirmation(original: StudyPlan, trials: Sequence[FrozenTrial], best: Sequ
             number = trial.suggest_int(PARAMETER, 0, 10**9)
             found = space.suggest(FixedTrial(trials[number].params, number))
             config = method_config(original, number, found)
-            return Suggestion({**config, "seed": config["seed"] + NEW_SEEDS}, found.dataset)
+            named = replace(found, method=method_name(space, found))
+            return replace(named, config={**config, "seed": config["seed"] + NEW_SEEDS})
 
         def first_trials(self) -> list[FirstTrial]:
             return [FirstTrial(f"trial {number} of {original.name}", {PARAMETER: number}) for number in best]

@@ -52,7 +52,7 @@ def study_tags(plan: StudyPlan, preparations: Preparations) -> dict[str, str]:
         "space": plan.space.name,
         "scale": plan.space.scale_name,
         "dataset": ", ".join(preparations),
-        "method": plan.space.method,
+        "method": ", ".join(plan.space.method_names),
         "protocol": ", ".join(preparation.protocol.sha256 for preparation in preparations.values()),
         "git_commit": _git_commit(),
     }
@@ -95,7 +95,7 @@ def study_ended(best: int | None, weights: Path, outcomes: Sequence[Outcome], st
 def trial_started(spec: TrialSpec, tags: dict[str, str]) -> Event:
     """The method's whole config, what Optuna suggested, and the tags of the study."""
     searched = {f"{SEARCHED}{name}": value for name, value in spec.params.items()}
-    of_trial = {"dataset": spec.protocol.dataset, "protocol": spec.protocol.sha256}
+    of_trial = {"dataset": spec.protocol.dataset, "method": spec.method, "protocol": spec.protocol.sha256}
     if spec.first_trial is not None:
         of_trial[FIRST_TRIAL_TAG] = spec.first_trial
     params = spec.config | {"method": spec.method, "rounds": spec.rounds} | searched

@@ -73,16 +73,18 @@ def print_plan(plan: StudyPlan) -> None:
     from optuna.storages import InMemoryStorage
 
     from study.optuna_storage import FIRST_TRIAL, ask, create_study
-    from study.trial_specs import method_config
+    from study.trial_specs import method_config, method_name
 
     print(json.dumps(describe(plan), indent=2))
     study = create_study(plan.name, InMemoryStorage(), plan.directions, plan.space.first_trials())
     shown = min(SUGGESTIONS_SHOWN, plan.trials)
-    print(f"the first {shown} configurations of {plan.space.method}:")
+    print(f"the first {shown} configurations of {', '.join(plan.space.method_names)}:")
     for _ in range(shown):
         trial = ask(study, plan.sampler, plan.seed)
-        config = method_config(plan, trial.number, plan.space.suggest(trial))
-        print(f"trial {trial.number} ({trial.user_attrs.get(FIRST_TRIAL, 'suggested')}):")
+        suggestion = plan.space.suggest(trial)
+        config = method_config(plan, trial.number, suggestion)
+        of_method = f" of {method_name(plan.space, suggestion)}" if plan.space.methods else ""
+        print(f"trial {trial.number}{of_method} ({trial.user_attrs.get(FIRST_TRIAL, 'suggested')}):")
         print(f"  {json.dumps(config)}")
 
 

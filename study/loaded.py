@@ -114,10 +114,10 @@ class LoadedStudy:
         rises = objective.direction == "minimize"
         finished = self._trials[self._trials["state"] == "finished"]
         ranked = finished.sort_values(f"metrics.{objective.name}", ascending=rises, kind="stable")
-        by_protocol = ranked.sort_index().groupby(["dataset", "protocol"], sort=False).groups
+        measured = finished[["dataset", "protocol"]].drop_duplicates().itertuples(index=False)
         return [
-            Ranking(str(dataset), str(protocol), ranked.loc[ranked.index.isin(numbers)])
-            for (dataset, protocol), numbers in by_protocol.items()
+            Ranking(dataset, protocol, ranked[(ranked["dataset"] == dataset) & (ranked["protocol"] == protocol)])
+            for dataset, protocol in measured
         ]
 
     def seeds_of(self, trial: int, metric: str) -> list[float]:

@@ -102,7 +102,7 @@ def describe(plan: StudyPlan) -> dict[str, Any]:
     return {
         "name": plan.name,
         "space": plan.space.name,
-        "method": plan.space.method,
+        "method": ", ".join(plan.space.method_names),
         "objectives": list(plan.objectives),
         "scale": plan.space.scale_name,
         "dataset": ", ".join(plan.datasets),

@@ -193,7 +193,8 @@ def _with_space(config: StudyConfig, is_resumed: bool, space: SearchSpace, file:
 def _space_class(name: str) -> type[SearchSpace]:
     """The space of this name; raises `InputError` where a space from outside is not complete."""
     space = resolve("space", name, SPACES, SearchSpace)  # type: ignore[type-abstract]
-    missing = [each for each in ("name", "method", "scales") if not hasattr(space, each)]
+    needed = ("name", "scales") if space.methods else ("name", "method", "scales")
+    missing = [each for each in needed if not hasattr(space, each)]
     missing += sorted(space.__abstractmethods__) if inspect.isabstract(space) else []
     if missing:
         raise InputError(f"space {name!r} is not complete: it lacks {', '.join(missing)}.")

@@ -14,7 +14,7 @@ from rich.text import Text
 from study.console import Console
 from study.optuna_storage import ranked
 from study.plan import StudyPlan
-from study.trials import FAILURE, PROCESS_LOST, NotInSnapshot, is_finite, number_of
+from study.trials import FAILURE, PROCESS_LOST, NotInSnapshot, budget_of, is_finite, number_of
 
 RUNNING_SHOWN = 8
 """Running trials of which the live view has a line."""
@@ -36,8 +36,8 @@ class Progress(NotInSnapshot, Callback):
         self._started = time.monotonic()
         self._before = sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
         self._done = 0
-        self._running: dict[int, tuple[int, float | None]] = {}
-        """The last round of each trial that is running, and its objective then."""
+        self._running: dict[int, tuple[int, int, float | None]] = {}
+        """Of each trial that is running: its last round, the rounds of its budget, and its objective then."""
         best = ranked(study)[:1]
         self._best = (best[0].values[0], best[0].number) if best else None
 
@@ -53,14 +53,15 @@ class Progress(NotInSnapshot, Callback):
 
     def on_trial_start(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:
         """A trial begins, or goes on."""
-        self._running.setdefault(number_of(trial), (0, None))
+        self._running.setdefault(number_of(trial), (0, budget_of(trial), None))
 
     def on_trial_result(
         self, iteration: int, trials: list[RayTrial], trial: RayTrial, result: dict[str, Any], **info: Any
     ) -> None:
         """A trial has been evaluated."""
         value = result.get(self._objective)
-        self._running[number_of(trial)] = (result.get("round", 0), value if is_finite(value) else None)
+        at = result.get("round", 0)
+        self._running[number_of(trial)] = (at, budget_of(trial), value if is_finite(value) else None)
 
     def on_trial_complete(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:
         """A trial has ended by itself."""
@@ -74,7 +75,7 @@ class Progress(NotInSnapshot, Callback):
             self._line(trials, trial, f"failed: {self._objective} is {value}")
             return
         rounds = result["round"]
-        if rounds < self._plan.rounds:
+        if rounds < budget_of(trial):
             self._line(trials, trial, f"{self._objective} {value:8.2f}, stopped at round {rounds}")
             return
         sign = 1 if self._plan.directions[0] == "minimize" else -1
@@ -98,9 +99,9 @@ class Progress(NotInSnapshot, Callback):
             f"{self._best_so_far()}  {self._times(running)}"
         )
 
-    def _of_running(self, number: int, round_number: int, value: float | None) -> str:
+    def _of_running(self, number: int, round_number: int, budget: int, value: float | None) -> str:
         objective = "not evaluated yet" if value is None else f"{self._objective} {value:.2f}"
-        return f"  trial {number:>3}  round {round_number} of {self._plan.rounds}  {objective}"
+        return f"  trial {number:>3}  round {round_number} of {budget}  {objective}"
 
     def _best_so_far(self) -> str:
         return f"best {self._best[0]:.2f} (trial {self._best[1]})" if self._best else "no result yet"

@@ -140,9 +140,12 @@ def check_storage(plan: StudyPlan) -> None:
 def prepare(plan: StudyPlan, console: Console) -> Preparations:
     """Put everything that trials read into the cache; raises `InputError` where something cannot be had."""
     with console.status(f"preparing {' and '.join(plan.datasets)}"):
-        for dataset, config in first_configs(plan):
-            check_method(plan.space.method, config, dataset, plan.cache_dir)
-        prepared = {name: prepare_protocol(protocol, plan.cache_dir) for name, protocol in plan.protocols.items()}
+        for dataset, method, config in first_configs(plan):
+            check_method(method, config, dataset, plan.cache_dir)
+        prepared = {
+            name: prepare_protocol(protocol, plan.cache_dir, asked_for_gpu=plan.resources.gpus > 0)
+            for name, protocol in plan.protocols.items()
+        }
     for preparation in prepared.values():
         for objective in plan.objectives:
             if base_name(objective) not in preparation.protocol.metrics():

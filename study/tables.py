@@ -48,7 +48,8 @@ def columns_of(plan: StudyPlan, trials: Sequence[FrozenTrial]) -> list[str]:
     others = [name + ending for name in shown if name not in objectives]
     metrics = [trial.user_attrs.get(METRICS, {}) for trial in trials]
     resampled = [name + RESAMPLED for name in objectives]
-    costs = [*method_class(plan.space.method).progress_metrics, "seconds_training"]
+    progress = dict.fromkeys(n for name in plan.space.method_names for n in method_class(name).progress_metrics)
+    costs = [*progress, "seconds_training"]
     differing = [name for name in costs if len({found.get(name) for found in metrics}) > 1]
     measured = {name for found in metrics for name in found}
     return [*plan.objectives, *(name for name in [*resampled, *others, *differing] if name in measured)]
@@ -106,7 +107,7 @@ def _published(first: FirstTrial | None, trial: FrozenTrial, columns: Sequence[s
 def _settings(plan: StudyPlan, trial: FrozenTrial) -> str:
     """What was suggested, as a person reads it: "image_lr 0.01, lambda_tv off"."""
     suggestion = plan.space.suggest(FixedTrial(trial.params, trial.number))
-    named = {} if suggestion.dataset is None else {"dataset": suggestion.dataset}
+    named = {name: value for name in ("method", "dataset") if (value := getattr(suggestion, name)) is not None}
     return ", ".join(f"{name} {_value(name, value, trial)}" for name, value in {**named, **suggestion.config}.items())
 
 

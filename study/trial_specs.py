@@ -33,12 +33,12 @@ def make_spec(plan: StudyPlan, trial: BaseTrial, protocols: Mapping[str, Protoco
     suggestion = plan.space.suggest(trial)
     return TrialSpec(
         number=trial.number,
-        method=plan.space.method,
+        method=method_name(plan.space, suggestion),
         config=method_config(plan, trial.number, suggestion),
         params=trial.params,
         first_trial=trial.user_attrs.get(FIRST_TRIAL),
-        rounds=plan.rounds,
-        evaluate_every=plan.evaluate_every,
+        rounds=_at_pace(plan.rounds, suggestion),
+        evaluate_every=_at_pace(plan.evaluate_every, suggestion),
         evaluate_at=plan.space.scale.evaluate_at,
         seeds=plan.seeds,
         protocol=protocols[suggestion.dataset or plan.datasets[0]],
@@ -47,6 +47,15 @@ def make_spec(plan: StudyPlan, trial: BaseTrial, protocols: Mapping[str, Protoco
         folder=str(plan.folder.trial(trial.number)),
         outside=None if plan.outside is None else str(plan.folder.outside),
     )
+
+
+def method_name(space: SearchSpace, suggestion: Suggestion) -> str:
+    """The method that a suggestion is for."""
+    return suggestion.method or space.method_names[0]
+
+
+def _at_pace(rounds: int, suggestion: Suggestion) -> int:
+    return max(1, round(rounds * suggestion.pace))
 
 
 def in_rounds(plan: StudyPlan) -> StudyPlan:
@@ -75,21 +84,25 @@ def method_config(plan: StudyPlan, number: int, suggestion: Suggestion) -> dict[
     """
     seed = plan.seed if plan.space.exhaustive else plan.seed + number
     settings = {"seed": seed, **plan.fixed, **suggestion.config}
+    method = method_name(plan.space, suggestion)
     try:
-        return method_class(plan.space.method).Config(**settings).model_dump(mode="json")
+        return method_class(method).Config(**settings).model_dump(mode="json")
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))
         raise InputError(
-            f"space {plan.space.name!r} sets {field} of {plan.space.method} to {first['input']!r}: {first['msg']}."
+            f"space {plan.space.name!r} sets {field} of {method} to {first['input']!r}: {first['msg']}."
         ) from error
 
 
-def first_configs(plan: StudyPlan) -> list[tuple[str, dict[str, Any]]]:
-    """The data set and the method's config of each first trial; of those that differ only in their seed, one."""
-    tried = _first_suggestions(plan.space)[: plan.trials]
-    configs = [(s.dataset or plan.datasets[0], method_config(plan, n, s)) for n, s in enumerate(tried)]
-    return list({(name, str(config | {"seed": 0})): (name, config) for name, config in configs}.values())
+def first_configs(plan: StudyPlan) -> list[tuple[str, str, dict[str, Any]]]:
+    """Data set, method and config of each first trial; of those that differ only in their seed, one."""
+    configs = {}
+    for number, suggestion in enumerate(_first_suggestions(plan.space)[: plan.trials]):
+        dataset, method = suggestion.dataset or plan.datasets[0], method_name(plan.space, suggestion)
+        config = method_config(plan, number, suggestion)
+        configs[dataset, method, str(config | {"seed": 0})] = dataset, method, config
+    return list(configs.values())
 
 
 def mutations(space: SearchSpace) -> dict[str, tuple[float, float]]:
@@ -118,22 +131,40 @@ def check_method(plan: StudyPlan) -> None:
     The first trials and some random suggestions are tried.
     """
     for protocol in plan.protocols.values():
-        check_abilities(plan.space.method, protocol)
-    for number, suggestion in enumerate(_suggestions(plan.space)):
-        if suggestion.dataset is not None and suggestion.dataset not in plan.datasets:
-            raise InputError(
-                f"space {plan.space.name!r} suggests data set {suggestion.dataset!r}, which is not among its "
-                f"datasets: {', '.join(plan.datasets)}."
-            )
+        for method in plan.space.method_names:
+            check_abilities(method, protocol)
+    suggestions = _suggestions(plan.space)
+    if plan.scheduler != "none" and len({suggestion.pace for suggestion in suggestions}) > 1:
+        raise InputError(
+            f"the trials of space {plan.space.name!r} have different numbers of rounds, so that {plan.scheduler} "
+            "cannot compare them early: leave out --scheduler."
+        )
+    for number, suggestion in enumerate(suggestions):
+        _refuse_other_names(plan, suggestion)
         method_config(plan, number, suggestion)
 
 
-def parse_assignments(assignments: Sequence[str], space: SearchSpace) -> dict[str, Any]:
-    """The settings of `--set KEY=VALUE ...`, as JSON.
+def _refuse_other_names(plan: StudyPlan, suggestion: Suggestion) -> None:
+    """Raise `InputError` for a data set or a method that the space does not announce."""
+    names = (
+        ("data set", suggestion.dataset, "datasets", plan.datasets),
+        ("method", suggestion.method, "methods", plan.space.method_names),
+    )
+    for what, name, field, announced in names:
+        if name is not None and name not in announced:
+            raise InputError(
+                f"space {plan.space.name!r} suggests {what} {name!r}, which is not among its {field}: "
+                f"{', '.join(announced)}."
+            )
+    if plan.space.methods and suggestion.method is None:
+        raise InputError(f"space {plan.space.name!r} has several methods, and suggests a trial that names none.")
 
-    Raises `InputError` for a setting that the method does not know or refuses, and for one that the space searches.
+
+def parse_assignments(assignments: Sequence[str], space: SearchSpace) -> dict[str, Any]:
+    """The settings of `--set KEY=VALUE ...`, as JSON; every method of the space gets them.
+
+    Raises `InputError` for a setting that a method does not know or refuses, and for one that the space searches.
     """
-    config = method_class(space.method).Config
     suggestions = _suggestions(space)
     searched = {name for suggestion in suggestions for name in suggestion.config}
     settings: dict[str, Any] = {}
@@ -141,13 +172,15 @@ def parse_assignments(assignments: Sequence[str], space: SearchSpace) -> dict[st
         key, equals, text = assignment.partition("=")
         if not equals:
             raise InputError(f"--set {assignment}: write KEY=VALUE.")
-        lookup(f"setting of {space.method}", key, config.model_fields)
+        for method in space.method_names:
+            lookup(f"setting of {method}", key, method_class(method).Config.model_fields)
         if key == "seed":
             raise InputError(f"--set {assignment}: seeds follow from the study's, say --seed {text}.")
         if key in searched:
             raise InputError(f"--set {assignment}: space {space.name!r} searches {key}, choose another setting.")
-        others = {**space.scale.fixed, **settings, **suggestions[0].config}
-        settings[key] = _parsed(config, key, text, others)
+        for method, suggestion in {method_name(space, s): s for s in reversed(suggestions)}.items():
+            others = {**space.scale.fixed, **settings, **suggestion.config}
+            settings[key] = _parsed(method_class(method).Config, key, text, others)
     return settings
 
 

@@ -33,6 +33,11 @@ def number_of(trial: RayTrial) -> int:
     return trial.config["spec"]["number"]
 
 
+def budget_of(trial: RayTrial) -> int:
+    """The rounds that a Ray trial trains if nobody stops it."""
+    return trial.config["spec"]["rounds"]
+
+
 class NotInSnapshot:
     """A base of objects with threads, files or connections, which cannot be pickled: snapshots leave them out."""
 

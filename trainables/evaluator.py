@@ -53,7 +53,7 @@ class Evaluator:
     def __call__(self, method: Method, seed: int) -> Evaluation:
         """Evaluate `method`; `seed` gives the random numbers that samples need."""
         subject = Subject(method, seed)
-        by_measure = tuple((measure, measure(subject)) for measure in self.measures)
+        by_measure = tuple((measure, measure(subject)) for measure in self._answered_by(method))
         metrics = {name: value for _, measured in by_measure for name, value in measured.metrics.items()}
         if self.device.type == "cuda":
             torch.cuda.empty_cache()  # what training does not need is left to the trials that share the GPU
@@ -64,7 +64,13 @@ class Evaluator:
         if not isinstance(method, ChoosesSamples):
             return {}
         subject = Subject(method, seed, only_new=True)
-        return {name: value for m in self.measures for name, value in m.of_new_samples(subject).items()}
+        measures = self._answered_by(method)
+        return {name: value for m in measures for name, value in m.of_new_samples(subject).items()}
+
+    def _answered_by(self, method: Method) -> list[Measure]:
+        """All measures but the optional ones whose ability the method lacks."""
+        pairs = zip(self.protocol.measures, self.measures, strict=True)
+        return [measure for settings, measure in pairs if not settings.optional or isinstance(method, measure.needs)]
 
     def references(self) -> dict[str, float]:
         """The reference values of all measures, by name."""

@@ -79,10 +79,10 @@ def _stopped(study: LoadedStudy, rankings: list[Ranking]) -> list[Block]:
     if early.empty:
         return [Text(f"No trial was stopped early (scheduler: {scheduler}).")] if scheduler != "none" else []
     rounds = trials["metrics.round"].fillna(0.0)
-    budget = float(study.param("rounds"))
+    budgets = trials["config.rounds"].astype(float)
     finished = int((trials["state"] == "finished").sum())
-    saved = float((budget - rounds[early.index]).sum())
-    all_rounds = budget * (len(early) + finished)
+    saved = float((budgets - rounds)[early.index].sum())
+    all_rounds = float(budgets[trials["state"].isin(["finished", "stopped early"])].sum())
     counts = early["metrics.round"].astype(int).value_counts().sort_index()
     where = ", ".join(f"{number} at round {at}" for at, number in counts.items())
     text = (

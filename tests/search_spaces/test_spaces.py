@@ -38,8 +38,9 @@ def space_class(name):
     return resolve("space", name, SPACES, SearchSpace)
 
 
-def method_of(space):
-    return resolve("method", space.method, METHODS, Method)
+def method_of(space, suggestion=None):
+    name = space.method_names[0] if suggestion is None or suggestion.method is None else suggestion.method
+    return resolve("method", name, METHODS, Method)
 
 
 @pytest.fixture(params=[(name, scale) for name in SPACES for scale in SCALES], ids="-".join)
@@ -55,7 +56,9 @@ def suggest(space, trial):
         assert suggestion.dataset in space.datasets
     else:
         assert suggestion.dataset is None
-    return method_of(space).Config(**{**space.scale.fixed, **suggestion.config})
+    if space.methods:
+        assert suggestion.method in space.methods
+    return method_of(space, suggestion).Config(**{**space.scale.fixed, **suggestion.config})
 
 
 def study_of(space, seed=0):
@@ -76,7 +79,8 @@ def protocols(space):
 
 def test_names_exist(space):
     assert space_class(space.name) is type(space)
-    assert issubclass(method_of(space), Method)
+    for name in space.method_names:
+        assert issubclass(resolve("method", name, METHODS, Method), Method)
     assert {space.scale.dataset, *space.datasets} <= set(SOURCES)
     assert set(space.scales) == set(SCALES)
 
@@ -171,7 +175,7 @@ def test_every_document_that_is_named_is_in_the_list_of_references():
     assert len(keys) == len(set(keys)) == 5
     for name in SPACES:
         module = inspect.getmodule(space_class(name))
-        named = re.findall(r"\[[A-Z][a-z]+ \d{4}\]", inspect.getsource(module))
+        named = re.findall(r"\[(?:[A-Z][a-z]+ \d{4}|Kitov)\]", inspect.getsource(module))
         assert named, name
         assert set(named) <= set(keys)
     for name in SPACES:

@@ -4,6 +4,7 @@ MEASURES = {
     "fidelity": "trainables.measures.fidelity:Fidelity",
     "pixels": "trainables.measures.pixels:Pixels",
     "detection": "trainables.measures.detection:Detection",
+    "reconstruction": "trainables.measures.reconstruction:Reconstruction",
     "points": "trainables.measures.points:Points",
     "classification": "trainables.measures.classification:Classification",
 }

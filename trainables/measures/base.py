@@ -50,6 +50,8 @@ class MeasureSettings(BaseModel):
 
     measure: str
     """The name of the measure: a key of `MEASURES`, an entry point, or `module:Class`."""
+    optional: bool = False
+    """Whether methods that lack the ability are trained without this measure, instead of being refused."""
 
     def metrics(self, dataset: str) -> dict[str, Metric]:
         """The metrics that are reported for a data set, by their full names. No data is needed."""

@@ -155,6 +155,24 @@ class DetectionSettings(MeasureSettings):
                 raise InputError(f"--ood-sets {name}: this data set has points, name data sets of images.")
 
 
+class ReconstructionSettings(MeasureSettings):
+    """How much of test images is left in their reconstructions."""
+
+    measure: str = "reconstruction"
+    num_images: int = Field(1000, ge=2, description="most test images")
+    components: int = Field(20, ge=1, description="of the PCA that is a reference: as many as a code has numbers")
+    seed: int = Field(0, ge=0, description="picks the test images")
+    classifier_sha256: str = ""
+    """Checksum of the data set's classifier; empty if there is none."""
+
+    def metrics(self, dataset: str) -> dict[str, Metric]:
+        errors = {"reconstruction_mse": Metric("minimize", shown=True), "reconstruction_ssim": MAXIMIZED}
+        return errors | ({"reconstruction_agreement": MAXIMIZED} if self.classifier_sha256 else {})
+
+    def check(self, dataset: str) -> None:
+        refuse_points(dataset)
+
+
 class PointsSettings(MeasureSettings):
     """How close generated points are to a distribution on the plane or the line."""
 

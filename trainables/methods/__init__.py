@@ -7,7 +7,9 @@ METHODS = {
     "duq": "trainables.methods.duq:Duq",
     "ensemble": "trainables.methods.ensemble:Ensemble",
     "feature_matching": "trainables.methods.feature_matching:FeatureMatching",
+    "flow": "trainables.methods.flow:Flow",
     "gan": "trainables.methods.gan:Gan",
     "presgan": "trainables.methods.presgan:PresGan",
     "sgan": "trainables.methods.sgan:Sgan",
+    "vae": "trainables.methods.vae:Vae",
 }
