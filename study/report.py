@@ -29,6 +29,8 @@ class ReportConfig:
     """The file to write; by default report.html in the study's folder, or NAME.html here where there is no folder."""
     markdown: bool = False
     """Write Markdown, for documentation: to --out, else to the screen."""
+    export: Path | None = None
+    """Instead of a report, write the results of all trials to this file, JSON: `study.results` makes tables of it."""
     all: bool = False
     """Compare the studies of a space; those that other protocols measured are apart."""
     watch: bool = False
@@ -50,10 +52,15 @@ def report(config: ReportConfig) -> int:
     """Do what `config` says; returns the exit status."""
     if config.watch and (config.markdown or config.all):
         raise InputError("--watch rewrites the HTML report of one study: leave out --markdown and --all.")
+    if config.export and (config.markdown or config.all or config.watch or config.out):
+        raise InputError("--export writes no report: leave out --markdown, --all, --watch and --out.")
     if config.every < 1:
         raise InputError(f"--every {config.every}: say a number of seconds from 1.")
-    if config.out is not None and not absolute(config.out).parent.is_dir():
-        raise InputError(f"--out {config.out}: there is no folder {absolute(config.out).parent}, make it first.")
+    for flag, file in (("--out", config.out), ("--export", config.export)):
+        if file is not None and not absolute(file).parent.is_dir():
+            raise InputError(f"{flag} {file}: there is no folder {absolute(file).parent}, make it first.")
+    if config.export:
+        return _export(config, absolute(config.export))
     if config.all:
         return _compare(config)
     return _watch(config) if config.watch else _once(config)
@@ -68,6 +75,13 @@ def _once(config: ReportConfig) -> int:
     if file is not None and not config.markdown and (refusal := keep(loaded, file)):
         print(f"warning: the report is not among the study's artifacts: {refusal}", file=sys.stderr)
     return 0
+
+
+def _export(config: ReportConfig, file: Path) -> int:
+    from study.reporting.export import exported
+
+    text = exported(study.load(config.name, config.tracking_uri, config.storage_dir))
+    return _write(file, text, "--export")
 
 
 def _compare(config: ReportConfig) -> int:
@@ -107,12 +121,17 @@ def _put(config: ReportConfig, made: object) -> Path | None:
         print(text, end="")
         return None
     file = absolute(config.out or _default(config))
+    _write(file, text, "--out")
+    return file
+
+
+def _write(file: Path, text: str, flag: str) -> int:
     try:
         write_atomically(file, text.encode())
     except OSError as error:
-        raise InputError(f"cannot write {file} ({error.strerror}): choose another --out.") from error
+        raise InputError(f"cannot write {file} ({error.strerror}): choose another {flag}.") from error
     print(file)
-    return file
+    return 0
 
 
 def _default(config: ReportConfig) -> Path:

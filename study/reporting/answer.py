@@ -68,7 +68,7 @@ def _best(study: LoadedStudy, ranking: Ranking) -> Iterator[str]:
         yield f"These are the settings of the first trial {best['first_trial']!r}."
         others = ranking.trials[ranking.trials["first_trial"].isna()]
         if len(others):
-            against = better(float(best[metric]), float(others.iloc[0][metric]), objective.direction)
+            against = better(float(others.iloc[0][metric]), float(best[metric]), objective.direction)
             yield f"The search found nothing better: the best beside the first trials is {against}."
         elif len(firsts) > 1:
             second = firsts.iloc[1]

@@ -35,7 +35,7 @@ def section(study: LoadedStudy) -> Section:
     return Section("Protocol, versions, command", blocks)
 
 
-def repeat(study: LoadedStudy) -> str:
+def repeat(study: LoadedStudy, with_storage: bool = True) -> str:
     """The command line that says the options of the study again, without its name."""
     known = {each.name for each in fields(StudyConfig)}
     said: dict[str, Any] = {
@@ -43,8 +43,8 @@ def repeat(study: LoadedStudy) -> str:
         for name, value in study.options.items()
         if name in known and name != "name"
     }
-    arguments = to_arguments(StudyConfig(**said))
-    return f"python -m study.launch {shlex.join([*arguments, *storage_arguments(study)])}"
+    arguments = to_arguments(StudyConfig(**said)) + (storage_arguments(study) if with_storage else [])
+    return f"python -m study.launch {shlex.join(arguments)}"
 
 
 def _is_protocol(name: str) -> bool:

@@ -169,3 +169,11 @@ def test_deleted_runs_and_lost_pictures_are_named(told):
 def test_a_study_of_points_is_reported(told):
     plan = told("line", lambda params, number: 0.1 * (number + 1), {"space": "toy_line"})
     assert "Trial 0 was best: energy 0.1" in texts(answer(loaded(plan)))
+
+
+def test_a_search_that_found_nothing_better_than_its_first_trials_says_so(told):
+    options = {"space": "gradnorm", "trials": 5}
+    plan = told("worse", lambda params, number: 40.0 + number, options, pictures=False)
+    said = texts(answer(loaded(plan)))
+    assert "These are the settings of the first trial 'published: all'" in said
+    assert "The search found nothing better: the best beside the first trials is 7.5% higher, which is worse" in said
