@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from search_spaces.space import FirstTrial, SearchSpace, spoken
 from study.plan import StudyPlan
-from study.trial_specs import distributions, method_name, suggested
+from study.trial_specs import distributions_of, method_name, suggested
 from trainables.errors import InputError
 from trainables.measures.base import Direction, MeasureSettings
 from trainables.methods.base import method_class
@@ -63,7 +63,7 @@ class Search(BaseModel):
                 Objective(name=name, direction=direction)
                 for name, direction in zip(plan.objectives, plan.directions, strict=True)
             ),
-            parameters={name: distribution_to_json(found) for name, found in distributions(plan.space).items()},
+            parameters={name: distribution_to_json(found) for name, found in distributions_of(plan.space).items()},
             first_trials=tuple(_references(plan)),
             differences=_of_scales(plan),
         )

@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from study.interruption import Interruption
 from study.optuna_storage import FIRST_TRIAL, ranked
 from study.plan import StudyPlan
 from study.tables import claims_table, references_of, results_table, shown_metrics
-from study.verdicts import judged
+from study.verdicts import Judged, counts, more_seeds_command, seeds_that_decide
 from trainables.credentials import without_credentials
 from trainables.files import absolute
 from trainables.preparation import Preparations
@@ -92,20 +92,27 @@ class Console:
                 if name.startswith(f"{base_name(objective)}_") and at > 0:
                     self.print(f"best {objective} / {name}: {value:.4g} / {at:.4g} = {value / at:.3f}")
 
-    def print_claims(self, plan: StudyPlan, study: optuna.Study) -> None:
-        """Print a verdict on each of the document's claims."""
-        if not plan.claims:
+    def print_claims(self, plan: StudyPlan, judged: Sequence[Judged]) -> None:
+        """Print a verdict on each of the document's claims, and what would decide those that are undecided."""
+        if not judged:
             return
-        outcomes = judged(plan, study)
-        self._console.print(claims_table(outcomes))
-        counts = Counter(outcome.verdict for outcome in outcomes)
-        self.print("claims: " + ", ".join(f"{counts[v]} {v}" for v in ("supported", "contradicted", "undecided")))
+        self._console.print(claims_table(judged))
+        each, holm = counts(judged).values()
+        self.print("claims, each for itself: " + ", ".join(f"{number} {verdict}" for verdict, number in each.items()))
+        self.print("claims, by Holm's correction: " + ", ".join(f"{n} {verdict}" for verdict, n in holm.items()))
+        if late := sum(each.after_the_fact for each in judged):
+            self.print(f"{late} claims were added or changed after the study had started: they are after the fact.")
+        if more := seeds_that_decide(judged, plan.seeds):
+            seeds, decided = more
+            self.print(f"With {seeds} seeds, about {decided} more would be decided, if further runs are like these:")
+            options = more_seeds_command(_shown(plan.folder.study_json), seeds, self._storage(plan))
+            self.print(f"  {_shown(Path(sys.executable))} -m study.launch {options}")
 
     def print_next_steps(self, plan: StudyPlan, interruption: Interruption) -> None:
         """Print the exact commands that show the study and continue it."""
         python = Path(sys.executable)
         launch = f"  {_shown(python)} -m study.launch"
-        storage = [] if plan.storage == absolute(Path("outputs")) else ["--storage-dir", str(plan.storage)]
+        storage = self._storage(plan)
         if interruption.received:
             self.print(f"\nStopped by {interruption.received.name}. Go on with:")
             self.print(f"{launch} {shlex.join(['--resume', plan.name, *storage])}")
@@ -123,6 +130,10 @@ class Console:
         if can_go_on:
             more = str(2 * plan.trials)
             self.print(f"{launch} {shlex.join(['--resume', plan.name, '--trials', more, *storage])}")
+
+    @staticmethod
+    def _storage(plan: StudyPlan) -> list[str]:
+        return [] if plan.storage == absolute(Path("outputs")) else ["--storage-dir", str(plan.storage)]
 
 
 def _shown(path: Path) -> str:

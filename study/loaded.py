@@ -99,14 +99,20 @@ class LoadedStudy:
         return Image.open(io.BytesIO(content))
 
     def claims(self) -> pd.DataFrame:
-        """A row per claim of the space's document, as the driver judged it when the study last ended.
+        """A row per claim of the space's documents, as the driver judged it when the study last ended.
 
-        Columns: `claim`, `source`, `metric`, `lower` and `higher` (the values of both groups), `difference`, `low` and
-        `high` (its 95% interval), `compared_by`, `margin`, `verdict`. Empty where the space has no claims.
+        Columns: `claim`, `source`, `metric`, `lower` and `higher` (the values of both groups; NaN for a failed seed),
+        `difference`, `low` and `high` (its 95% interval; NaN for an open end), `effect` (in words), `verdict`,
+        `verdict_holm` (by Holm's correction over all claims), `after_the_fact`, `values_needed`. Empty without claims.
         """
-        columns = ["claim", "source", "metric", "lower", "higher", "difference", "low", "high"]
-        columns += ["compared_by", "margin", "verdict"]
-        return pd.DataFrame(json.loads(self._text(CLAIMS_FILE) or "[]"), columns=columns)
+        columns = ["claim", "source", "metric", "lower", "higher", "difference", "low", "high", "effect", "verdict"]
+        columns += ["verdict_holm", "after_the_fact", "values_needed"]
+        text = self._text(CLAIMS_FILE)
+        rows = [
+            {**each, "claim": each["text"], "low": each["interval"][0], "high": each["interval"][1]}
+            for each in (json.loads(text)["claims"] if text else [])
+        ]
+        return pd.DataFrame(rows, columns=columns)
 
     def rankings(self) -> list[Ranking]:
         """The finished trials of each protocol, the best first by the first objective."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,31 +18,33 @@ def section(study: LoadedStudy) -> Section | None:
         return None
     rows = [
         [
-            str(row["claim"]),
+            str(row["claim"]) + (" (added or changed after the start)" if row["after_the_fact"] else ""),
             str(row["source"]),
             str(row["metric"]),
             _mean(row["lower"]),
             _mean(row["higher"]),
-            f"{'ratio ' * (row['compared_by'] == 'ratio')}{shown(float(row['difference']))}",
-            f"{shown(float(row['low']))} to {shown(float(row['high']))}",
+            f"{shown(row['difference'])} ({shown(row['low'])} to {shown(row['high'])})",
+            str(row["effect"]),
             str(row["verdict"]),
+            str(row["verdict_holm"]),
         ]
         for _, row in claims.iterrows()
     ]
-    header = ["claim", "source", "metric", "said to be lower", "said to be higher", "difference", "95%", "verdict"]
+    header = ["claim", "source", "metric", "said to be lower", "said to be higher", "difference, 95%", "effect"]
+    header += ["verdict", "by Holm"]
     note = (
         "Each seed of a trial is a value. A claim is supported where the whole interval is on its side, contradicted "
-        "where it is on the other, else undecided. Each is judged for itself: of twenty claims about equal groups, "
-        "one is expected to look decided."
+        "where it is on the other, else undecided. The last column is the verdict by Holm's correction over all "
+        "claims: of twenty claims about equal groups, one is expected to look decided without it."
     )
     return Section("Claims", [Text(note), Table(header, rows, counted(len(rows), "claim") + " of the document")])
 
 
-def _mean(values: Sequence[float]) -> str:
-    """The mean of a group with its size; of one with failed seeds, their number."""
+def _mean(values: Sequence[float | None]) -> str:
+    """The mean of a group with its size, and how many of its seeds have failed."""
     if not values:
         return NOTHING
-    finite = [value for value in values if math.isfinite(value)]
+    finite = [value for value in values if value is not None]
     failed = len(values) - len(finite)
     mean = shown(float(np.mean(finite))) if finite else NOTHING
     return f"{mean} (n={len(values)}{f', {failed} failed' if failed else ''})"

@@ -31,7 +31,7 @@ def exported(study: LoadedStudy) -> str:
         "objectives": [objective.model_dump() for objective in study.objectives],
         "trials": [_trial(study, row) for _, row in study.trials().iterrows()],
         "claims": [
-            {name: row[name] for name in ("claim", "source", "metric", "verdict", "difference", "low", "high")}
+            {name: row[name] for name in ("claim", "source", "metric", "verdict", "verdict_holm", "effect")}
             for _, row in study.claims().iterrows()
         ],
         "references": _rounded(study.recorded.references.to_dict("records")),

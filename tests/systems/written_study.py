@@ -15,10 +15,11 @@ from PIL import Image
 from study import events
 from study.optuna_storage import FIRST_TRIAL, METRICS, ask, create_study
 from study.plan import StudyPlan, study_json
+from study.registration import register, registered
 from study.runs import Runs
 from study.trial_specs import make_spec
 from study.trials import FAILURE
-from study.verdicts import judged
+from study.verdicts import CLAIMS_FILE, judge_all, write_claims
 from trainables.preparation import Preparation
 from trainables.protocol import AT_BEST, BEST, base_name
 from trainables.repetitions import PER_SEED
@@ -47,6 +48,7 @@ def tell(
     """
     plan.folder.path.mkdir(parents=True, exist_ok=True)
     plan.folder.write(study_json(plan))
+    register(plan.folder.path, plan.claims, plan.space, plan.seeds, events.git_commit())
     runs = Runs(plan.tracking_uri, plan.space.name, plan.name, plan.artifacts)
     put = deliver or (lambda event: runs.deliver(json.loads(json.dumps(event))))
     preparations = {name: Preparation(p, dict(references or {}), ()) for name, p in plan.protocols.items()}
@@ -95,7 +97,10 @@ def tell(
             front = {trial.number for trial in study.best_trials}
             for trial in study.get_trials(states=(optuna.trial.TrialState.COMPLETE,)):
                 put(events.trial_compared(trial.number, trial.number in front))
-        put(events.study_ended(best, plan.folder.path / "none", judged(plan, study), "FINISHED"))
+        put(events.study_ended(best, plan.folder.path / "none", "FINISHED"))
+        if judged := judge_all(plan, study, preparations):
+            write_claims(plan.folder.path / CLAIMS_FILE, judged, registered(plan.folder.path))
+            put(events.claims_judged(judged, plan.folder.path / CLAIMS_FILE))
     if deliver is None:
         assert runs.refused == []
     return study
