@@ -17,7 +17,7 @@ from trainables.cache import keep
 from trainables.data.sources import file_name
 from trainables.files import sha256_of_array
 from trainables.measures.reference import Reference
-from trainables.measures.settings import FidelitySettings
+from trainables.measures.settings import FeatureSettings
 from trainables.metrics.frechet import ReferenceStatistics
 
 
@@ -39,11 +39,11 @@ class ReferenceKey(BaseModel):
     images_sha256: str
 
     @classmethod
-    def of(cls, settings: FidelitySettings, dataset: str, images: np.ndarray) -> ReferenceKey:
-        """The key of the reference of real `images`, uint8, of a data set with these settings."""
+    def of(cls, settings: FeatureSettings, dataset: str, images: np.ndarray) -> ReferenceKey:
+        """The key of the reference of training `images`, uint8, of a data set with these settings."""
         return cls(
             dataset=dataset,
-            split=settings.reference_split,
+            split="train",
             count=len(images),
             seed=settings.seed,
             extractor=settings.features,
