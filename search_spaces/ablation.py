@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from search_spaces.claim import SEED, Claim, Params, where
-from search_spaces.discriminator_only_scales import FEW_ROUNDS, MAX_UPDATES, SCALES
+from search_spaces.discriminator_only_scales import DIGITS, FEW_ROUNDS, MAX_UPDATES, SCALES
 from search_spaces.grid import GridSpace, Point
 from search_spaces.published import LAMBDA_STAT, RATES, VARIANTS, WEIGHTS
 from search_spaces.space import Epochs, Scale, Suggestion
@@ -42,7 +42,7 @@ class Ablation(GridSpace):
     method = "discriminator_only"
     scales: ClassVar[Mapping[str, Scale]] = {
         name: replace(scale, seeds=SEEDS[name], rounds=PAPER_EPOCHS if name == "paper" else scale.rounds)
-        for name, scale in SCALES.items()
+        for name, scale in {**SCALES, "laptop": DIGITS}.items()
     }
     grid: ClassVar = {"variant": tuple(VARIANTS)}
 

@@ -23,7 +23,7 @@ from study.interruption import Interruption
 from study.optuna_storage import FIRST_TRIAL, ranked
 from study.plan import StudyPlan
 from study.tables import claims_table, references_of, results_table, shown_metrics
-from study.trials import FAILURE, PROCESS_LOST, NotInSnapshot, budget_of, is_finite, number_of
+from study.trials import FAILURE, PROCESS_LOST, NotInSnapshot, is_finite, number_of
 from study.verdicts import Judged, counts, more_seeds_command, seeds_that_decide
 from trainables.credentials import without_credentials
 from trainables.files import absolute
@@ -157,7 +157,7 @@ class Progress(NotInSnapshot, Callback):
             self._line(trials, trial, f"failed: {self._objective} is {value}")
             return
         rounds = result["round"]
-        if rounds < budget_of(trial):
+        if rounds < self._plan.rounds:
             self._line(trials, trial, f"{self._objective} {value:8.2f}, stopped at round {rounds}")
             return
         sign = 1 if self._plan.directions[0] == "minimize" else -1

@@ -250,6 +250,8 @@ def _scheduler(plan: StudyPlan, study: optuna.Study) -> TrialScheduler:
         plan.evaluate_every,
         history,
         mutations(plan.space) if plan.scheduler == "pbt" else {},
+        plan.space.scale.evaluate_at,
+        plan.space.scale.grace,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 import rich.box
 from optuna.trial import FixedTrial, FrozenTrial
@@ -12,6 +11,7 @@ from rich.table import Table
 from search_spaces.space import FirstTrial
 from study.optuna_storage import FIRST_TRIAL, METRICS
 from study.plan import StudyPlan
+from study.trial_specs import spoken_settings
 from study.verdicts import Judged
 from trainables.measures.settings import RESAMPLED
 from trainables.methods.base import method_class
@@ -108,13 +108,7 @@ def _settings(plan: StudyPlan, trial: FrozenTrial) -> str:
     """What was suggested, as a person reads it: "image_lr 0.01, lambda_tv off"."""
     suggestion = plan.space.suggest(FixedTrial(trial.params, trial.number))
     named = {name: value for name in ("method", "dataset") if (value := getattr(suggestion, name)) is not None}
-    return ", ".join(f"{name} {_value(name, value, trial)}" for name, value in {**named, **suggestion.config}.items())
-
-
-def _value(name: str, value: Any, trial: FrozenTrial) -> str:
-    if value == 0 and trial.params.get(name):
-        return "off"  # a weight so small that the space leaves the term out (`weight_or_off`)
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    return spoken_settings({**named, **suggestion.config}, trial.params)
 
 
 def claims_table(judged: Sequence[Judged]) -> Table:

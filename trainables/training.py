@@ -21,6 +21,7 @@ from trainables.curves import Curves
 from trainables.data.statistics import pixel_statistics
 from trainables.evaluator import Evaluation, Evaluator
 from trainables.export import BEST_FILE, build, export
+from trainables.measures.frames import FRAMES
 from trainables.methods.abilities import Follows
 from trainables.methods.base import method_class, sub_seed
 from trainables.metrics.points import movement
@@ -170,7 +171,7 @@ class Training:
 
     def _draw(self, evaluation: Evaluation, improved: bool) -> None:
         """The pictures of the evaluation that is kept, the frame of every one, and all frames after the last."""
-        pictures, frames = self.folder / "pictures", self.folder / "frames"
+        pictures, frames = self.folder / "pictures", self.folder / FRAMES
         if improved:
             evaluation.draw(pictures)
         evaluation.draw_frame(self.round, frames)

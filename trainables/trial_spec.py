@@ -24,6 +24,9 @@ class TrialSpec(BaseModel):
     method: str
     config: dict[str, Any] = Field(description="the method's own settings")
     params: dict[str, Any] = Field(default_factory=dict, description="what Optuna suggested")
+    log_scales: dict[str, float] = Field(
+        default_factory=dict, description="of the params that are searched on a log scale, the smallest values"
+    )
     first_trial: str | None = Field(None, description="its name, if the trial was not suggested but enqueued")
     rounds: int = Field(ge=1, description="the budget, in the method's rounds")
     evaluate_every: int = Field(ge=1, description="rounds between two evaluations")

@@ -40,6 +40,7 @@ FEATURE_METRICS = {
     "density": MAXIMIZED,
     "coverage": MAXIMIZED,
     "entropy": MAXIMIZED,
+    "confident": MAXIMIZED,
 }
 """The metrics of features and class probabilities, without the name of the extractor."""
 
@@ -87,6 +88,8 @@ class FeatureSettings(MeasureSettings):
 class FidelitySettings(FeatureSettings):
     """How similar generated images are to real ones, by their features."""
 
+    frames = ("samples",)
+
     num_samples: Annotated[int, Field(ge=2)] | Literal["epoch"] = Field(
         description='generated images, and as many real ones if there are enough; "epoch": as many as training images'
     )
@@ -114,6 +117,8 @@ class FidelitySettings(FeatureSettings):
 
 class PixelsSettings(MeasureSettings):
     """Whether generated images repeat one another, or the training images."""
+
+    frames = ("nearest",)
 
     measure: str = "pixels"
     num_samples: int = Field(1000, ge=2, description="most generated images and test images to compare")
@@ -204,6 +209,8 @@ class ReconstructionSettings(MeasureSettings):
 
 class PointsSettings(MeasureSettings):
     """How close generated points are to a distribution on the plane or the line."""
+
+    frames = ("points",)
 
     measure: str = "points"
     num_samples: int = Field(ge=2, description="generated points, for counting modes and for pictures")
