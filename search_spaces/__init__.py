@@ -2,6 +2,9 @@
 
 SPACES = {
     "gradnorm": "search_spaces.gradnorm:GradNorm",
+    "beyond": "search_spaces.beyond:Beyond",
+    "found": "search_spaces.found:Found",
+    "found_mnist5k": "search_spaces.found:FoundMnist5k",
     "ablation": "search_spaces.ablation:Ablation",
     "depth": "search_spaces.depth:Depth",
     "step_ratio": "search_spaces.step_ratio:StepRatio",

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from trainables.data.dataset import Dataset
 from trainables.data.points import POINT_SETS, Mixture
-from trainables.data.sources import file_name, parent_of
+from trainables.data.sources import file_name, parent_of, source_of
 from trainables.data.tasks import TASK_NAMES, Task
 from trainables.errors import InputError
 from trainables.measures.base import MeasureSettings, Metric
@@ -40,6 +40,7 @@ FEATURE_METRICS = {
     "density": MAXIMIZED,
     "coverage": MAXIMIZED,
     "entropy": MAXIMIZED,
+    "confident": MAXIMIZED,
 }
 """The metrics of features and class probabilities, without the name of the extractor."""
 
@@ -87,6 +88,8 @@ class FeatureSettings(MeasureSettings):
 class FidelitySettings(FeatureSettings):
     """How similar generated images are to real ones, by their features."""
 
+    frames = ("samples",)
+
     num_samples: Annotated[int, Field(ge=2)] | Literal["epoch"] = Field(
         description='generated images, and as many real ones if there are enough; "epoch": as many as training images'
     )
@@ -114,6 +117,8 @@ class FidelitySettings(FeatureSettings):
 
 class PixelsSettings(MeasureSettings):
     """Whether generated images repeat one another, or the training images."""
+
+    frames = ("nearest",)
 
     measure: str = "pixels"
     num_samples: int = Field(1000, ge=2, description="most generated images and test images to compare")
@@ -219,6 +224,8 @@ class ReconstructionSettings(MeasureSettings):
 class PointsSettings(MeasureSettings):
     """How close generated points are to a distribution on the plane or the line."""
 
+    frames = ("points",)
+
     measure: str = "points"
     num_samples: int = Field(ge=2, description="generated points, for counting modes and for pictures")
     num_compared: int = Field(2000, ge=2, description="generated points and test points for pairwise distances")
@@ -253,6 +260,9 @@ class ClassificationSettings(MeasureSettings):
 
     def check(self, dataset: str) -> None:
         refuse_points(dataset)
+        source = source_of(dataset)
+        if source.shape and source.num_classes is None:  # of the user's own images, only the files can tell
+            raise InputError(f"data set {dataset!r} has no labels: choose one that has.")
 
 
 def refuse_points(dataset: str) -> None:
