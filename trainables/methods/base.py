@@ -70,6 +70,8 @@ class Method(ABC):
     """The tensors, besides the networks, that sampling and scoring need."""
     round_metrics: ClassVar[tuple[str, ...] | None] = None
     """All metrics of a round, so that a claim about another one is refused; None: a claim may name any."""
+    lacks: tuple[type, ...] = ()
+    """Abilities that the class has and this object, by its config, does not: optional measures leave it out."""
     progress_metrics: ClassVar[tuple[str, ...]] = ()
     """Metrics of a round that are summed over all rounds so far; the others are averaged between evaluations."""
 
