@@ -40,6 +40,7 @@ FEATURE_METRICS = {
     "density": MAXIMIZED,
     "coverage": MAXIMIZED,
     "entropy": MAXIMIZED,
+    "confident": MAXIMIZED,
 }
 """The metrics of features and class probabilities, without the name of the extractor."""
 
@@ -87,6 +88,8 @@ class FeatureSettings(MeasureSettings):
 class FidelitySettings(FeatureSettings):
     """How similar generated images are to real ones, by their features."""
 
+    frames = ("samples",)
+
     num_samples: Annotated[int, Field(ge=2)] | Literal["epoch"] = Field(
         description='generated images, and as many real ones if there are enough; "epoch": as many as training images'
     )
@@ -115,6 +118,8 @@ class FidelitySettings(FeatureSettings):
 class PixelsSettings(MeasureSettings):
     """Whether generated images repeat one another, or the training images."""
 
+    frames = ("nearest",)
+
     measure: str = "pixels"
     num_samples: int = Field(1000, ge=2, description="most generated images and test images to compare")
     seed: int = Field(0, ge=0, description="picks the test images")
@@ -129,6 +134,20 @@ class PixelsSettings(MeasureSettings):
 def set_name(dataset: str) -> str:
     """How metrics call an out-of-distribution set: trackers refuse most of what a path may have."""
     return dataset if re.fullmatch(r"[A-Za-z0-9_.-]{1,60}", dataset) else file_name(dataset)
+
+
+class SharpnessSettings(MeasureSettings):
+    """How much contrast generated images have, and how blurred they are."""
+
+    measure: str = "sharpness"
+    num_samples: int = Field(256, ge=1)
+    seed: int = Field(0, ge=0, description="picks the test images")
+
+    def metrics(self, dataset: str) -> dict[str, Metric]:
+        return {"contrast": Metric("maximize", shown=True), "blur": Metric("minimize", shown=True)}
+
+    def check(self, dataset: str) -> None:
+        refuse_points(dataset)
 
 
 class DetectionSettings(MeasureSettings):
@@ -204,6 +223,8 @@ class ReconstructionSettings(MeasureSettings):
 
 class PointsSettings(MeasureSettings):
     """How close generated points are to a distribution on the plane or the line."""
+
+    frames = ("points",)
 
     measure: str = "points"
     num_samples: int = Field(ge=2, description="generated points, for counting modes and for pictures")
