@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -40,13 +39,13 @@ class GridSpace(SearchSpace):
         return {}
 
     def points(self) -> list[dict[str, Any]]:
-        """Every point of the grid."""
+        """Every point of the grid; a space may leave some out."""
         return [dict(zip(self.grid, values, strict=True)) for values in itertools.product(*self.grid.values())]
 
     @property
     def num_trials(self) -> int:
         """The number of points."""
-        return math.prod(len(values) for values in self.grid.values())
+        return len(self.points())
 
     def suggest(self, trial: BaseTrial) -> Suggestion:
         return self.suggestion({name: trial.suggest_categorical(name, values) for name, values in self.grid.items()})

@@ -76,13 +76,8 @@ class StudyFolder:
 
         self.path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.path / "driver.lock", timeout=0, poll_interval=LOCK_POLL_SECONDS)
-        try:
-            with suppress(Timeout):
-                lock.acquire()
-        except (OSError, NotImplementedError) as error:
-            raise InputError(
-                f"the file system of {self.path} has no locks ({error}): choose a --storage-dir that has (flock)."
-            ) from error
+        with suppress(Timeout):
+            lock.acquire()
         if not lock.is_locked and patience:
             waiting = f"waiting for another process that runs study {self.name}, {patience:g} s at most"
             with suppress(Timeout), status(waiting):
@@ -106,13 +101,23 @@ def trial_key(number: int) -> str:
 
 
 def check_writable(storage: Path) -> None:
-    """Make the storage folder; raises `InputError` where nothing can be written to it."""
+    """Make the storage folder; raises `InputError` where nothing can be written to it, or locked in it."""
+    from filelock import FileLock
+
     probe = storage / f".probe-{os.getpid()}"
     try:
         storage.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(bytes(4096))
-        probe.unlink()
     except OSError as error:
         raise InputError(
             f"cannot write to the storage folder {storage} ({error.strerror}): choose another --storage-dir."
         ) from error
+    try:
+        # Without flock, FileLock would leave a mark instead, which stays when its process is killed on another node.
+        FileLock(probe, timeout=0, fallback_to_soft=False).acquire().lock.release()
+    except OSError as error:
+        raise InputError(
+            f"the file system of {storage} has no locks ({error.strerror}): choose a --storage-dir that has (flock)."
+        ) from error
+    finally:
+        probe.unlink(missing_ok=True)

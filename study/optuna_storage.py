@@ -27,6 +27,8 @@ FIRST_TRIAL = "first_trial"
 METRICS = "metrics"
 """The user attribute with the last metrics of a trial."""
 
+OF_A_TRIAL = re.compile(rb'\{"op_code": ?[5-9],')
+"""How a journal's records begin that say something of a trial (Optuna's `JournalOperation`)."""
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 """How URLs of databases begin, which MLflow takes instead of a server's URL."""
 
@@ -68,7 +70,7 @@ def find_study(where: str, name: str, must_exist: bool) -> tuple[BaseStorage, bo
     """
     shown = without_credentials(where)
     if not is_database(where):
-        mend(Path(where), independent=False)
+        mend(Path(where), may_lose=_says_something_of_a_trial)
     try:
         storage = open_storage(where)
         is_there = name in optuna.get_all_study_names(storage)
@@ -85,6 +87,15 @@ def find_study(where: str, name: str, must_exist: bool) -> tuple[BaseStorage, bo
     if is_begun and not must_exist:
         raise InputError(f"Optuna's storage holds a study {name!r} already: choose another --name.")
     return storage, is_there
+
+
+def _says_something_of_a_trial(piece: bytes) -> bool:
+    """Whether a damaged record of a journal was a parameter, a value, a state or an attribute of a trial.
+
+    A trial without its end goes on from its checkpoint. Without the record of a trial's creation, all records after it
+    would mean other trials.
+    """
+    return OF_A_TRIAL.match(piece) is not None
 
 
 def create_study(

@@ -126,7 +126,10 @@ def prepare(plan: StudyPlan, console: Console) -> Preparations:
     with console.status(f"preparing {' and '.join(plan.datasets)}"):
         for dataset, method, config in first_configs(plan):
             check_method(method, config, dataset, plan.cache_dir)
-        prepared = {name: prepare_protocol(protocol, plan.cache_dir) for name, protocol in plan.protocols.items()}
+        prepared = {
+            name: prepare_protocol(protocol, plan.cache_dir, asked_for_gpu=plan.resources.gpus > 0)
+            for name, protocol in plan.protocols.items()
+        }
     for preparation in prepared.values():
         for objective in plan.objectives:
             if base_name(objective) not in preparation.protocol.metrics():

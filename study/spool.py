@@ -36,7 +36,7 @@ class Spool:
         self._deliver = deliver
         self._retry_seconds = retry_seconds
         self._room = room
-        is_mended = mend(self._events, independent=True)
+        is_mended = mend(self._events)
         self._offset = 0 if is_mended else self._known_offset()
         self._writer = self._events.open("ab")
         self._news = threading.Condition()

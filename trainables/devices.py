@@ -1,4 +1,4 @@
-"""Which device a trial computes on: the one that it asked for."""
+"""Which device a trial or a command computes on: the one that was asked for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def device_of(asked_for_gpu: bool) -> torch.device:
     if not asked_for_gpu:
         return torch.device("cpu")
     if failure := gpu_failure():
-        raise InputError(f"the trial asked for a GPU, and {failure}")
+        raise InputError(f"a GPU was asked for, and {failure}")
     return torch.device("cuda")
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from trainables.data.cache import open_dataset, prepare
+from trainables.devices import gpu_failure
 from trainables.errors import InputError
 from trainables.evaluator import Evaluator
 from trainables.methods.base import method_class
@@ -34,8 +35,11 @@ Preparations = Mapping[str, Preparation]
 """The preparations of a study, by data set."""
 
 
-def prepare_protocol(protocol: Protocol, cache_dir: Path) -> Preparation:
-    """Prepare everything that trials read; raises `InputError` where something cannot be had."""
+def prepare_protocol(protocol: Protocol, cache_dir: Path, asked_for_gpu: bool = False) -> Preparation:
+    """Prepare everything that trials read; raises `InputError` where something cannot be had.
+
+    The reference values are computed on the GPU if trials ask for one and there is one here, and on the CPU otherwise.
+    """
     for settings in protocol.measures:
         settings.check(protocol.dataset)
     _refuse_shared_names(protocol)
@@ -45,7 +49,7 @@ def prepare_protocol(protocol: Protocol, cache_dir: Path) -> Preparation:
     ]
     complete = Protocol(dataset=protocol.dataset, measures=tuple(p.settings for p in prepared))
     try:
-        references = _references(complete, cache_dir)
+        references = _references(complete, cache_dir, asked_for_gpu)
     except ValueError as error:
         raise InputError(f"data set {protocol.dataset!r} cannot be measured: {error}") from error
     values = {name: value for p in prepared for name, value in p.values.items()}
@@ -61,20 +65,21 @@ def _refuse_shared_names(protocol: Protocol) -> None:
         raise InputError(f"two measures report {shared[0]}: leave one out, or give it other features.")
 
 
-def _references(protocol: Protocol, cache_dir: Path) -> dict[str, float]:
+def _references(protocol: Protocol, cache_dir: Path, asked_for_gpu: bool) -> dict[str, float]:
     """The reference values of a protocol.
 
     On a GPU they are computed by a process of their own: the driver, which lives as long as the study, would keep the
     memory that trials need.
     """
-    if not torch.cuda.is_available():
+    if not asked_for_gpu or not torch.cuda.is_available():
         return Evaluator(protocol, cache_dir, torch.device("cpu")).references()
     with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as process:
         return process.submit(_references_on_gpu, protocol.model_dump_json(), cache_dir).result()
 
 
 def _references_on_gpu(protocol_json: str, cache_dir: Path) -> dict[str, float]:
-    return Evaluator(Protocol.model_validate_json(protocol_json), cache_dir, torch.device("cuda")).references()
+    device = torch.device("cpu" if gpu_failure() else "cuda")
+    return Evaluator(Protocol.model_validate_json(protocol_json), cache_dir, device).references()
 
 
 def check_abilities(method: str, protocol: Protocol) -> None:

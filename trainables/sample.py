@@ -13,6 +13,7 @@ import tyro
 
 from trainables.command_line import run
 from trainables.data.tensors import to_uint8
+from trainables.devices import device_of
 from trainables.errors import InputError, lookup
 from trainables.export import BEST_FILE, load_export, read_header
 from trainables.measures.image_figures import save_sample_grid
@@ -31,6 +32,8 @@ class SampleConfig:
     seed: int = 0
     out: Path = Path("samples.png")
     """A grid as .png, or a uint8 array (num, channels, height, width) as .npy; points only as .npy, float32."""
+    gpu: bool = False
+    """Compute on the GPU instead of the CPU."""
     storage_dir: Path = Path("outputs")
     """Where `study.launch` keeps studies and data sets."""
 
@@ -48,7 +51,7 @@ def sample(config: SampleConfig) -> Path:
     """Write the images; return the exported file that they come from. Raises `InputError`."""
     config.check()
     exported = find_export(config.from_, config.storage_dir)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = device_of(config.gpu)
     for folder in exported.absolute().parents[:4]:  # a method from outside is in its study's folder
         if (folder / "outside").is_dir():
             look_in(str(folder / "outside"))

@@ -17,6 +17,7 @@ from trainables.command_line import run
 from trainables.data.image_sets import read_image_set
 from trainables.data.sources import source_of
 from trainables.data.tensors import to_tensor
+from trainables.devices import device_of
 from trainables.errors import InputError
 from trainables.extractors.base import Extractor, extract_array
 from trainables.extractors.by_name import load_extractor, prepare_extractor
@@ -48,6 +49,8 @@ class ScoreConfig:
     """Add the log-likelihood of half of the real images under a Parzen window, whose bandwidth the other half gives."""
     seed: int = 0
     """Decides the subsets of the kernel distance, and the halves of the real images."""
+    gpu: bool = False
+    """Compute on the GPU instead of the CPU."""
     storage_dir: Path = Path("outputs")
     """Where data sets, classifiers and Inception's weights are kept."""
 
@@ -66,7 +69,7 @@ def score(config: ScoreConfig) -> dict[str, Any]:
     if config.inception_splits < 1 or config.seed < 0:
         raise InputError("--inception-splits must be at least 1 and --seed at least 0.")
     real, fake = read_image_set(config.real), read_image_set(config.fake)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = device_of(config.gpu)
     extractor = _extractor(config, device)
     protocol = SetProtocol(
         features=config.features,

@@ -24,7 +24,7 @@ def test_every_kind_of_damage_is_got_over(tmp_path):
         journal.write_bytes(whole)
         damage(tmp_path, "s", "journal", chance)
         assert journal.read_bytes() != whole
-        mend(journal, independent=False)
+        mend(journal)
         assert journal.read_bytes() == whole
         for number in (1, 2):
             checkpoints.save({"x": torch.tensor(number)}, number)

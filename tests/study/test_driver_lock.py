@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 import time
 
@@ -9,7 +11,7 @@ import pytest
 from filelock import FileLock
 
 from study.console import Console
-from study.folder import StudyFolder
+from study.folder import StudyFolder, check_writable
 from trainables.errors import InputError
 
 
@@ -51,3 +53,15 @@ def test_the_lock_is_free_again_after_a_study(study):
 def test_on_a_cluster_it_does_not_wait_for_ever(study):
     with FileLock(study.path / "driver.lock"), pytest.raises(InputError, match="is being run by another process"):
         drive(study, patience=0.1)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK])
+def test_a_file_system_without_flock_is_a_sentence(tmp_path, monkeypatch, code):
+    def flock(file, operation):
+        raise OSError(code, os.strerror(code))
+
+    check_writable(tmp_path)
+    monkeypatch.setattr("fcntl.flock", flock)
+    with pytest.raises(InputError, match=r"the file system of .* has no locks \(.*choose a --storage-dir that has"):
+        check_writable(tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -57,7 +57,7 @@ def test_a_record_that_was_appended_to_a_torn_one_is_kept(journal):
     study.tell(study.ask(), 3.0)
     more = journal.read_bytes()[len(whole) :]
     journal.write_bytes(whole + b'{"op_code":8,"user_attr":{"met' + more)
-    with pytest.warns(UserWarning, match="torn record"):
+    with pytest.warns(UserWarning, match="is damaged"):
         assert 3.0 in [trial.value for trial in resume(journal).trials if trial.values]
     assert journal.read_bytes() == whole + more
 
@@ -69,14 +69,30 @@ def test_a_record_that_lost_only_the_end_of_its_line_is_kept(journal):
     assert journal.read_bytes() == whole
 
 
-def test_a_damaged_record_in_the_middle_is_a_sentence_and_nothing_is_changed(journal):
+@pytest.mark.parametrize(
+    "damage", [lambda line: b"#" + line[1:], lambda line: bytes(len(line)), lambda line: line[:-1] + b"#"]
+)
+def test_a_creation_that_is_damaged_in_the_middle_is_a_sentence_and_nothing_is_changed(journal, damage):
     lines = journal.read_bytes().splitlines(keepends=True)
-    lines[2] = b"#" + lines[2][2:]
-    lines[2] = lines[2].replace(b"{", b"#")
+    lines[2] = damage(lines[2])
     journal.write_bytes(b"".join(lines))
     with pytest.raises(InputError, match=r"line 3 of .* is damaged"):
         resume(journal)
     assert journal.read_bytes() == b"".join(lines)
+
+
+def test_what_else_is_damaged_in_the_middle_is_dropped_and_no_trial_is_taken_for_another(journal):
+    lines = journal.read_bytes().splitlines(keepends=True)
+    of_trials = [n for n, line in enumerate(lines) if json.loads(line)["op_code"] >= 5]
+    assert len(of_trials) == 3  # two trials were started, one of them has ended
+    for n in of_trials[:-1]:
+        for damage in (lambda line: line[:30] + b"\xff" + line[31:], lambda line: line[:-1] + b"#"):
+            journal.write_bytes(b"".join([*lines[:n], damage(lines[n]), *lines[n + 1 :]]))
+            with pytest.warns(UserWarning, match=rf"is damaged: dropped what cannot be read in line\(s\) {n + 1},"):
+                trials = resume(journal).trials
+            assert [t.user_attrs["first_trial"] for t in trials] == [t.name for t in ToyLine("smoke").first_trials()]
+            assert trials[1].state.name == "RUNNING"
+            assert journal.with_name("optuna.journal.damaged").exists()
 
 
 def test_a_journal_needs_no_symbolic_links(tmp_path, monkeypatch):
@@ -89,7 +105,7 @@ def test_a_journal_needs_no_symbolic_links(tmp_path, monkeypatch):
     assert study.best_value == 1.0
 
 
-@pytest.mark.filterwarnings("ignore:.*torn record")
+@pytest.mark.filterwarnings("ignore:.*(torn record|is damaged)")
 @pytest.mark.parametrize("damage", [b'{"n": 2', b'{"n": 2\n{"n": 3}\n', b'\0\0\0\n{"n": 3}\n', b"[1]\n"])
 def test_damaged_events_hold_up_no_others(tmp_path, damage):
     events = tmp_path / "events.jsonl"
@@ -103,9 +119,9 @@ def test_damaged_events_hold_up_no_others(tmp_path, damage):
 
 
 def test_whole_files_and_absent_ones_are_left_alone(tmp_path):
-    mend(tmp_path / "absent", independent=False)
+    mend(tmp_path / "absent")
     whole = tmp_path / "whole"
     whole.write_bytes(b'{"n": 1}\n')
     before = whole.stat().st_mtime_ns
-    mend(whole, independent=False)
+    mend(whole)
     assert whole.stat().st_mtime_ns == before

@@ -14,7 +14,7 @@ def test_a_trial_that_asked_for_no_gpu_uses_the_cpu():
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
 def test_a_trial_that_asked_for_a_gpu_where_there_is_none_says_so():
-    with pytest.raises(InputError, match="asked for a GPU, and torch finds no working CUDA here"):
+    with pytest.raises(InputError, match="a GPU was asked for, and torch finds no working CUDA here"):
         device_of(asked_for_gpu=True)
 
 

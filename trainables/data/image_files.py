@@ -25,6 +25,9 @@ RGB_MODES = ("P", "RGB", "RGBA", "CMYK", "YCbCr")
 """Pillow's modes with at most 8 bits a channel, of files without transparent pixels."""
 CONVERTED = ("CMYK", "YCbCr")
 """Modes whose colours change a little when they become RGB."""
+ORIENTATION = 0x0112
+"""The tag of EXIF that says how a camera was held; 1 is upright."""
+UPRIGHT, TURNED = 1, range(2, 9)
 
 LEAST_OF_A_CLASS = 5
 """A class must have so many images, so that a fifth of them is at least one."""
@@ -59,8 +62,8 @@ def load_files(
 def read_images(parts: Sequence[Sequence[Path]], scratch: Path, adapt: Adapt = lambda image: image) -> list[np.ndarray]:
     """The images of each part, `(N, C, H, W)`, uint8: gray if all files of all parts are gray, RGB otherwise.
 
-    `adapt` changes one image `(1, C, H, W)`, for example its size. The arrays are memory-mapped, from unnamed files in
-    the folder `scratch`, which vanish with the arrays.
+    Photographs are turned upright, as viewers show them. `adapt` changes one image `(1, C, H, W)`, for example its
+    size. The arrays are memory-mapped, from unnamed files in the folder `scratch`, which vanish with the arrays.
 
     Raises `InputError` for a file that cannot be read as it is meant (damaged, transparent, with more than 8 bits a
     channel or more than one page), or has another size than the first file by name.
@@ -90,6 +93,7 @@ def _common_mode(paths: Sequence[Path]) -> str:
     """Read only the headers, so that a file that does not fit is reported before all files are decoded."""
     mode, size = "L", None
     converted: dict[str, Path] = {}
+    turned: list[Path] = []
     for path in paths:
         with _opened(path) as image:
             if image.mode not in GRAY_MODES + RGB_MODES:
@@ -97,17 +101,24 @@ def _common_mode(paths: Sequence[Path]) -> str:
             _check_faithful(image, path)
             if image.mode in CONVERTED:
                 converted.setdefault(image.mode, path)
-            if size is None:
-                size = image.size
-            if image.size != size:
+            if _orientation(image) != UPRIGHT:
+                turned.append(path)
+            upright = _upright_size(image)
+            size = size or upright
+            if upright != size:
                 raise InputError(
-                    f"{paths[0]} has {_pixels(size)} pixels but {path} has {_pixels(image.size)}: "
+                    f"{paths[0]} has {_pixels(size)} pixels but {path} has {_pixels(upright)}: "
                     "give all images one size."
                 )
             if image.mode in RGB_MODES:
                 mode = "RGB"
     for kind, path in converted.items():
         warnings.warn(f"images of type {kind}, such as {path}, are converted to RGB.", stacklevel=2)
+    if turned:
+        warnings.warn(
+            f"{len(turned)} images, such as {turned[0]}, are turned or mirrored as their EXIF orientation says.",
+            stacklevel=2,
+        )
     return mode
 
 
@@ -133,6 +144,31 @@ def _bits(image: Image) -> int:
     return 8
 
 
+def _orientation(image: Image) -> int:
+    """What EXIF says in the file's header; `UPRIGHT` where there is none that can be read, as in viewers."""
+    if image.format == "PNG" and "exif" not in image.info:
+        return UPRIGHT  # Pillow would decode the image to look behind it
+    try:
+        said = image.getexif().get(ORIENTATION)
+    except Exception:  # Pillow parses what any camera or editor has written
+        return UPRIGHT
+    return said if isinstance(said, int) and said in TURNED else UPRIGHT
+
+
+def _upright_size(image: Image) -> tuple[int, int]:
+    """Width and height after `_upright`; Pillow gives those of TIFF files."""
+    width, height = image.size
+    return (height, width) if image.format != "TIFF" and 5 <= _orientation(image) <= 8 else (width, height)
+
+
+def _upright(image: Image) -> Image:
+    """The image as a viewer shows it."""
+    import PIL.ImageOps
+
+    image.load()
+    return image if _orientation(image) == UPRIGHT else PIL.ImageOps.exif_transpose(image)
+
+
 def _opaque(image: Image, path: Path) -> Image:
     """`image`; raises `InputError` where a part of it is transparent, because nothing says what is behind it."""
     if image.has_transparency_data and np.asarray(image.convert("RGBA"))[..., 3].min() < 255:
@@ -149,9 +185,11 @@ def _read(paths: Sequence[Path], mode: str, scratch: Path, adapt: Adapt) -> np.n
     with TemporaryFile(dir=scratch) as file:
         for path in paths:
             with _opened(path) as image:
-                pixels = np.asarray(_opaque(image, path).convert(mode))
+                pixels = np.asarray(_upright(_opaque(image, path)).convert(mode))
             pixels = pixels[None, None] if mode == "L" else pixels.transpose(2, 0, 1)[None]
             adapted = adapt(pixels)
+            if shape and adapted.shape[1:] != shape:  # the header did not say that the image is to be turned
+                raise InputError(f"{path} is turned by EXIF data behind its pixels: save it upright, without EXIF.")
             shape = adapted.shape[1:]
             file.write(adapted.tobytes())
         file.flush()

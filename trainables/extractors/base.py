@@ -51,9 +51,15 @@ CHUNK = 1000
 """Images that are held as floats at once."""
 
 
+def images_at_once(shape: tuple[int, ...], most: int) -> int:
+    """How many images of this shape `(C, H, W)` are computed on at once: `most`, fewer if they are above 64x64."""
+    return max(1, min(most, most * 64 * 64 // (shape[1] * shape[2])))
+
+
 def extract_array(extractor: Extractor, images: np.ndarray) -> Extracted:
     """Features and class probabilities of an array of images `(n, C, H, W)`, uint8 or floats in [-1, 1]."""
-    parts = [extractor(to_tensor(images[start : start + CHUNK]).float()) for start in range(0, len(images), CHUNK)]
+    chunk = images_at_once(images.shape[1:], CHUNK)
+    parts = [extractor(to_tensor(images[start : start + chunk]).float()) for start in range(0, len(images), chunk)]
     features, probabilities = zip(*parts, strict=True)
     return np.concatenate(features), np.concatenate(probabilities)
 
@@ -69,7 +75,7 @@ def in_batches(extract: Callable[[Tensor], Extracted], images: Tensor, device: t
     """
     if not len(images) or not bool((images.abs() <= 1.0).all()):  # False for NaN, too
         raise ValueError("there must be at least one image, and all values must be in [-1, 1].")
-    size = min(len(images), on_cpu if device.type == "cpu" else BATCH_ON_GPU)
+    size = min(len(images), on_cpu if device.type == "cpu" else images_at_once(tuple(images.shape[1:]), BATCH_ON_GPU))
     parts, start = [], 0
     while start < len(images):
         try:

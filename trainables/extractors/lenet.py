@@ -23,8 +23,8 @@ from trainables.cache import find, keep
 from trainables.data.dataset import Dataset
 from trainables.data.sources import file_name
 from trainables.errors import InputError
-from trainables.extractors.base import Extracted, in_batches
-from trainables.extractors.lenet_training import RECIPE, evaluation_batch, train_classifier
+from trainables.extractors.base import Extracted, images_at_once, in_batches
+from trainables.extractors.lenet_training import BATCH_SIZE, RECIPE, train_classifier
 from trainables.networks.lenet import LARGEST_PLANE, LeNet
 
 BATCH_ON_CPU = 1000
@@ -66,7 +66,7 @@ class ClassifierExtractor:
                 f"the classifier takes floating-point images (n, {', '.join(map(str, self.shape))}), "
                 f"not {images.dtype} {tuple(images.shape)}."
             )
-        return in_batches(self._extract, images, self.device, evaluation_batch(self.shape, BATCH_ON_CPU))
+        return in_batches(self._extract, images, self.device, images_at_once(self.shape, BATCH_ON_CPU))
 
     @torch.inference_mode()
     def logits(self, features: np.ndarray) -> np.ndarray:
@@ -110,6 +110,7 @@ def prepare_classifier(dataset: Dataset, cache_dir: Path, seed: int = 0) -> Clas
     key = {"recipe": RECIPE, "data_sha256": _data_sha256(dataset), "seed": seed}
     if len(dataset.shape) == 3 and max(dataset.shape[1:]) // 4 > LARGEST_PLANE:
         key["largest_plane"] = LARGEST_PLANE  # before, there was no bound
+        key["images_at_once"] = images_at_once(dataset.shape, BATCH_SIZE)  # decides which units are dropped
     shipped = SHIPPED / folder.name
 
     def make(partial: Path) -> None:

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from trainables.data.dataset import Dataset, Split
 from trainables.data.tensors import to_tensor
 from trainables.errors import InputError
+from trainables.extractors.base import images_at_once
 from trainables.networks.lenet import LeNet
 
 RECIPE = 2
@@ -30,11 +31,6 @@ before `MIN_EPOCHS`: after 27 epochs of digits, 10 of mnist5k, 5 of a large data
 LEARNING_RATE = 1e-3
 BATCH_SIZE = 64
 TEST_BATCH_SIZE = 1000
-
-
-def evaluation_batch(shape: tuple[int, ...], most: int) -> int:
-    """How many images of this shape are classified at once: `most`, fewer where they are larger than 64x64."""
-    return max(1, min(most, most * 64 * 64 // (shape[1] * shape[2])))
 
 
 def train_classifier(dataset: Dataset, seed: int) -> tuple[LeNet, float]:
@@ -73,12 +69,15 @@ def _train(network: LeNet, dataset: Dataset, seed: int) -> tuple[LeNet, float]:
     optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE, fused=True)
     generator = torch.Generator().manual_seed(seed)
     updates_per_epoch = -(-len(dataset.train) // BATCH_SIZE)
+    at_once = images_at_once(dataset.shape, BATCH_SIZE)
     best, best_accuracy = network, -1.0
     for _ in range(max(MIN_EPOCHS, -(-MAX_UPDATES // updates_per_epoch))):
         network.train()
         for images, labels in _batches(dataset.train, BATCH_SIZE, generator):
             optimizer.zero_grad()
-            F.cross_entropy(network(images), labels).backward()
+            for some, their_labels in zip(images.split(at_once), labels.split(at_once), strict=True):
+                share = len(some) / len(images)  # what large images need at once is bounded
+                (F.cross_entropy(network(some), their_labels) * share).backward()
             optimizer.step()
         rounded = deepcopy(network).half().float().eval()
         accuracy = _accuracy(rounded, dataset.test)
@@ -102,7 +101,7 @@ def one_thread() -> Iterator[None]:
 
 @torch.inference_mode()
 def _accuracy(network: LeNet, split: Split) -> float:
-    batches = _batches(split, evaluation_batch(split.examples.shape[1:], TEST_BATCH_SIZE))
+    batches = _batches(split, images_at_once(split.examples.shape[1:], TEST_BATCH_SIZE))
     correct = sum(int((network(images).argmax(dim=1) == labels).sum()) for images, labels in batches)
     return correct / len(split)
 

@@ -23,18 +23,17 @@ UNLABELLED = -1
 
 
 class NeighbourGraph:
-    """LabelSpreading's kernel "knn" as a function: the graph of the training examples is computed once for all fits."""
+    """LabelSpreading's kernel "knn" as a function, which computes the neighbours once for all fits."""
 
-    def __init__(self, examples: np.ndarray) -> None:
+    def __init__(self, train: np.ndarray, test: np.ndarray) -> None:
         from sklearn.neighbors import NearestNeighbors
 
-        self.examples = examples
-        self._nearest = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(examples)
-        self._within = self._nearest.kneighbors_graph(examples)
+        nearest = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(train)
+        self._within, self._to_test = nearest.kneighbors_graph(train), nearest.kneighbors_graph(test).T
 
     def __call__(self, x: np.ndarray, y: np.ndarray) -> spmatrix:
-        """Weights `(len(x), len(y))` between the training examples `x` and any others `y`."""
-        return self._within if x is y else self._nearest.kneighbors_graph(y).T
+        """Weights between the training examples and `y`: the training examples again, or the test examples."""
+        return self._within if x is y else self._to_test
 
 
 def baseline_accuracies(dataset: Dataset, numbers: tuple[int, ...], draws: int) -> dict[str, float]:
@@ -43,26 +42,29 @@ def baseline_accuracies(dataset: Dataset, numbers: tuple[int, ...], draws: int) 
     `label_spreading` sees the training examples without labels, too; `svm` and `nearest` see the labelled ones alone.
     Raises `InputError` where so many labels cannot be drawn.
     """
+    if not numbers:
+        return {}
     chosen = {number: [draw_labelled(dataset, number, draw) for draw in range(draws)] for number in numbers}
-    train, test = (split.examples.reshape(len(split), -1) / np.float32(255) for split in (dataset.train, dataset.test))
-    assert dataset.train.labels is not None
-    classifiers = _classifiers(train, dataset.train.labels)
+    classifiers = _classifiers(dataset)
     return {
-        f"{name}_{number}": float(np.mean([classify(some, test) == dataset.test.labels for some in chosen[number]]))
+        f"{name}_{number}": float(np.mean([classify(some) == dataset.test.labels for some in chosen[number]]))
         for number in numbers
         for name, classify in classifiers.items()
     }
 
 
-def _classifiers(train: np.ndarray, labels: np.ndarray) -> dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]]:
+def _classifiers(dataset: Dataset) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
     """Each is trained with the labels of the chosen examples alone, and returns the classes of the test examples."""
     from sklearn.neighbors import KNeighborsClassifier
     from sklearn.semi_supervised import LabelSpreading
     from sklearn.svm import SVC
 
-    graph = NeighbourGraph(train)
+    train, test = (split.examples.reshape(len(split), -1) / np.float32(255) for split in (dataset.train, dataset.test))
+    labels = dataset.train.labels
+    assert labels is not None
+    graph = NeighbourGraph(train, test)
 
-    def spread(chosen: np.ndarray, test: np.ndarray) -> np.ndarray:
+    def spread(chosen: np.ndarray) -> np.ndarray:
         known = np.full(len(labels), UNLABELLED)
         known[chosen] = labels[chosen]
         with np.errstate(invalid="ignore"):  # examples that no label reaches have 0 / 0 for each class
@@ -70,8 +72,6 @@ def _classifiers(train: np.ndarray, labels: np.ndarray) -> dict[str, Callable[[n
 
     return {
         "label_spreading": spread,
-        "svm": lambda chosen, test: SVC(C=PENALTY).fit(train[chosen], labels[chosen]).predict(test),
-        "nearest": lambda chosen, test: (
-            KNeighborsClassifier(n_neighbors=1).fit(train[chosen], labels[chosen]).predict(test)
-        ),
+        "svm": lambda chosen: SVC(C=PENALTY).fit(train[chosen], labels[chosen]).predict(test),
+        "nearest": lambda chosen: KNeighborsClassifier(n_neighbors=1).fit(train[chosen], labels[chosen]).predict(test),
     }

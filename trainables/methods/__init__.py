@@ -7,10 +7,10 @@ METHODS = {
     "duq": "trainables.methods.duq:Duq",
     "ensemble": "trainables.methods.ensemble:Ensemble",
     "feature_matching": "trainables.methods.feature_matching:FeatureMatching",
-    "gan": "trainables.methods.gan:Gan",
     "flow": "trainables.methods.flow:Flow",
-    "vae": "trainables.methods.vae:Vae",
-    "vae_gan": "trainables.methods.vae_gan:VaeGan",
+    "gan": "trainables.methods.gan:Gan",
     "presgan": "trainables.methods.presgan:PresGan",
     "sgan": "trainables.methods.sgan:Sgan",
+    "vae": "trainables.methods.vae:Vae",
+    "vae_gan": "trainables.methods.vae_gan:VaeGan",
 }

@@ -13,12 +13,11 @@ from torch import Tensor, nn
 
 from trainables.data.dataset import Dataset
 from trainables.duel import bump, draw_mix, duel_term
-from trainables.methods import batchwise
 from trainables.methods.base import seeded_networks, sub_seed
 from trainables.methods.gan import Gan, GanConfig
 from trainables.methods.latents import Distribution
 from trainables.methods.updates import update
-from trainables.networks.batch_norm import normalising_by
+from trainables.networks.discriminator import Discriminator
 
 
 class DuelGanConfig(GanConfig):
@@ -43,6 +42,8 @@ class DuelGanConfig(GanConfig):
     def _duels_with_probabilities(self) -> DuelGanConfig:
         if self.loss not in ("saturating", "non_saturating"):
             raise ValueError("a duel compares probabilities: set loss to 'non_saturating' or 'saturating'")
+        if self.generator_loss != "adversarial":
+            raise ValueError("the generator of a duel plays against both: set generator_loss to 'adversarial'")
         return self
 
     @classmethod
@@ -69,7 +70,7 @@ class DuelGan(Gan):
         # The two losses share no weights, so one optimiser for both does what one for each would do.
         self.discriminator_optimizer.add_param_group({"params": list(self.second_discriminator.parameters())})
 
-    def _discriminators(self) -> tuple[nn.Module, nn.Module]:
+    def _discriminators(self) -> tuple[Discriminator, Discriminator]:
         return self.discriminator, self.second_discriminator
 
     def _update_discriminator(self, generated: Tensor) -> dict[str, Tensor]:
@@ -105,11 +106,7 @@ class DuelGan(Gan):
 
     def score(self, x: Tensor) -> Tensor:
         """The mean of both discriminators' outputs, `(n,)`."""
-        scores = []
-        for network in self._discriminators():
-            with normalising_by(network, "running"):
-                scores.append(self.logits(batchwise.outputs(network, x, self.device)))
-        return torch.stack(scores).mean(0)
+        return torch.stack([self._logits_by(network, x) for network in self._discriminators()]).mean(0)
 
     def networks(self) -> dict[str, nn.Module]:
         """The generator and both discriminators."""

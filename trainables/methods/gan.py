@@ -6,6 +6,8 @@ The documents are [Yamazaki 2017] (residual networks), [Halbreich 2023] (losses,
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar, Literal, Self
 
 import torch
@@ -16,15 +18,21 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from trainables.adversarial_losses import ADVERSARIAL_LOSSES, LossName, gradient_penalty, unchanged
 from trainables.data.batches import EpochSampler
 from trainables.data.dataset import Dataset
+from trainables.data.subset import choose
 from trainables.data.tensors import to_tensor
 from trainables.errors import InputError
+from trainables.losses import feature_matching
 from trainables.methods import batchwise
 from trainables.methods.base import Method, MethodConfig, require_finite, seeded_networks, sub_seed
 from trainables.methods.latents import Distribution, Latents
 from trainables.methods.updates import as_numbers, update
 from trainables.networks import DISCRIMINATORS, GENERATORS, DiscriminatorName, GeneratorName
 from trainables.networks.batch_norm import Statistics, gathering_nothing, normalising_by
+from trainables.networks.discriminator import Discriminator
 from trainables.networks.layers import initialise
+
+REFERENCE_SEED = 0
+"""Picks the real data that minibatch discrimination is initialised by, and those that it compares with in scoring."""
 
 
 class GanConfig(MethodConfig):
@@ -51,6 +59,11 @@ class GanConfig(MethodConfig):
     beta2: float = Field(0.999, ge=0, lt=1, description="Adam's second decay")
     weight_decay: float = Field(1e-5, ge=0, description="of Adam: an L2 term in the loss")
     batch_size: int = Field(64, ge=2, le=4096)
+    generator_loss: Literal["adversarial", "feature_matching"] = Field(
+        "adversarial", description="what the generator minimises: its part of `loss`, or the distance of mean features"
+    )
+    minibatch_kernels: int = Field(0, ge=0, le=1000, description="minibatch discrimination in D: kernels; 0: off")
+    minibatch_dims: int = Field(5, ge=1, le=100, description="dimensions of each kernel")
     d_steps: int = Field(1, ge=1, le=100, description="updates of the discriminator in a round")
     g_steps: int = Field(1, ge=1, le=100, description="updates of the generator in a round")
     ema_decay: float = Field(0.0, ge=0, lt=1, description="decay of an averaged generator, which then samples; 0: off")
@@ -64,12 +77,19 @@ class GanConfig(MethodConfig):
         return cls(**{**small, "generator_depth": 1, "discriminator_depth": 1, **settings})
 
     @model_validator(mode="after")
-    def _penalty_without_batch_norm(self) -> GanConfig:
-        # The penalty is on the gradient of one example, and BatchNorm mixes the examples of a batch.
-        if self.loss == "wasserstein" and self.lambda_gp > 0 and self.batch_norm in ("both", "discriminator"):
+    def _penalty_of_single_examples(self) -> GanConfig:
+        # The penalty is on the gradient of one example, and these mix the examples of a batch.
+        if self.loss != "wasserstein" or self.lambda_gp == 0:
+            return self
+        if self.batch_norm in ("both", "discriminator"):
             raise ValueError(
                 "the gradient penalty needs a discriminator without BatchNorm: "
                 "set batch_norm to 'generator' or 'none', or lambda_gp to 0"
+            )
+        if self.minibatch_kernels > 0:
+            raise ValueError(
+                "the gradient penalty needs a discriminator without minibatch discrimination: "
+                "set minibatch_kernels or lambda_gp to 0"
             )
         return self
 
@@ -84,7 +104,8 @@ class Gan(Method):
     BatchNorm normalises real and generated data apart, each by its own batch, in training. Samples are made with
     running statistics ([Yamazaki 2017], appendix D) or with the statistics of batches of `batch_size`; pictures and
     metrics use the same samples. D gathers its running statistics from real batches only, and `score` uses them: so
-    real data get the scores that they get in training. An averaged generator also averages the running statistics, with
+    real data get the scores that they get in training. Minibatch discrimination compares the examples of a real or of a
+    generated batch, too, and never one with the other. An averaged generator also averages the running statistics, with
     the same decay as its weights.
 
     Scores of points are logits, so points need a loss that gives probabilities (`trainables.adversarial_losses`).
@@ -141,7 +162,7 @@ class Gan(Method):
         self.evaluation_seed = sub_seed(config.seed, "evaluation")
         self.round = 0
 
-    def _make_discriminator(self) -> nn.Module:
+    def _make_discriminator(self) -> Discriminator:
         config = self.config
         discriminator = DISCRIMINATORS[config.discriminator](
             shape=self.dataset.shape,
@@ -149,7 +170,13 @@ class Gan(Method):
             width=config.discriminator_width,
             batch_norm=config.batch_norm in ("both", "discriminator"),
         )
+        if config.minibatch_kernels > 0:
+            discriminator.compare_within_batches(config.minibatch_kernels, config.minibatch_dims)
         initialise(discriminator, config.init_std)
+        if discriminator.minibatch is not None:
+            real = to_tensor(choose(self.dataset.train.examples, config.batch_size, REFERENCE_SEED))
+            with torch.no_grad(), gathering_nothing(discriminator):
+                discriminator.minibatch.initialise_by_data(discriminator.features(real))
         return discriminator
 
     def _adam(self, network: nn.Module, lr: float) -> torch.optim.Adam:
@@ -217,7 +244,13 @@ class Gan(Method):
         return loss.detach()
 
     def _generator_loss(self, generated: Tensor) -> Tensor:
-        return self.loss.generator(self._judge(generated))
+        if self.config.generator_loss == "adversarial":
+            return self.loss.generator(self._judge(generated))
+        real = self._real_batch()  # a new one, which D has not just been trained on
+        with gathering_nothing(self.discriminator):
+            with torch.no_grad():
+                of_real = self.discriminator.features(real)
+            return feature_matching(self.discriminator.features(generated), of_real)
 
     def _judge(self, generated: Tensor, discriminator: nn.Module | None = None) -> Tensor:
         """D's outputs on generated data in training; its running statistics are of real data only."""
@@ -249,9 +282,27 @@ class Gan(Method):
         return self.sample(n, torch.Generator().manual_seed(self.evaluation_seed))
 
     def score(self, x: Tensor) -> Tensor:
-        """D's outputs `(n,)`; for points, the logits of the probability that they are real."""
-        with normalising_by(self.discriminator, "running"):
-            return self.logits(batchwise.outputs(self.discriminator, x, self.device))
+        """D's outputs `(n,)`; for points, the logits of the probability that they are real.
+
+        Minibatch discrimination compares each example with the same real ones, one fewer than a batch has.
+        """
+        return self._logits_by(self.discriminator, x)
+
+    def _logits_by(self, discriminator: Discriminator, x: Tensor) -> Tensor:
+        """The scores `(n,)` by one discriminator."""
+        with normalising_by(discriminator, "running"), self._comparing_with_real(discriminator):
+            return self.logits(batchwise.outputs(discriminator, x, self.device))
+
+    @contextmanager
+    def _comparing_with_real(self, discriminator: Discriminator) -> Iterator[None]:
+        if discriminator.minibatch is None:
+            yield
+            return
+        real = choose(self.dataset.train.examples, self.config.batch_size - 1, REFERENCE_SEED)
+        with torch.inference_mode():
+            others = discriminator.features(to_tensor(real, self.device))
+        with discriminator.minibatch.comparing_with(others):
+            yield
 
     def networks(self) -> dict[str, nn.Module]:
         """The averaged generator, or the generator if there is no average, and the discriminator."""

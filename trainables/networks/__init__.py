@@ -18,6 +18,7 @@ from trainables.networks.dcgan_upsampling import (
     bordered_discriminator,
     bordered_generator,
 )
+from trainables.networks.discriminator import Discriminator
 from trainables.networks.mlp import MlpDiscriminator, MlpGenerator
 from trainables.networks.residual import ImageDiscriminator, ImageGenerator, PointDiscriminator, PointGenerator
 
@@ -66,7 +67,7 @@ Each reading of a residual network's blocks (`trainables.networks.residual`) has
 published DCGAN for 32x32 pixels when it is used for smaller images (`trainables.networks.dcgan_upsampling`).
 """
 
-DISCRIMINATORS: dict[DiscriminatorName, Callable[..., nn.Module]] = {
+DISCRIMINATORS: dict[DiscriminatorName, Callable[..., Discriminator]] = {
     "residual_a": PointDiscriminator,
     "residual_b": partial(ImageDiscriminator, channels=(64, 128)),
     "residual_b_after_stride": partial(ImageDiscriminator, channels=(64, 128), blocks="after_stride"),

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from trainables.errors import InputError
 from trainables.networks.dcgan import refuse_blocks
+from trainables.networks.discriminator import Discriminator
 from trainables.networks.layers import ChannelDropout, scaled
 from trainables.networks.residual import smallest_maps
 
@@ -66,7 +67,7 @@ class UpsamplingGenerator(nn.Module):
         return self.layers(z)
 
 
-class DropoutDiscriminator(nn.Module):
+class DropoutDiscriminator(Discriminator):
     """Up to four 3x3 convolutions of stride 2, with LeakyReLU(0.2), dropout of maps and, but for the first, BatchNorm.
 
     Images of 17 pixels and more have four; smaller ones have as many as leave maps of `SMALLEST_SIDE`. Images
@@ -90,9 +91,6 @@ class DropoutDiscriminator(nn.Module):
         score = nn.Linear(maps[-1] * height * width_px, 1)
         self.layers = nn.Sequential(*layers, nn.Flatten(), score, nn.Flatten(0))
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x)
-
 
 def bordered_generator(
     shape: Sequence[int], latent_dim: int, depth: int, width: float, batch_norm: bool
@@ -103,10 +101,11 @@ def bordered_generator(
     return nn.Sequential(UpsamplingGenerator((shape[0], SIDE, SIDE), latent_dim, depth, width, batch_norm), crop)
 
 
-def bordered_discriminator(shape: Sequence[int], depth: int, width: float, batch_norm: bool) -> nn.Sequential:
+def bordered_discriminator(shape: Sequence[int], depth: int, width: float, batch_norm: bool) -> DropoutDiscriminator:
     """The discriminator for 32x32, which gets images with a black border; raises `InputError` as `border` does."""
-    pad = nn.ConstantPad2d(border(shape), BLACK)
-    return nn.Sequential(pad, DropoutDiscriminator((shape[0], SIDE, SIDE), depth, width, batch_norm))
+    discriminator = DropoutDiscriminator((shape[0], SIDE, SIDE), depth, width, batch_norm)
+    discriminator.layers.insert(0, nn.ConstantPad2d(border(shape), BLACK))
+    return discriminator
 
 
 def border(shape: Sequence[int]) -> tuple[int, int, int, int]:

@@ -16,6 +16,7 @@ from math import prod
 
 from torch import Tensor, nn
 
+from trainables.networks.discriminator import Discriminator
 from trainables.networks.layers import linear, scaled
 
 HIDDEN_UNITS = 50
@@ -44,7 +45,7 @@ class MlpGenerator(nn.Module):
         return self.layers(z)
 
 
-class MlpDiscriminator(nn.Module):
+class MlpDiscriminator(Discriminator):
     """`depth` hidden layers, the first without BatchNorm, and an output.
 
     Data `(B, *shape)` become logits `(B,)`.
@@ -57,6 +58,3 @@ class MlpDiscriminator(nn.Module):
         for i, (before, after) in enumerate(pairwise(sizes)):
             layers += [linear(before, after, batch_norm and i > 0), nn.LeakyReLU(0.2, inplace=True)]
         self.layers = nn.Sequential(*layers, linear(sizes[-1], 1, batch_norm=False), nn.Flatten(0))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x)

@@ -26,6 +26,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from trainables.errors import InputError
+from trainables.networks.discriminator import Discriminator
 from trainables.networks.layers import ResidualBlock, convolution, deconvolution, linear, scaled
 
 BlockReading = Literal["replace_stride", "after_stride"]
@@ -55,7 +56,7 @@ class PointGenerator(nn.Module):
         return self.layers(z)
 
 
-class PointDiscriminator(nn.Module):
+class PointDiscriminator(Discriminator):
     """The counterpart of `PointGenerator`: points `(B, *shape)` become logits `(B,)`."""
 
     def __init__(self, shape: Sequence[int], depth: int, width: float, batch_norm: bool) -> None:
@@ -69,9 +70,6 @@ class PointDiscriminator(nn.Module):
             linear(units, 1, batch_norm=False),
             nn.Flatten(0),
         )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x)
 
 
 def _hidden(units: int, depth: int, batch_norm: bool, activation: nn.Module) -> list[nn.Module]:
@@ -115,7 +113,7 @@ class ImageGenerator(nn.Module):
         return self.layers(z)
 
 
-class ImageDiscriminator(nn.Module):
+class ImageDiscriminator(Discriminator):
     """A convolution to `channels[0]` maps, then a stage with `depth` blocks per further number; all halve the sides.
 
     A linear layer maps the result to logits: images `(B, *shape)` become `(B,)`, or `(B, outputs)` if there are several
@@ -141,9 +139,6 @@ class ImageDiscriminator(nn.Module):
             layers += _stage(convolution, before, after, depth, blocks, batch_norm, activation)
         score = nn.Linear(maps[-1] * height * width_px, outputs)
         self.layers = nn.Sequential(*layers, nn.Flatten(), score, nn.Flatten(0 if outputs == 1 else 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x)
 
 
 def _stage(

@@ -7,6 +7,9 @@ import sys
 
 import pytest
 
+from study.nodes.cluster import cluster
+from trainables.errors import InputError
+
 CODE = """
 from pathlib import Path
 import study
@@ -31,3 +34,11 @@ def test_a_folder_for_sockets_that_cannot_be_used_is_a_sentence(tmp_path, folder
     assert done.stderr.splitlines()[-1].startswith("error: Ray does not start on this machine (")
     assert "RAY_TMPDIR" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_home_that_cannot_be_written_is_a_sentence(tmp_path, monkeypatch):
+    """Ray keeps there who may connect."""
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("HOME", str(tmp_path / "file" / "home"))
+    with pytest.raises(InputError, match=r"Ray does not start .*see that HOME can be written to"), cluster(None):
+        pass

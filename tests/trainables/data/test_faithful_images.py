@@ -101,6 +101,38 @@ def test_a_conversion_is_said_once(tmp_path):
     assert len(said) == 1
 
 
+UPRIGHT = np.repeat(np.arange(12, dtype=np.uint8).reshape(3, 4) * 20, 3, axis=1).reshape(3, 4, 3)
+AS_STORED = {
+    1: UPRIGHT,
+    2: UPRIGHT[:, ::-1],
+    3: UPRIGHT[::-1, ::-1],
+    4: UPRIGHT[::-1],
+    5: UPRIGHT.transpose(1, 0, 2),
+    6: np.rot90(UPRIGHT),
+    7: np.rot90(UPRIGHT, 2).transpose(1, 0, 2),
+    8: np.rot90(UPRIGHT, -1),
+}
+"""What a camera stores of an upright picture, by the EXIF orientation that it writes (EXIF 2.32, 4.6.4, tag 274)."""
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".tif"])
+def test_photographs_are_turned_upright_and_that_is_said_once(tmp_path, suffix):
+    paths = [tmp_path / f"{number}{suffix}" for number in AS_STORED]
+    for (number, stored), path in zip(AS_STORED.items(), paths, strict=True):
+        exif = Image.Exif()
+        exif[274] = number
+        Image.fromarray(np.ascontiguousarray(stored)).save(path, exif=exif, lossless=True)
+    with pytest.warns(UserWarning, match=r"7 images, such as .*2\..*, are turned or mirrored as .* EXIF") as said:
+        pixels = read_images([paths], tmp_path)[0]
+    assert len(said) == 1
+    assert all(np.array_equal(image.transpose(1, 2, 0), UPRIGHT) for image in pixels)
+
+
+def test_a_jpeg_with_exif_that_cannot_be_read_is_an_image(tmp_path):
+    Image.fromarray(RGB).save(tmp_path / "x.jpg", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\x01")
+    assert read_images([[tmp_path / "x.jpg"]], tmp_path)[0].shape == (1, 3, 8, 8)
+
+
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp", ".ppm", ".gif", ".jpg", ".webp"])
 def test_plain_images_are_read_without_a_word(tmp_path, suffix):
     Image.fromarray(RGB).save(tmp_path / f"x{suffix}")

@@ -260,3 +260,30 @@ def test_a_data_set_without_labels_is_refused(tmp_path: Path) -> None:
     unlabelled = Dataset("faces", Split(FEW.train.examples), Split(FEW.test.examples), num_classes=None)
     with pytest.raises(InputError, match="'faces' has no labels to train"):
         prepare_classifier(unlabelled, tmp_path)
+
+
+def large_images(side: int, number: int = 24) -> Dataset:
+    rng = np.random.default_rng(0)
+    splits = (rng.integers(0, 256, (n, 1, side, side), dtype=np.uint8) for n in (number, 8))
+    return Dataset("large", *(Split(images, np.arange(len(images)) % 2) for images in splits), 2)
+
+
+def test_training_on_large_images_computes_on_few_at_once(one_epoch, monkeypatch):
+    seen: list[int] = []
+    forward = LeNet.forward
+    monkeypatch.setattr(LeNet, "forward", lambda network, x: seen.append(x.numel()) or forward(network, x))
+    classifier_training.train_classifier(large_images(256, 12), 0)
+    assert sum(seen) == (12 + 8) * 256 * 256
+    assert max(seen[:3]) <= classifier_training.BATCH_SIZE * 64 * 64
+
+
+def test_an_update_is_the_same_however_many_are_taken_at_once(one_epoch, monkeypatch):
+    monkeypatch.setattr(torch.nn.Dropout, "forward", lambda self, x: x)
+    weights = []
+    for at_once in (64, 7):
+        monkeypatch.setattr(classifier_training, "images_at_once", lambda shape, most, n=at_once: n)
+        network, _ = classifier_training.train_classifier(large_images(16), 0)
+        weights.append(parameters_to_vector(network.parameters()))
+    fresh = classifier_training.train_classifier(large_images(16), 1)[0]
+    assert torch.allclose(*weights, atol=2e-3)
+    assert not torch.allclose(weights[0], parameters_to_vector(fresh.parameters()), atol=2e-3)

@@ -32,6 +32,22 @@ class TestGanWithDropout(MethodContract):
     method = UpsamplingGan
 
 
+class AgainstCollapseConfig(GanConfig):
+    @classmethod
+    def tiny(cls, **settings):
+        return super().tiny(**{"minibatch_kernels": 3, "generator_loss": "feature_matching", **settings})
+
+
+class AgainstCollapseGan(Gan):
+    Config = AgainstCollapseConfig
+
+
+class TestGanAgainstCollapse(MethodContract):
+    """Minibatch discrimination mixes the examples of a batch, and scores must not depend on it."""
+
+    method = AgainstCollapseGan
+
+
 class TestMethods(MethodContract):
     @pytest.fixture(params=sorted(METHODS))
     def method_type(self, request):

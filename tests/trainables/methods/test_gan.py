@@ -13,6 +13,7 @@ from trainables.adversarial_losses import ADVERSARIAL_LOSSES, LossName, gradient
 from trainables.data.batches import EpochSampler
 from trainables.data.dataset import Dataset, Split
 from trainables.data.points import POINT_SETS
+from trainables.data.subset import choose
 from trainables.data.tensors import to_tensor
 from trainables.errors import InputError
 from trainables.methods.base import NonFiniteLossError, sub_seed
@@ -216,9 +217,12 @@ POINT_NETWORKS = {
 
 
 def test_points_are_learned(points):
-    """Their mean and their spread; they are not images, so nothing is cut off at 1."""
-    method = make(points, **POINT_NETWORKS, generator_lr=2e-3, batch_size=64)
-    for _ in range(300):
+    """Their mean and their spread; they are not images, so nothing is cut off at 1.
+
+    The generator circles around the data, the averaged one is in the middle.
+    """
+    method = make(points, **POINT_NETWORKS, generator_lr=2e-3, batch_size=64, ema_decay=0.98)
+    for _ in range(350):
         method.train_round()
     samples = method.sample(500, new_rng())
     assert samples.shape == (500, 2)
@@ -337,3 +341,55 @@ def test_a_diverged_loss_is_an_error_that_names_it(tiny_dataset):
     method = make(tiny_dataset, init_std=1e20)
     with pytest.raises(NonFiniteLossError, match=r"loss_\w+ became (nan|inf) in round 1"):
         method.train_round()
+
+
+# --- against collapse -----------------------------------------------------------------------------
+
+
+def test_real_and_generated_examples_are_never_compared_with_each_other(tiny_dataset):
+    """D's outputs on a real batch are the same whatever the generated batch is."""
+    outputs = []
+    for generated in (torch.zeros(16, 1, 8, 8), torch.rand(16, 1, 8, 8)):
+        method = make(tiny_dataset, minibatch_kernels=4, batch_norm="none")
+        method.discriminator.register_forward_hook(lambda module, inputs, output: outputs.append(output.detach()))
+        method._update_discriminator(generated)
+    of_real, of_generated = outputs[::2], outputs[1::2]
+    assert [len(output) for output in outputs] == [16] * 4
+    assert torch.equal(*of_real)
+    assert not torch.equal(*of_generated)
+
+
+def test_minibatch_discrimination_begins_with_the_scales_of_real_data(tiny_dataset):
+    method = make(tiny_dataset, minibatch_kernels=4, batch_size=32)
+    real = to_tensor(choose(tiny_dataset.train.examples, 32, 0))
+    closeness = method.discriminator.minibatch(method.discriminator.features(real))[:, -4:]
+    assert closeness.mean(0).abs().max() < 1e-4
+    assert closeness.std() > 0.01
+
+
+def test_the_generator_matches_the_mean_features_of_the_next_real_batch(tiny_dataset):
+    settings = {"generator_loss": "feature_matching", "batch_norm": "none"}
+    method = make(tiny_dataset, **settings, discriminator_lr=1e-12)
+    batches = copy.deepcopy(method.real_batches)
+    batches.rng = new_rng()
+    batches.rng.set_state(method.rng.get_state())
+    z = torch.rand(16, method.config.latent_dim, generator=batches.rng) * 2 - 1
+    _, indices = batches.next(), batches.next()
+    real = method.discriminator.features(to_tensor(tiny_dataset.train.examples[indices.numpy()]))
+    fake = method.discriminator.features(method.generator(z))
+    expected = (real.mean(0) - fake.mean(0)).square().mean().item()
+    before = [copy.deepcopy(p) for p in method.discriminator.parameters()]
+    assert method.train_round()["loss_generator"] == pytest.approx(expected, rel=1e-3)
+    for old, weight in zip(before, method.discriminator.parameters(), strict=True):
+        assert torch.allclose(old, weight, atol=1e-9)
+
+
+def test_the_gradient_penalty_excludes_minibatch_discrimination():
+    with pytest.raises(ValueError, match="set minibatch_kernels or lambda_gp to 0"):
+        GanConfig(loss="wasserstein", batch_norm="generator", minibatch_kernels=2)
+    assert GanConfig(loss="wasserstein", batch_norm="generator", minibatch_kernels=2, lambda_gp=0)
+
+
+def test_a_batch_of_one_is_refused():
+    with pytest.raises(ValueError, match=r"batch_size\n.*greater than or equal to 2"):
+        GanConfig(batch_size=1, minibatch_kernels=2)

@@ -184,7 +184,7 @@ def test_the_border_is_black_and_what_is_made_there_is_not_shown():
     assert torch.equal(made[1](whole), whole[:, :, 2:29, 2:30])
     framed = torch.full((5, 1, 32, 32), -1.0)
     framed[:, :, 2:29, 2:30] = images
-    assert torch.equal(judged(images), judged[1](framed))
+    assert torch.equal(judged(images), judged.layers[1:](framed))
 
 
 @pytest.mark.parametrize("hidden", [2, 3, 4])

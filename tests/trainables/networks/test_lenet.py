@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from trainables.extractors.lenet_training import evaluation_batch
+from trainables.extractors.base import images_at_once
 from trainables.networks.lenet import LeNet
 
 
@@ -60,6 +60,6 @@ def test_its_size_is_bounded_whatever_the_images(side):
     assert network.state_dict().keys() == LeNet((1, 28, 28), 10).state_dict().keys()
 
 
-def test_evaluation_takes_fewer_large_images_at_once():
-    sizes = [evaluation_batch((3, side, side), 1000) for side in (8, 28, 64, 128, 512, 4096)]
+def test_fewer_large_images_are_taken_at_once():
+    sizes = [images_at_once((3, side, side), 1000) for side in (8, 28, 64, 128, 512, 4096)]
     assert sizes == [1000, 1000, 1000, 250, 15, 1]
