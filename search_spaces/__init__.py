@@ -2,12 +2,16 @@
 
 SPACES = {
     "gradnorm": "search_spaces.gradnorm:GradNorm",
+    "beyond": "search_spaces.beyond:Beyond",
+    "found": "search_spaces.found:Found",
+    "found_mnist5k": "search_spaces.found:FoundMnist5k",
     "ablation": "search_spaces.ablation:Ablation",
     "depth": "search_spaces.depth:Depth",
     "step_ratio": "search_spaces.step_ratio:StepRatio",
     "table51": "search_spaces.table51:Table51",
     "table51_cifar10": "search_spaces.table51:Table51Cifar10",
     "balance": "search_spaces.balance:Balance",
+    "restoration": "search_spaces.restoration:Restoration",
     "labels": "search_spaces.labels:Labels",
     "collapse": "search_spaces.collapse:Collapse",
     "toy_collapse": "search_spaces.collapse:ToyCollapse",

@@ -1,7 +1,7 @@
 """Every generator of the project on one data set, at equal compute, under one protocol.
 
 The rounds of the arms cost unequally much, so each arm has a pace: its rounds for each round of the arm with the
-discriminator alone. The paces were measured by `python -m benchmarks paces` (CPU seconds of training, one thread);
+discriminator alone. The paces were measured by `python -m benchmarks arms` (CPU seconds of training, one thread);
 `seconds_cpu` says what an arm has spent. Settings are those with which the spaces of the arms start at this scale; no
 arm is searched here.
 """
@@ -14,10 +14,10 @@ from typing import Any, ClassVar
 
 from search_spaces import gan_scales
 from search_spaces.claim import SEED, Claim, where
-from search_spaces.discriminator_only_scales import FEW_ROUNDS, SMALL
+from search_spaces.found import ON_DIGITS, PUBLISHED_SETTINGS, SMALLEST
 from search_spaces.grid import GridSpace, Point
 from search_spaces.image_measures import BESIDE_CLASSIFIER
-from search_spaces.published import LAMBDA_STAT, RATES, TABLE_4_3, VARIANTS
+from search_spaces.published import TABLE_4_3
 from search_spaces.space import Scale, Suggestion
 from trainables.measures.base import MeasureSettings
 from trainables.measures.settings import DetectionSettings, FidelitySettings, PixelsSettings
@@ -37,10 +37,7 @@ class Arm:
     """The settings at the paper scale: what differs from the method's defaults."""
 
 
-NO_TERMS = {"lambda_tv": 0.0, "lambda_ce": 0.0, "lambda_gnorm": 0.1}
-FOUND = {**SMALL, **FEW_ROUNDS, **NO_TERMS, "fakes": "just_made", "start": "earlier", "earlier_share": 0.95}
-PUBLISHED = {**SMALL, **RATES, "lambda_stat": LAMBDA_STAT, **VARIANTS["all"].weights()}
-SMALLEST = {"width": 1 / 64, "initial_epochs": 1, "max_updates": 2}
+PUBLISHED = {**PUBLISHED_SETTINGS, **{name: ON_DIGITS[name] for name in ("width", "batch_size", "initial_epochs")}}
 
 RATE = gan_scales.RATES["laptop"]
 GAN = {**gan_scales.SMALL, "generator_lr": RATE, "discriminator_lr": RATE}
@@ -51,10 +48,10 @@ NARROW = {"generator_width": 1 / 16, "discriminator_width": 1 / 16}
 
 BORDERED = {"generator": "dcgan_upsampling_32", "discriminator": "dcgan_upsampling_32"}
 
+ALONE = "discriminator alone"
+
 ARMS: dict[str, Arm] = {
-    "discriminator alone": Arm(
-        "discriminator_only", FOUND, 1.0, tiny=SMALLEST, paper={"fakes": "just_made", "start": "earlier"}
-    ),
+    ALONE: Arm("discriminator_only", ON_DIGITS, 1.0, tiny=SMALLEST, paper={"fakes": "just_made", "start": "earlier"}),
     "discriminator alone, as published": Arm("discriminator_only", PUBLISHED, 0.05, "Our method", SMALLEST),
     "GAN M0_B": Arm("gan", GAN, 3.3, tiny=NARROW),
     "GAN M1_B": Arm("gan", {**GAN, **DEEP}, 2.1, tiny=NARROW, paper=DEEP),
@@ -121,7 +118,7 @@ class Compare(GridSpace):
 
     def claims(self) -> list[Claim]:
         source = "[Yesilcimen 2022], table 4.3"
-        alone = where(arm="discriminator alone")
+        alone = where(arm=ALONE)
         pairs = [
             ("DCGAN", "The DCGAN has a lower Frechet distance than the discriminator alone, at equal compute."),
             ("DuelGAN", "DuelGAN has a lower Frechet distance than the discriminator alone, at equal compute."),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import sqlalchemy
 
-COLUMNS = (("experiments", "artifact_location"), ("runs", "artifact_uri"))
+COLUMNS = (("experiments", "artifact_location"), ("runs", "artifact_uri"), ("logged_models", "artifact_location"))
 
 
 def mend_moved(tracking_uri: str, recorded: str, artifacts: Path) -> None:

@@ -7,7 +7,7 @@ import shlex
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -19,17 +19,16 @@ from ray.tune.experiment import Trial as RayTrial
 from rich.console import Console as RichConsole
 
 from search_spaces.space import spoken
-from study.claims import Trials, judge
 from study.interruption import Interruption
-from study.optuna_storage import FIRST_TRIAL, METRICS, ranked
+from study.optuna_storage import FIRST_TRIAL, ranked
 from study.plan import StudyPlan
 from study.tables import claims_table, references_of, results_table, shown_metrics
-from study.trials import FAILURE, PROCESS_LOST, NotInSnapshot, budget_of, is_finite, number_of
+from study.trials import FAILURE, PROCESS_LOST, NotInSnapshot, is_finite, number_of
+from study.verdicts import Judged, counts, more_seeds_command, seeds_that_decide
 from trainables.credentials import without_credentials
 from trainables.files import absolute
 from trainables.preparation import Preparations
 from trainables.protocol import base_name
-from trainables.repetitions import PER_SEED
 
 BEST_SHOWN = 5
 STATES = {"complete": "finished", "pruned": "stopped early", "fail": "failed", "running": "unfinished"}
@@ -87,24 +86,27 @@ class Console:
                 if name.startswith(f"{base_name(objective)}_") and at > 0:
                     self.print(f"best {objective} / {name}: {value:.4g} / {at:.4g} = {value / at:.3f}")
 
-    def print_claims(self, plan: StudyPlan, study: optuna.Study) -> None:
-        """Print a verdict on each of the document's claims."""
-        if not plan.claims:
+    def print_claims(self, plan: StudyPlan, judged: Sequence[Judged]) -> None:
+        """Print a verdict on each of the document's claims, and what would decide those that are undecided."""
+        if not judged:
             return
-        measured = next(iter(plan.protocols.values())).metrics()
-        outcomes = []
-        for claim in plan.claims:
-            metric = measured.get(base_name(claim.metric))
-            outcomes.append(judge(claim, _ended(study), metric.direction if metric else None))
-        self._console.print(claims_table(outcomes))
-        counts = Counter(outcome.verdict for outcome in outcomes)
-        self.print("claims: " + ", ".join(f"{counts[v]} {v}" for v in ("supported", "contradicted", "undecided")))
+        self._console.print(claims_table(judged))
+        each, holm = counts(judged).values()
+        self.print("claims, each for itself: " + ", ".join(f"{number} {verdict}" for verdict, number in each.items()))
+        self.print("claims, by Holm's correction: " + ", ".join(f"{n} {verdict}" for verdict, n in holm.items()))
+        if late := sum(each.after_the_fact for each in judged):
+            self.print(f"{late} claims were added or changed after the study had started: they are after the fact.")
+        if more := seeds_that_decide(judged, plan.seeds):
+            seeds, decided = more
+            self.print(f"With {seeds} seeds, about {decided} more would be decided, if further runs are like these:")
+            options = more_seeds_command(_shown(plan.folder.study_json), seeds, self._storage(plan))
+            self.print(f"  {_shown(Path(sys.executable))} -m study.launch {options}")
 
     def print_next_steps(self, plan: StudyPlan, interruption: Interruption) -> None:
         """Print the exact commands that show the study and continue it."""
         python = Path(sys.executable)
         launch = f"  {_shown(python)} -m study.launch"
-        storage = [] if plan.storage == absolute(Path("outputs")) else ["--storage-dir", str(plan.storage)]
+        storage = self._storage(plan)
         if interruption.received:
             self.print(f"\nStopped by {interruption.received.name}. Go on with:")
             self.print(f"{launch} {shlex.join(['--resume', plan.name, *storage])}")
@@ -122,6 +124,10 @@ class Console:
         if can_go_on:
             more = str(2 * plan.trials)
             self.print(f"{launch} {shlex.join(['--resume', plan.name, '--trials', more, *storage])}")
+
+    @staticmethod
+    def _storage(plan: StudyPlan) -> list[str]:
+        return [] if plan.storage == absolute(Path("outputs")) else ["--storage-dir", str(plan.storage)]
 
 
 class Progress(NotInSnapshot, Callback):
@@ -151,7 +157,7 @@ class Progress(NotInSnapshot, Callback):
             self._line(trials, trial, f"failed: {self._objective} is {value}")
             return
         rounds = result["round"]
-        if rounds < budget_of(trial):
+        if rounds < self._plan.rounds:
             self._line(trials, trial, f"{self._objective} {value:8.2f}, stopped at round {rounds}")
             return
         sign = 1 if self._plan.directions[0] == "minimize" else -1
@@ -178,19 +184,6 @@ class Progress(NotInSnapshot, Callback):
             f"[{done:>3}/{self._plan.trials}] trial {number_of(trial):>3}  {outcome}  {best}  "
             f"{_duration(elapsed)} gone, about {_duration(left)} left"
         )
-
-
-def _ended(study: optuna.Study) -> Trials:
-    """The last metrics of each seed. A failed trial counts as one failed seed: nothing is known about its others.
-
-    A trial whose process was killed is left out: that says nothing about its settings.
-    """
-    finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    failed = study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
-    return [
-        *((t.params, t.user_attrs.get(PER_SEED) or [t.user_attrs.get(METRICS, {})]) for t in finished),
-        *((t.params, [None]) for t in failed if t.user_attrs.get(FAILURE) != PROCESS_LOST),
-    ]
 
 
 def _duration(seconds: float) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import getpass
 import io
 import json
+import math
 import platform
 import subprocess
 import time
@@ -14,12 +16,27 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from mlflow.utils.mlflow_tags import (
+    MLFLOW_GIT_COMMIT,
+    MLFLOW_RUN_NOTE,
+    MLFLOW_SOURCE_NAME,
+    MLFLOW_SOURCE_TYPE,
+    MLFLOW_USER,
+)
+
 from study.folder import trial_key
+from study.metric_names import SEARCHED as SEARCHED_SECTION
 from study.metric_names import in_sections
+from study.mlflow_pages import view_tag
 from study.plan import StudyPlan, describe
 from study.spool import Event
+from study.trial_specs import is_off, spoken_settings
 from study.trials import FAILURE, REPORTED, numbers
+from study.verdicts import Judged, counts
+from trainables.export import BEST_FILE
 from trainables.files import write_atomically
+from trainables.measures.frames import FRAMES
+from trainables.measures.settings import SCRAMBLED, DetectionSettings
 from trainables.preparation import Preparations
 from trainables.protocol import Protocol
 from trainables.trial_spec import TrialSpec
@@ -38,11 +55,18 @@ PER_SEED_FILE = "per_seed.json"
 REFERENCES_FILE = "references.csv"
 """The artifact of a study with its reference values, which MLflow shows as a table."""
 REFERENCE_COLUMNS = ("dataset", "name", "value")
+OBJECTIVE, DIRECTION = "objective", "direction"
+"""Tags of a study: the metric that its trials are ranked by, and whether more or less of it is better."""
+EXPERIMENT_KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""Makes MLflow show the experiment as one of training, not of language models."""
+DIGEST_LENGTH = 36
+"""The longest digest of a data set that MLflow takes."""
 PACKAGES = ("ray", "optuna", "mlflow", "torch")
 
 
 def study_tags(plan: StudyPlan, preparations: Preparations) -> dict[str, str]:
     """The tags of the study, which its trials have too."""
+    commit = git_commit()
     versions = {f"version.{package}": version(package) for package in PACKAGES}
     return versions | {
         "version.python": platform.python_version(),
@@ -51,7 +75,11 @@ def study_tags(plan: StudyPlan, preparations: Preparations) -> dict[str, str]:
         "dataset": ", ".join(preparations),
         "method": ", ".join(plan.space.method_names),
         "protocol": ", ".join(preparation.protocol.sha256 for preparation in preparations.values()),
-        "git_commit": _git_commit(),
+        "git_commit": commit,
+        MLFLOW_USER: _user(),
+        MLFLOW_SOURCE_NAME: f"study.launch --space {plan.space.name}",
+        MLFLOW_SOURCE_TYPE: "LOCAL",
+        MLFLOW_GIT_COMMIT: commit.partition("+")[0],
     }
 
 
@@ -67,32 +95,64 @@ def study_started(plan: StudyPlan, preparations: Preparations, tags: dict[str, s
         "trial": PARENT,
         "time_ms": now_ms(),
         "params": {} if plan.is_resumed else params,
-        "tags": tags | {"trials": str(trials)},
+        "tags": tags | {"trials": str(trials), OBJECTIVE: plan.objectives[0], DIRECTION: plan.directions[0]},
+        "experiment_tags": EXPERIMENT_KIND
+        | view_tag(plan)
+        | {
+            "mlflow.experiment.primaryMetric.name": plan.objectives[0],
+            "mlflow.experiment.primaryMetric.greaterIsBetter": str(plan.directions[0] == "maximize"),
+        },
         "texts": {REFERENCES_FILE: _references(preparations)},
         "artifacts": {"study": str(plan.folder.study_json)},
         "status": "RUNNING",
     }
 
 
-def study_ended(best: int | None, weights: Path, status: str) -> Event:
-    """The best trial and its weights, if there are any, and how the study ended."""
+def study_ended(best: int | None, weights: Path, status: str, note: str = "") -> Event:
+    """The best trial and its weights, if there are any, and how the study ended; `note` is Markdown."""
+    tags = {} if best is None else {BEST_TRIAL: trial_key(best)}
     return {
         "trial": PARENT,
         "time_ms": now_ms(),
-        "tags": {} if best is None else {BEST_TRIAL: trial_key(best)},
+        "tags": tags | ({MLFLOW_RUN_NOTE: note} if note else {}),
         "artifacts": {"best": str(weights)},
         "status": status,
     }
 
 
+def claims_judged(judged: Sequence[Judged], path: Path) -> Event:
+    """The verdicts on the claims: a tag for each, both counts, and `claims.json`."""
+    tags = {
+        f"claim.{number:02d}": f"{each.outcome.verdict} (by Holm: {each.corrected}): {each.outcome.claim.text}"
+        for number, each in enumerate(judged, 1)
+    }
+    for rule, found in counts(judged).items():
+        tags |= {f"claims.{rule}.{verdict}": str(number) for verdict, number in found.items()}
+    return {"trial": PARENT, "time_ms": now_ms(), "tags": tags, "artifacts": {"claims": str(path)}}
+
+
 def trial_started(spec: TrialSpec, tags: dict[str, str]) -> Event:
     """The method's whole config, what Optuna suggested, and the tags of the study."""
     searched = {f"{SEARCHED}{name}": value for name, value in spec.params.items()}
-    of_trial = {"dataset": spec.protocol.dataset, "method": spec.method, "protocol": spec.protocol.sha256}
+    settings = {name: spec.config.get(name, param) for name, param in spec.params.items()}
+    of_trial = {
+        "dataset": spec.protocol.dataset,
+        "method": spec.method,
+        "protocol": spec.protocol.sha256,
+        "setting": spoken_settings(settings, spec.params),
+        "seed": str(spec.config["seed"]),
+    }
     if spec.first_trial is not None:
-        of_trial[FIRST_TRIAL_TAG] = spec.first_trial
-    params = spec.config | {"method": spec.method, "rounds": spec.rounds} | searched
-    return trial_event(spec.number, params=params, tags=tags | of_trial, status="RUNNING")
+        of_trial |= {FIRST_TRIAL_TAG: spec.first_trial, MLFLOW_RUN_NOTE: f"First trial: {spec.first_trial}"}
+    return trial_event(
+        spec.number,
+        name=f"{trial_key(spec.number)} {spec.first_trial or ''}".strip(),
+        params=spec.config | {"method": spec.method, "rounds": spec.rounds} | searched,
+        metrics=_searched_metrics(spec),
+        tags=tags | of_trial,
+        inputs=_inputs(spec.protocol),
+        status="RUNNING",
+    )
 
 
 def trial_perturbed(number: int, changed: dict[str, float], round_number: int) -> Event:
@@ -103,16 +163,22 @@ def trial_perturbed(number: int, changed: dict[str, float], round_number: int) -
 
 
 def trial_reported(spec: TrialSpec, result: dict[str, Any]) -> Event:
-    """The metrics at their round, and the device; at the time of the report, so that a repeated report is the same."""
+    """The metrics at their round, the frames, the device; at the time of the report: a repeated report is the same."""
     at = {"time_ms": result[REPORTED]} if REPORTED in result else {}
     tags = {"device": result["device"]} if "device" in result else {}
     found = numbers(result)
     metrics = {name: found[metric] for metric, name in in_sections(found, spec).items()}
-    return trial_event(spec.number, metrics=metrics, tags=tags, step=result["round"], **at)
+    folder = Path(spec.folder if spec.seeds == 1 else spec.repetition(0).folder)
+    frames = str(folder / FRAMES)
+    return trial_event(spec.number, metrics=metrics, tags=tags, frames=frames, step=result["round"], **at)
 
 
 def trial_ended(number: int, folder: Path, failure: str | None) -> Event:
-    """The pictures of a trial, the metrics of each of its seeds, and how it ended; `folder` is the trial's."""
+    """The pictures of a trial, the metrics of each of its seeds, how it ended, and the model if it did not fail.
+
+    `folder` is the trial's.
+    """
+    failed = {FAILURE: failure, MLFLOW_RUN_NOTE: f"Failed: {failure}"}
     return trial_event(
         number,
         artifacts={
@@ -120,7 +186,8 @@ def trial_ended(number: int, folder: Path, failure: str | None) -> Event:
             "error": str(folder / "error.txt"),
             "per_seed": str(folder / PER_SEED_FILE),
         },
-        tags={FAILURE: failure} if failure else {},
+        tags=failed if failure else {},
+        model="" if failure else str(folder / BEST_FILE),
         status="FAILED" if failure else "FINISHED",
     )
 
@@ -160,6 +227,40 @@ def _protocol_params(prefix: str, protocol: Protocol) -> dict[str, Any]:
     return params
 
 
+def _searched_metrics(spec: TrialSpec) -> dict[str, float]:
+    """The suggested numbers, which MLflow plots on an axis, unlike params; on a log scale if they were searched so.
+
+    All values that mean "off" are the same one there: the smallest of the scale.
+    """
+    metrics: dict[str, float] = {}
+    for name, param in spec.params.items():
+        value = spec.config.get(name, param)
+        value = value if isinstance(value, int | float) else param
+        if not isinstance(value, int | float):
+            continue
+        metrics[f"{SEARCHED_SECTION}/{name}"] = float(value)
+        if name in spec.log_scales:
+            shown = spec.log_scales[name] if is_off(value, param) else param
+            metrics[f"{SEARCHED_SECTION}/log10_{name}"] = math.log10(shown)
+    return metrics
+
+
+def _inputs(protocol: Protocol) -> list[dict[str, str]]:
+    """The data sets of a trial: what they are for, and a name each, since MLflow keeps a name once a run."""
+    names = {protocol.dataset: "train", f"{protocol.dataset} test": "test"}
+    for settings in protocol.measures:
+        if isinstance(settings, DetectionSettings):
+            names |= {name: "ood" for name in settings.ood_sets if name != SCRAMBLED}
+    return [{"name": name, "digest": protocol.sha256[:DIGEST_LENGTH], "context": use} for name, use in names.items()]
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as in some containers
+        return "unknown"
+
+
 def _references(preparations: Preparations) -> str:
     """All reference values, as a table of comma-separated values."""
     table = io.StringIO()
@@ -170,7 +271,7 @@ def _references(preparations: Preparations) -> str:
     return table.getvalue()
 
 
-def _git_commit() -> str:
+def git_commit() -> str:
     """The commit of the code that runs, "+changes" where files differ from it; "unknown" outside a checkout."""
     here = Path(__file__).parent
     command = ["git", "-C", str(here), "describe", "--always", "--abbrev=40", "--dirty=+changes", "--exclude=*"]

@@ -23,6 +23,7 @@ from study.nodes.preflight import NodeCheck, check_nodes, lines, require_all, se
 from study.optuna_storage import create_study, find_study, is_database, ranked
 from study.outside import staged
 from study.plan import StudyPlan, study_json
+from study.registration import register, registered
 from study.runs import Runs
 from study.schedulers import make_scheduler
 from study.searcher import OptunaSearcher
@@ -30,6 +31,7 @@ from study.spool import Event, Spool
 from study.tracking import Tracker
 from study.trial_specs import first_configs, in_rounds, make_spec, mutations
 from study.trials import FAILURE, number_of
+from study.verdicts import CLAIMS_FILE, judge_all, write_claims
 from trainables.credentials import without_credentials
 from trainables.errors import InputError
 from trainables.export import BEST_FILE
@@ -76,11 +78,15 @@ def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Tr
             interruption = _tune(plan, preparations, study, spool, tags, console, trainable)
             for event in _end_of_study(plan, study, interruption):
                 spool.put(event)
+            judged = judge_all(plan, study, preparations)
+            if judged:
+                write_claims(plan.folder.path / CLAIMS_FILE, judged, registered(plan.folder.path))
+                spool.put(events.claims_judged(judged, plan.folder.path / CLAIMS_FILE))
         finally:
             seconds = INTERRUPTED_DELIVERY_SECONDS if interruption.received else DELIVERY_SECONDS
             undelivered = spool.close(seconds)
     console.print_results(plan, preparations, study)
-    console.print_claims(plan, study)
+    console.print_claims(plan, judged)
     console.print_next_steps(plan, interruption)
     for reason in list(dict.fromkeys(runs.refused))[:REFUSALS_SHOWN]:
         console.warn(f"the tracking server refused a part of the study: {reason}")
@@ -149,6 +155,7 @@ def open_study(plan: StudyPlan) -> optuna.Study:
         study = create_study(plan.name, storage, plan.directions, plan.space.first_trials())
         if plan.outside is not None:
             plan.outside.copy_to(plan.folder.outside)
+        register(plan.folder.path, plan.claims, plan.space, plan.seeds, events.git_commit())
     plan.folder.write(study_json(plan))
     return study
 
@@ -169,7 +176,15 @@ def _check_nodes(plan: StudyPlan, preparations: Preparations) -> list[NodeCheck]
     protocols = [preparation.protocol.model_dump_json() for preparation in preparations.values()]
     reached = servers({"--tracking-uri": plan.config.tracking_uri, "--optuna-storage": plan.config.optuna_storage})
     with staged(plan.outside, plan.storage) as modules:
-        return check_nodes(plan.storage, plan.cache_dir, protocols, reached, modules, use_gpus=plan.resources.gpus > 0)
+        return check_nodes(
+            plan.storage,
+            plan.cache_dir,
+            plan.space.method_names,
+            protocols,
+            reached,
+            modules,
+            use_gpus=plan.resources.gpus > 0,
+        )
 
 
 def _tune(
@@ -235,6 +250,8 @@ def _scheduler(plan: StudyPlan, study: optuna.Study) -> TrialScheduler:
         plan.evaluate_every,
         history,
         mutations(plan.space) if plan.scheduler == "pbt" else {},
+        plan.space.scale.evaluate_at,
+        plan.space.scale.grace,
     )
 
 

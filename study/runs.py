@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import logging
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,27 +15,27 @@ from typing import Any
 import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import LifecycleStage, Metric, Param, Run, RunStatus, RunTag
-from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
-from requests import RequestException
-from sqlalchemy.exc import SQLAlchemyError
 
 from study.artifacts import mend_moved
-from study.events import PARENT, PER_SEED_FILE, REFERENCE_COLUMNS, REFERENCES_FILE
+from study.events import EXPERIMENT_KIND, PARENT, PER_SEED_FILE, REFERENCE_COLUMNS, REFERENCES_FILE, SEARCHED
 from study.metric_names import allowed, plain
 from study.optuna_storage import DATABASES, connect
+from study.refusals import may_pass
+from study.run_contents import log_datasets, log_frames, log_model
 from study.sentences import first_line
 from study.spool import Event
 from trainables.credentials import without_credentials
 from trainables.errors import InputError
+from trainables.measures.frames import frames_after
 
 STUDY_TAG = "study"
 TRIAL_TAG = "trial"
-LATER = (401, 403, 407, 408, 425, 429)
-"""Refusals of a server, or of a proxy before it, that may end."""
 BATCH = 100
 """How much MLflow takes at once."""
 PAGE = 1000
+PATIENCE = 4
+"""How often an event is tried again before it is asked whether the server takes anything else."""
 
 for library in ("mlflow", "alembic", "urllib3"):
     logging.getLogger(library).setLevel(logging.ERROR)
@@ -53,6 +53,7 @@ class Runs:
         """Why the server refused events. They are left out: trying them again would not help."""
         self.unfinished: set[str] = set()
         """Trials whose runs an earlier driver left without an end."""
+        self._failures = 0
         try:
             if tracking_uri.startswith(DATABASES):
                 connect(tracking_uri)
@@ -89,14 +90,15 @@ class Runs:
                 self.unfinished.add(trial)
         return found
 
-    def id_of(self, trial: str, start_time_ms: int) -> str:
-        """The run of a trial (or of the study, `PARENT`), made if there is none."""
+    def id_of(self, trial: str, start_time_ms: int, name: str = "") -> str:
+        """The run of a trial (or of the study, `PARENT`), made if there is none; `name` is shown for a trial."""
         if trial not in self._ids:
             tags = {STUDY_TAG: self.study, TRIAL_TAG: trial}
-            name = self.study
-            if trial != PARENT:
+            if trial == PARENT:
+                name = self.study
+            else:
                 tags[MLFLOW_PARENT_RUN_ID] = self.id_of(PARENT, start_time_ms)
-                name = f"{self.study}-{trial}"
+                name = name or trial
             run = self.client.create_run(
                 self.experiment_id, start_time_ms, tags | {MLFLOW_RUN_NAME: name}, run_name=name
             )
@@ -108,7 +110,12 @@ class Runs:
 
         What will never be taken is left out, and nothing else with it.
         """
-        self._kept(lambda: self._apply(event))
+        try:
+            self._kept(lambda: self._apply(event))
+        except Exception:
+            self._failures += 1
+            raise
+        self._failures = 0
 
     def _kept(self, *steps: Callable[[], object]) -> None:
         """Take the steps; one that fails and would fail again is remembered in `refused`."""
@@ -116,13 +123,25 @@ class Runs:
             try:
                 step()
             except Exception as error:
-                if _may_pass(error):
+                if self._is_worth_another_try(error):
                     raise
                 self.refused.append(first_line(error))
 
+    def _is_worth_another_try(self, error: Exception) -> bool:
+        """False also where the server has failed on this event for a while, and takes others: a 500 that stays."""
+        return may_pass(error) and not (self._failures > PATIENCE and self._takes_others())
+
+    def _takes_others(self) -> bool:
+        try:
+            for tag, value in EXPERIMENT_KIND.items():
+                self.client.set_experiment_tag(self.experiment_id, tag, value)
+        except Exception:
+            return False
+        return True
+
     def _apply(self, event: Event) -> None:
         at = event["time_ms"]
-        run_id = self.id_of(event["trial"], at)
+        run_id = self.id_of(event["trial"], at, event.get("name", ""))
         step = event.get("step", 0)
         metrics = [Metric(allowed(name), value, at, step) for name, value in event.get("metrics", {}).items()]
         params = [Param(allowed(name), str(value)) for name, value in event.get("params", {}).items()]
@@ -137,6 +156,16 @@ class Runs:
                 self._kept(partial(self.client.log_artifact, run_id, local))
         for artifact_path, text in event.get("texts", {}).items():
             self._kept(partial(self.client.log_text, run_id, text, artifact_path))
+        if frames := frames_after(Path(event["frames"]), step) if "frames" in event else {}:
+            self._kept(partial(log_frames, self.client, run_id, frames, step, at))
+        if "inputs" in event:
+            self._kept(partial(log_datasets, self.client, run_id, event["inputs"]))
+        if (weights := event.get("model")) and Path(weights).exists():
+            self._kept(
+                partial(log_model, self.client, run_id, f"{self.study}-{event['trial']}", Path(weights), SEARCHED)
+            )
+        for tag, value in event.get("experiment_tags", {}).items():
+            self._kept(partial(self.client.set_experiment_tag, self.experiment_id, tag, value))
         status = event.get("status")
         if status == "RUNNING":
             self.client.update_run(run_id, status)
@@ -149,20 +178,13 @@ class Runs:
         try:
             log(metrics, params, tags)
         except Exception as error:
-            if _may_pass(error):
+            if self._is_worth_another_try(error):
                 raise
             self._kept(
                 *(partial(log, metrics=[each]) for each in metrics),
                 *(partial(log, params=[each]) for each in params),
                 *(partial(log, tags=[each]) for each in tags),
             )
-
-
-def _may_pass(error: Exception) -> bool:
-    """Whether what failed may succeed later: the server is away, busy, or does not let anybody in."""
-    if isinstance(error, MlflowException):
-        return not 400 <= error.get_http_status_code() < 500 or error.get_http_status_code() in LATER
-    return isinstance(error, RequestException | SQLAlchemyError | ConnectionError | TimeoutError)
 
 
 @dataclass(frozen=True)
@@ -172,7 +194,7 @@ class Recorded:
     study: pd.Series
     """The study's own row, with the columns of `trials`."""
     trials: pd.DataFrame
-    """A row per trial, by its number: `run_id`, `status`, `start_time`, `end_time` (UTC), and a column each for
+    """A row per trial, by its number: `run_id`, `experiment_id`, `status`, `start_time`, `end_time` (UTC), and columns
     `params.<name>` (text), `metrics.<name>` (the last value) and `tags.<name>`; NaN where a trial has none."""
     curves: pd.DataFrame
     """A row per value: `trial` (its number), `metric`, `round`, `value`; rounds rise."""
@@ -182,21 +204,37 @@ class Recorded:
     """A row per reference value of the study's preparation: `dataset`, `name` such as `fid_lenet_noise`, `value`."""
 
 
+def rows(tracking_uri: str, study: str) -> tuple[pd.Series, pd.DataFrame]:
+    """The rows of a study and of its trials, as in `Recorded`, which takes longer; raises `InputError` as `read`."""
+    try:
+        _, parent, by_number = _found(tracking_uri, study)
+    except InputError:
+        raise
+    except Exception as error:
+        raise _unanswered(tracking_uri, error) from error
+    return _rows(study, parent, by_number)
+
+
+def newest(tracking_uri: str) -> str:
+    """The name of the study that was started last; raises `InputError` where there is none."""
+    try:
+        client, experiments = _opened(tracking_uri)
+        wanted = f"tags.{TRIAL_TAG} = '{PARENT}'"
+        found = client.search_runs(experiments, wanted, max_results=1, order_by=["attributes.start_time DESC"])
+    except Exception as error:
+        raise _unanswered(tracking_uri, error) from error
+    if not found:
+        raise InputError(f"{without_credentials(tracking_uri)} holds no study: start one (make study).")
+    return found[0].data.tags[STUDY_TAG]
+
+
 def read(tracking_uri: str, study: str, metrics: Collection[str] | None = None) -> Recorded:
     """What MLflow holds of a study, with the curves of `metrics`, by default of all; metrics have their plain names.
 
     Raises `InputError` where the server does not answer, or does not know the study.
     """
     try:
-        if tracking_uri.startswith(DATABASES):
-            connect(tracking_uri)
-        client = MlflowClient(tracking_uri)
-        experiments = [experiment.experiment_id for experiment in client.search_experiments(max_results=PAGE)]
-        runs = {run.data.tags[TRIAL_TAG]: run for run in _runs_of(client, experiments, study)}
-        if PARENT not in runs:
-            raise InputError(f"{without_credentials(tracking_uri)} holds no study {study!r}: check its name.")
-        parent = runs.pop(PARENT)
-        by_number = {int(key): runs[key] for key in sorted(runs)}
+        client, parent, by_number = _found(tracking_uri, study)
         curves = [row for number, run in by_number.items() for row in _curves(client, number, run, metrics)]
         per_seed = [row for number, run in by_number.items() for row in _per_seed(client, number, run)]
         references = list(csv.DictReader(_text(client, parent, REFERENCES_FILE).splitlines()))
@@ -205,12 +243,33 @@ def read(tracking_uri: str, study: str, metrics: Collection[str] | None = None) 
     except Exception as error:
         raise _unanswered(tracking_uri, error) from error
     return Recorded(
-        pd.Series(_row(parent), name=study),
-        pd.DataFrame([_row(run) for run in by_number.values()], index=pd.Index(list(by_number), name="trial")),
+        *_rows(study, parent, by_number),
         pd.DataFrame(curves, columns=["trial", "metric", "round", "value"]),
         pd.DataFrame(per_seed, columns=["trial", "seed", "metric", "value"]),
         pd.DataFrame(references, columns=REFERENCE_COLUMNS).astype({"value": float}),
     )
+
+
+def _opened(tracking_uri: str) -> tuple[MlflowClient, list[str]]:
+    """The client of a tracking server, and the ids of its experiments."""
+    if tracking_uri.startswith(DATABASES):
+        connect(tracking_uri)
+    client = MlflowClient(tracking_uri)
+    return client, [experiment.experiment_id for experiment in client.search_experiments(max_results=PAGE)]
+
+
+def _found(tracking_uri: str, study: str) -> tuple[MlflowClient, Run, dict[int, Run]]:
+    """The runs of a study and of its trials, by number."""
+    client, experiments = _opened(tracking_uri)
+    runs = {run.data.tags[TRIAL_TAG]: run for run in _runs_of(client, experiments, study)}
+    if PARENT not in runs:
+        raise InputError(f"{without_credentials(tracking_uri)} holds no study {study!r}: check its name.")
+    return client, runs.pop(PARENT), {int(key): runs[key] for key in sorted(runs)}
+
+
+def _rows(study: str, parent: Run, by_number: Mapping[int, Run]) -> tuple[pd.Series, pd.DataFrame]:
+    trials = pd.DataFrame([_row(run) for run in by_number.values()], index=pd.Index(list(by_number), name="trial"))
+    return pd.Series(_row(parent), name=study), trials
 
 
 def _runs_of(client: MlflowClient, experiments: Sequence[str], study: str) -> Iterator[Run]:
@@ -228,6 +287,7 @@ def _row(run: Run) -> dict[str, Any]:
     """A run as a flat record."""
     times = {"start_time": run.info.start_time, "end_time": run.info.end_time}
     row: dict[str, Any] = {"run_id": run.info.run_id, "status": run.info.status}
+    row["experiment_id"] = run.info.experiment_id
     row |= {name: pd.to_datetime(value, unit="ms", utc=True) for name, value in times.items()}
     for kind, values in (("params", run.data.params), ("tags", run.data.tags)):
         row |= {f"{kind}.{name}": value for name, value in values.items()}

@@ -40,7 +40,7 @@ class Tracker(NotInSnapshot, Callback):
         self, iteration: int, trials: list[RayTrial], trial: RayTrial, result: dict[str, Any], **info: Any
     ) -> None:
         """The trial has been evaluated."""
-        self._spool.put(events.trial_reported(TrialSpec.model_validate(trial.config["spec"]), result))
+        self._spool.put(events.trial_reported(self._specs[number_of(trial)], result))
 
     def on_trial_complete(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:
         """The trial has ended."""

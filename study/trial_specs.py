@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import optuna
-from optuna.distributions import FloatDistribution
+from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import RandomSampler
 from optuna.trial import BaseTrial, FixedTrial
 from pydantic import ValidationError
@@ -36,6 +36,11 @@ def make_spec(plan: StudyPlan, trial: BaseTrial, protocols: Mapping[str, Protoco
         method=method_name(plan.space, suggestion),
         config=method_config(plan, trial.number, suggestion),
         params=trial.params,
+        log_scales={
+            name: found.low
+            for name, found in trial.distributions.items()
+            if isinstance(found, FloatDistribution | IntDistribution) and found.log
+        },
         first_trial=trial.user_attrs.get(FIRST_TRIAL),
         rounds=_at_pace(plan.rounds, suggestion),
         evaluate_every=_at_pace(plan.evaluate_every, suggestion),
@@ -43,6 +48,7 @@ def make_spec(plan: StudyPlan, trial: BaseTrial, protocols: Mapping[str, Protoco
         seeds=plan.seeds,
         protocol=protocols[suggestion.dataset or plan.datasets[0]],
         objective=plan.objectives[0],
+        curves=tuple(dict.fromkeys(claim.reported_as for claim in plan.claims if claim.curve)),
         cache_dir=str(plan.cache_dir),
         folder=str(plan.folder.trial(trial.number)),
         outside=None if plan.outside is None else str(plan.folder.outside),
@@ -88,11 +94,20 @@ def method_config(plan: StudyPlan, number: int, suggestion: Suggestion) -> dict[
     try:
         return method_class(method).Config(**settings).model_dump(mode="json")
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        raise InputError(
-            f"space {plan.space.name!r} sets {field} of {method} to {first['input']!r}: {first['msg']}."
-        ) from error
+        raise InputError(f"space {plan.space.name!r} sets {_refused(method, error)}.") from error
+
+
+def _refused(method: str, error: ValidationError) -> str:
+    """What a method refuses, and why; a setting and its value, unless several settings do not go together."""
+    first = error.errors()[0]
+    if not first["loc"]:
+        return f"values that {method} refuses: {_reason(error)}"
+    return f"{'.'.join(map(str, first['loc']))} of {method} to {first['input']!r}: {_reason(error)}"
+
+
+def _reason(error: ValidationError) -> str:
+    """The first reason, in the words of whoever wrote the check."""
+    return error.errors()[0]["msg"].removeprefix("Value error, ")
 
 
 def first_configs(plan: StudyPlan) -> list[tuple[str, str, dict[str, Any]]]:
@@ -116,6 +131,13 @@ def mutations(space: SearchSpace) -> dict[str, tuple[float, float]]:
     }
 
 
+def distributions_of(space: SearchSpace) -> dict[str, BaseDistribution]:
+    """The parameters of a random suggestion: where a parameter depends on others, it may be missing."""
+    trial = _random_study().ask()
+    _suggest(space, trial)
+    return dict(trial.distributions)
+
+
 def check_method(plan: StudyPlan) -> None:
     """Raise `InputError` where the method cannot be measured, or refuses what the space may suggest.
 
@@ -133,6 +155,22 @@ def check_method(plan: StudyPlan) -> None:
     for number, suggestion in enumerate(suggestions):
         _refuse_other_names(plan, suggestion)
         method_config(plan, number, suggestion)
+
+
+def spoken_settings(settings: Mapping[str, Any], params: Mapping[str, Any]) -> str:
+    """Settings as a person reads them: "image_lr 0.01, lambda_tv off"; `params` are Optuna's."""
+    return ", ".join(f"{name} {_spoken(value, params.get(name))}" for name, value in settings.items())
+
+
+def is_off(value: Any, param: Any) -> bool:
+    """Whether a weight is so small that the space leaves its term out (`weight_or_off`)."""
+    return value == 0 and bool(param)
+
+
+def _spoken(value: Any, param: Any) -> str:
+    if is_off(value, param):
+        return "off"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _refuse_other_names(plan: StudyPlan, suggestion: Suggestion) -> None:
@@ -182,7 +220,7 @@ def _parsed(config: type[MethodConfig], key: str, text: str, others: Mapping[str
         try:
             return config(**{**others, key: value}).model_dump(mode="json")[key]
         except ValidationError as error:
-            refusals.append(error.errors()[0]["msg"])
+            refusals.append(_reason(error))
     raise InputError(f"--set {key}={text}: {refusals[0]}.")
 
 
@@ -199,6 +237,17 @@ def _suggestions(space: SearchSpace) -> list[Suggestion]:
         return _first_suggestions(space)
     study = _random_study()
     return _first_suggestions(space) + [_suggest(space, study.ask()) for _ in range(SUGGESTIONS_TRIED)]
+
+
+def points_of(space: SearchSpace) -> list[Mapping[str, Any]]:
+    """The Optuna parameters of the first trials and, unless the space is exhaustive, of some random suggestions."""
+    points: list[Mapping[str, Any]] = [first.params for first in space.first_trials()]
+    study = _random_study()
+    for _ in range(0 if space.exhaustive else SUGGESTIONS_TRIED):
+        trial = study.ask()
+        _suggest(space, trial)
+        points.append(trial.params)
+    return points
 
 
 def _first_suggestions(space: SearchSpace) -> list[Suggestion]:

@@ -30,6 +30,7 @@ class Evaluation:
 
     def draw_frame(self, round_number: int, folder: Path) -> None:
         """Draw this evaluation into `folder`, beside the frames of other rounds."""
+        folder.mkdir(parents=True, exist_ok=True)
         for measure, measured in self.by_measure:
             measure.draw_frame(measured, round_number, folder)
 

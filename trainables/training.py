@@ -8,6 +8,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ import torch
 from torch import Tensor
 
 from trainables.checkpoints import KEPT, CheckpointFolder
+from trainables.curves import Curves
 from trainables.data.statistics import pixel_statistics
 from trainables.evaluator import Evaluation, Evaluator
 from trainables.export import BEST_FILE, build, export
+from trainables.measures.frames import FRAMES
 from trainables.methods.abilities import Follows
 from trainables.methods.base import method_class, sub_seed
 from trainables.metrics.points import movement
@@ -68,6 +71,7 @@ class Training:
         """For each metric, its best value so far and its value in the evaluation whose weights are kept."""
         self.metrics = spec.protocol.metrics()
         self.oscillation = Oscillation()
+        self.curves = Curves(spec.curves)
         self.followed: Tensor | None = None
         self.totals: dict[str, float] = defaultdict(float, dict.fromkeys((*SECONDS, SECONDS_CPU), 0.0))
         state = self.checkpoints.load_newest()
@@ -95,12 +99,11 @@ class Training:
         if self.is_done:
             metrics |= self._of_new_samples()
             self.method.finish()
-        metrics |= {
-            **evaluation.metrics,
-            **self.best,
-            PARAMETERS: self._parameters(),
-            REPORTED: time.time_ns() // 1_000_000,
-        }
+        self.curves.add(self.round, {**metrics, **evaluation.metrics})
+        if self.is_done:
+            metrics |= self.curves.properties(self.spec.rounds)
+        metrics |= {**evaluation.metrics, **self.best, PARAMETERS: self._parameters()}
+        metrics[REPORTED] = time.time_ns() // 1_000_000
         self.report = flat_report(metrics, self.totals, self.round)
         # A finished trial needs one: the checkpoint before it also holds what further rounds would have needed.
         self.checkpoints.save(self.state_dict(), self.round, kept=1 if self.is_done else KEPT)
@@ -141,8 +144,13 @@ class Training:
         before, self.followed = self.followed, self.method.follow(FOLLOWED).cpu()
         if before is None:
             return {}
+        return {"movement": movement(before.numpy(), self.followed.numpy(), self._deviation)}
+
+    @cached_property
+    def _deviation(self) -> float:
+        """The standard deviation of the test set's values around the mean of their pixel, or coordinate."""
         _, variance = pixel_statistics(self.evaluator.dataset.test.examples)
-        return {"movement": movement(before.numpy(), self.followed.numpy(), float(variance.mean().sqrt()))}
+        return float(variance.mean().sqrt())
 
     def _of_new_samples(self) -> dict[str, float]:
         """The metrics of new samples of the kept weights: the samples of the evaluation cannot be had again."""
@@ -174,7 +182,7 @@ class Training:
 
     def _draw(self, evaluation: Evaluation, improved: bool) -> None:
         """The pictures of the evaluation that is kept, the frame of every one, and all frames after the last."""
-        pictures, frames = self.folder / "pictures", self.folder / "frames"
+        pictures, frames = self.folder / "pictures", self.folder / FRAMES
         if improved:
             evaluation.draw(pictures)
         evaluation.draw_frame(self.round, frames)
@@ -204,6 +212,7 @@ class Training:
             "best": dict(self.best),
             "totals": dict(self.totals),
             "oscillation": self.oscillation.state_dict(),
+            "curves": self.curves.state_dict(),
             "followed": self.followed,
             "method": self.method.state_dict(),
         }
@@ -215,6 +224,7 @@ class Training:
         self.best = dict(state["best"])
         self.totals = defaultdict(float, state["totals"])
         self.oscillation.load_state_dict(state["oscillation"])
+        self.curves.load_state_dict(state.get("curves", {}))
         self.followed = state["followed"]
         self.method.load_state_dict(state["method"])
 

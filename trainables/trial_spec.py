@@ -24,6 +24,9 @@ class TrialSpec(BaseModel):
     method: str
     config: dict[str, Any] = Field(description="the method's own settings")
     params: dict[str, Any] = Field(default_factory=dict, description="what Optuna suggested")
+    log_scales: dict[str, float] = Field(
+        default_factory=dict, description="of the params that are searched on a log scale, the smallest values"
+    )
     first_trial: str | None = Field(None, description="its name, if the trial was not suggested but enqueued")
     rounds: int = Field(ge=1, description="the budget, in the method's rounds")
     evaluate_every: int = Field(ge=1, description="rounds between two evaluations")
@@ -31,6 +34,7 @@ class TrialSpec(BaseModel):
     seeds: int = Field(1, ge=1, description="repetitions of the trial, each with the budget, that are averaged")
     protocol: Protocol
     objective: str = Field(description="the full name of the metric that decides which weights are kept")
+    curves: tuple[str, ...] = Field((), description="properties of curves to report at the end, as in `energy_early`")
     cache_dir: str = Field(description="where data sets and classifiers are, absolute")
     folder: str = Field(description="where the trial keeps checkpoints, pictures and the best weights, absolute")
     outside: str | None = Field(None, description="a folder of modules that are not installed, absolute")

@@ -26,6 +26,7 @@ from trainables.data.sources import SOURCES
 from trainables.errors import InputError
 from trainables.measures.settings import FidelitySettings
 from trainables.methods import METHODS
+from trainables.methods.abilities import Follows
 from trainables.methods.base import Method
 from trainables.protocol import Protocol, base_name
 from trainables.registry import resolve
@@ -159,8 +160,10 @@ def _training_metrics(space, images):
     points = POINT_SETS.get(space.scale.dataset)
     dataset = images if points is None else Dataset(space.scale.dataset, *points.splits(), num_classes=None)
     _, config = next(first_configs(space))
-    reported = method_of(space)(config, dataset, torch.device("cpu")).train_round()
-    return {*reported, PARAMETERS, *(f"{name}_swing_overall" for name in reported if name.startswith("loss_"))}
+    method = method_of(space)(config, dataset, torch.device("cpu"))
+    reported = method.train_round()
+    swings = {f"{name}_swing_overall" for name in reported if name.startswith("loss_")}
+    return {*reported, PARAMETERS, *swings, *({"movement"} if isinstance(method, Follows) else set())}
 
 
 def test_claims_are_sentences_that_can_be_read_alone(space):
@@ -304,7 +307,7 @@ def test_at_paper_scale_gradnorm_starts_with_the_published_settings():
 
 
 def test_a_weight_can_be_off_or_anything_in_its_range():
-    space = GradNorm("laptop")
+    space = GradNorm("paper")
     study = study_of(space)
     weights = [suggest(space, study.ask()).lambda_gnorm for _ in range(300)]
     on = [weight for weight in weights if weight > 0]
@@ -312,6 +315,30 @@ def test_a_weight_can_be_off_or_anything_in_its_range():
     assert min(on) < 2e-2
     assert max(on) > 50
     assert all(1e-2 <= weight <= 1e2 for weight in on)
+
+
+@pytest.mark.parametrize("name", ["gradnorm", "beyond"])
+@pytest.mark.parametrize("scale", SCALES)
+def test_the_first_trials_have_exactly_the_published_settings(name, scale):
+    """Also where a scale searches other ranges; the limit of updates is the scale's largest."""
+    space = space_class(name)(scale)
+    published = {first.name: config for first, config in first_configs(space)}
+    assert [*published] == ["published: all", "published: gnorm", "published: baseline"]
+    for first, (tv, ce, gnorm) in {"all": (1e-3, 1e-4, 50), "gnorm": (0, 0, 50), "baseline": (0, 0, 0)}.items():
+        config = published[f"published: {first}"]
+        assert (config.lambda_stat, config.lambda_tv, config.lambda_ce, config.lambda_gnorm) == (100, tv, ce, gnorm)
+        assert (config.discriminator_lr, config.image_lr, config.max_updates) == (1e-4, 0.01, space.max_updates[1])
+        changed = {"width", "batch_size", "initial_epochs", "pool_slack", "buffer_size", "max_updates"}
+        others = {"lambda_stat", "lambda_tv", "lambda_ce", "lambda_gnorm"} | changed
+        assert config.model_dump(exclude=others) == type(config)().model_dump(exclude=others)
+
+
+def test_beyond_searches_every_setting_that_changes_the_training():
+    space = space_class("beyond")("laptop")
+    study = study_of(space)
+    searched = {name for _ in range(40) for name in space.suggest(study.ask()).config}
+    never = {"seed", "max_strip", "sample_updates", "gradient_norm_reading", "pool_slack"}
+    assert searched == set(method_of(space).Config.model_fields) - never
 
 
 @pytest.mark.parametrize("name", [name for name in SPACES if name.startswith("toy_")])

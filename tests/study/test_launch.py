@@ -290,7 +290,7 @@ def test_dry_run_shows_five_configurations_and_starts_nothing(capsys, tmp_path):
     shown = capsys.readouterr().out
     plan, _ = json.JSONDecoder().raw_decode(shown)
     assert plan["name"] == "x"
-    assert plan["dataset"] == "digits"
+    assert plan["dataset"] == "mnist5k"
     configs = [json.loads(line) for line in shown.splitlines() if line.startswith("  {")]
     assert len(configs) == 5
     assert configs[0]["lambda_gnorm"] == 50

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import replace
 
 import optuna
 import pytest
+import sqlalchemy
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from PIL import Image
 
 from study import events
 from study.config import StudyConfig
 from study.events import PARENT
 from study.optuna_storage import create_study
 from study.planning import make_plan
-from study.runs import Runs, read
+from study.runs import PATIENCE, Runs, read
+from study.spool import Spool
 from study.trial_specs import make_spec
 from trainables.credentials import without_credentials
 from trainables.errors import InputError
+from trainables.measures.frames import frame_path
 from trainables.preparation import Preparation
 
 
@@ -66,6 +72,42 @@ def test_delivering_twice_changes_nothing(open_runs, uri, tmp_path):
     assert run.info.status == "FINISHED"
     assert [a.path for a in client.list_artifacts(run.info.run_id, "pictures")] == ["pictures/samples.png"]
     assert len(client.search_runs([run.info.experiment_id], f"tags.study = '{runs.study}'")) == 2
+
+
+def test_frames_data_sets_and_a_model_arrive_once(open_runs, uri, tmp_path):
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for step in (2, 4):
+        Image.new("L", (300, 40), step).save(frame_path(frames, "samples", step))
+    (tmp_path / "best.safetensors").write_bytes(b"weights")
+    told = [
+        start("0000", params={"lr": 0.0, "searched.lr": 0.1, "width": 2}, name="0000 by hand"),
+        start("0000", inputs=[{"name": name, "digest": "d" * 36, "context": name} for name in ("train", "ood")]),
+        *(start("0000", metrics={"fid": 3.0, "ood/auroc_x": 0.5}, step=step, frames=str(frames)) for step in (2, 4)),
+        start("0000", model=str(tmp_path / "best.safetensors"), status="FINISHED"),
+    ]
+    for _ in range(2):
+        runs = open_runs()
+        for event in told:
+            runs.deliver(event)
+        assert runs.refused == []
+    runs.deliver(start("0000", model=str(tmp_path / "best.safetensors")) | {"time_ms": 2000})
+    client = MlflowClient(uri)
+    run = client.get_run(runs.id_of("0000", 0))
+    assert run.info.run_name == "0000 by hand"
+    assert run.data.tags["mlflow.loggedImages"] == "True"
+    images = [image.path for image in client.list_artifacts(run.info.run_id, "images")]
+    assert len(images) == 4
+    for step in (2, 4):
+        pattern = rf"images/samples\+step\+{step}\+timestamp\+1000\+[0-9a-f-]{{36}}"
+        assert sum(bool(re.fullmatch(pattern + r"\.png", image)) for image in images) == 1
+        assert sum(bool(re.fullmatch(pattern + r"\+compressed\.webp", image)) for image in images) == 1
+    assert {i.dataset.name: i.tags[0].value for i in run.inputs.dataset_inputs} == {"train": "train", "ood": "ood"}
+    (model,) = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
+    assert (model.status, model.params) == ("READY", {"lr": "0.0"})
+    assert [(m.key, m.value, m.step) for m in model.metrics] == [("fid", 3.0, 4)]
+    assert [file.path for file in client.list_logged_model_artifacts(model.model_id)] == ["best.safetensors"]
+    assert [(m.step, m.value) for m in client.get_metric_history(run.info.run_id, "fid")] == [(2, 3.0), (4, 3.0)]
 
 
 def test_studies_of_a_space_share_an_experiment_and_no_runs(uri, tmp_path):
@@ -143,6 +185,9 @@ def test_what_is_written_is_read(study, plan):
     assert list(recorded.trials.index) == [0, 1]
     assert list(recorded.trials["status"]) == ["FINISHED", "FAILED"]
     assert recorded.trials["tags.failure"][1] == "loss became nan"
+    assert recorded.trials["tags.mlflow.note.content"][1] == "Failed: loss became nan"
+    assert recorded.study["tags.objective"] == "energy"
+    assert recorded.study["tags.direction"] == "minimize"
     for spec in study:
         row = recorded.trials.loc[spec.number]
         assert row["tags.first_trial"] == spec.first_trial == plan.space.first_trials()[spec.number].name
@@ -150,6 +195,8 @@ def test_what_is_written_is_read(study, plan):
             name: str(value) for name, value in spec.params.items()
         }
         assert row["params.rounds"] == str(plan.rounds)
+        assert row["tags.seed"] == str(spec.config["seed"])
+        assert row["tags.mlflow.runName"] == f"{spec.number:04d} {spec.first_trial}"
         assert row["tags.protocol"] == spec.protocol.sha256
     curves = recorded.curves[recorded.curves["metric"] == "energy"]
     assert curves.values.tolist() == [[0, "energy", 2, 2.5], [0, "energy", 4, 1.5]]
@@ -241,6 +288,37 @@ def test_runs_that_were_deleted_hold_up_no_others(open_runs, uri):
     assert again.refused == []
 
 
+def test_what_the_server_can_never_take_is_left_out_and_what_follows_arrives(uri, tmp_path):
+    """The database answers 500 for one metric, again and again; while it does so for all, nothing is left out."""
+    runs = Runs(uri, "broken", "s", tmp_path)
+    runs.deliver(start("0000"))
+    broken = start("0000", metrics={"bad": 1.0, "good": 2.0}, step=1)
+    engine = sqlalchemy.create_engine(uri)
+    refuse = "CREATE TRIGGER {0} BEFORE {1} BEGIN SELECT abs(-9223372036854775807 - 1); END"
+    with engine.begin() as connection:
+        connection.execute(sqlalchemy.text(refuse.format("bad", "INSERT ON metrics WHEN NEW.key = 'bad'")))
+        for kind in ("INSERT", "UPDATE"):
+            connection.execute(sqlalchemy.text(refuse.format(f"all_{kind}", f"{kind} ON experiment_tags")))
+    try:
+        for _ in range(PATIENCE + 2):
+            with pytest.raises(MlflowException):
+                runs.deliver(broken)
+        with engine.begin() as connection:
+            for kind in ("INSERT", "UPDATE"):
+                connection.execute(sqlalchemy.text(f"DROP TRIGGER all_{kind}"))
+        spool = Spool(tmp_path / "spool", runs.deliver, retry_seconds=0.01)
+        spool.put(broken)
+        spool.put(start("0001", metrics={"fid": 3.0}, status="FINISHED"))
+        assert spool.close(60) == 0
+    finally:
+        with engine.begin() as connection:
+            connection.execute(sqlalchemy.text("DROP TRIGGER bad"))
+        engine.dispose()
+    found = {trial: MlflowClient(uri).get_run(runs.id_of(trial, 0)).data.metrics for trial in ("0000", "0001")}
+    assert found == {"0000": {"good": 2.0}, "0001": {"fid": 3.0}}
+    assert len(runs.refused) == 1
+
+
 def test_artifacts_that_cannot_be_written_hold_up_nothing(uri, tmp_path):
     (tmp_path / "picture.png").write_bytes(b"png")
     (tmp_path / "file").write_bytes(b"")
@@ -280,3 +358,19 @@ def test_the_settings_of_two_measures_of_a_kind_are_told_apart(tmp_path):
     assert params["protocol.fidelity.features"] == "lenet"
     assert params["protocol.fidelity_2.features"] == "efficientnet"
     assert params["protocol.fidelity_2.num_samples"] == 512
+
+
+def test_searched_numbers_are_metrics_on_the_scale_that_was_searched(tmp_path):
+    plan = make_plan(StudyConfig(space="gradnorm", rounds=10, storage_dir=tmp_path))
+    optuna_study = create_study("s", optuna.storages.InMemoryStorage(), plan.directions, [])
+    params = {"image_lr": 0.1, "discriminator_lr": 0.01, "lambda_tv": 2e-5, "lambda_gnorm": 50.0}
+    optuna_study.enqueue_trial(params)
+    event = events.trial_started(make_spec(plan, optuna_study.ask(), plan.protocols), {})
+    metrics = event["metrics"]
+    assert metrics["searched/image_lr"] == 0.1
+    assert metrics["searched/log10_image_lr"] == pytest.approx(-1)
+    assert metrics["searched/lambda_tv"] == 0.0
+    off = optuna_study.trials[0].distributions["lambda_tv"].low
+    assert metrics["searched/log10_lambda_tv"] == pytest.approx(math.log10(off)), "the same for all that are off"
+    assert "image_lr 0.1" in event["tags"]["setting"]
+    assert "lambda_tv off" in event["tags"]["setting"]

@@ -294,7 +294,12 @@ def test_one_seed_is_a_plain_training(make_spec, evaluator, tmp_path):
     training = make_training(make_spec(), evaluator, CPU)
     assert isinstance(training, Training)
     training.advance()
-    assert {path.name for path in (tmp_path / "trial").iterdir()} == {"best.safetensors", "checkpoints", "pictures"}
+    assert {path.name for path in (tmp_path / "trial").iterdir()} == {
+        "best.safetensors",
+        "checkpoints",
+        "frames",
+        "pictures",
+    }
 
 
 def separately(make_spec, evaluator, seeds):

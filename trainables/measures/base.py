@@ -48,6 +48,9 @@ class MeasureSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    frames: ClassVar[tuple[str, ...]] = ()
+    """The names of the frames that the measure draws at each evaluation."""
+
     measure: str
     """The name of the measure: a key of `MEASURES`, an entry point, or `module:Class`."""
     optional: bool = False
@@ -121,7 +124,11 @@ class Measure(ABC):
         """Draw an evaluation into `folder`, over the pictures of an earlier one."""
 
     def draw_frame(self, measured: Measured, round_number: int, folder: Path) -> None:
-        """Draw the evaluation after `round_number` rounds into `folder`, beside the pictures of other rounds."""
+        """Draw the evaluation after `round_number` rounds into `folder`, beside the frames of other rounds.
+
+        `trainables.measures.frames.frame_path` names them. They are made at every evaluation, so they should be small:
+        MLflow shows them over the rounds, several runs side by side.
+        """
 
     def draw_training(self, frames: Path, folder: Path) -> None:
         """At the end of a training, draw all pictures that `draw_frame` has written to `frames` together."""

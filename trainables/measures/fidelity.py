@@ -21,6 +21,7 @@ from trainables.extractors.by_name import (
     prepare_extractor,
 )
 from trainables.measures.base import Measure, Measured, Prepared
+from trainables.measures.frames import frame_path
 from trainables.measures.image_figures import save_sample_grid
 from trainables.measures.reference import Reference, feature_metrics
 from trainables.measures.reference_cache import ReferenceKey, cached_reference
@@ -31,6 +32,8 @@ from trainables.metrics.collapse import class_entropy
 
 SHOWN = 64
 """Samples in a picture."""
+IN_FRAME = 16
+"""Samples in a frame."""
 
 
 class Fidelity(Measure):
@@ -122,6 +125,11 @@ class Fidelity(Measure):
         """Write `samples.png`, unless the measure before this one does."""
         if not self.settings.beside_another:
             save_sample_grid(measured.seen[:SHOWN], folder / "samples.png")
+
+    def draw_frame(self, measured: Measured, round_number: int, folder: Path) -> None:
+        """Write the frame `samples`, unless the measure before this one does."""
+        if not self.settings.beside_another:
+            save_sample_grid(measured.seen[:IN_FRAME], frame_path(folder, "samples", round_number), columns=4)
 
     def _make_reference(self) -> Reference:
         features, _ = extract_array(self.extractor, self._real_images())

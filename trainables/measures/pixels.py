@@ -13,6 +13,7 @@ from trainables.data.subset import choose
 from trainables.data.tensors import to_tensor
 from trainables.measures.base import Measure, Measured
 from trainables.measures.fidelity import pixel_noise
+from trainables.measures.frames import frame_path
 from trainables.measures.image_figures import save_nearest
 from trainables.measures.nearest import distances_to_training
 from trainables.measures.settings import PixelsSettings
@@ -22,6 +23,8 @@ from trainables.metrics.collapse import copying, duplicate_share
 
 SHOWN = 16
 """Samples in the picture with their nearest training images."""
+IN_FRAME = 8
+"""Samples in a frame."""
 
 
 class Pixels(Measure):
@@ -62,3 +65,7 @@ class Pixels(Measure):
     def draw(self, measured: Measured, folder: Path) -> None:
         """Write `nearest.png`."""
         save_nearest(measured.seen[:SHOWN], self.dataset, folder / "nearest.png")
+
+    def draw_frame(self, measured: Measured, round_number: int, folder: Path) -> None:
+        """Write the frame `nearest`."""
+        save_nearest(measured.seen[:IN_FRAME], self.dataset, frame_path(folder, "nearest", round_number))

@@ -11,10 +11,12 @@ import numpy as np
 from PIL import Image
 
 from trainables.files import write_atomically
+from trainables.measures.frames import frame_path, frames_called
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+FRAME = "points"
 SHOWN = 2500
 """Most points of each kind in a picture."""
 INCHES, DPI = 2.4, 100
@@ -43,7 +45,7 @@ class Scene:
 
 
 def draw_frame(scene: Scene, round_number: int, folder: Path) -> None:
-    """Write `round-<number>.png`: the generated points beside the data, and D's probability with its boundary."""
+    """Write the frame `points`: the generated points beside the data, and D's probability with its boundary."""
     from matplotlib.figure import Figure  # imported late, as in image_figures.py
 
     figure = Figure(figsize=(INCHES, INCHES), layout="constrained")
@@ -57,13 +59,12 @@ def draw_frame(scene: Scene, round_number: int, folder: Path) -> None:
     picture = io.BytesIO()
     figure.savefig(picture, dpi=DPI, format="png")
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / f"round-{round_number:08d}.png", picture.getvalue())
+    write_atomically(frame_path(folder, FRAME, round_number), picture.getvalue())
 
 
 def draw_training(frames: Path, folder: Path) -> None:
-    """Write `training.png`, all pictures in the folder `frames` row by row, and `training.gif`, one after the other."""
-    paths = sorted(frames.glob("round-*.png"))
-    pictures = [Image.open(path).convert("RGB") for path in paths]
+    """Write `training.png`, all frames in the folder `frames` row by row, and `training.gif`, one after the other."""
+    pictures = [Image.open(path).convert("RGB") for path in frames_called(frames, FRAME)]
     width, height = pictures[0].size
     columns = min(COLUMNS, len(pictures))
     sheet = Image.new("RGB", (columns * width, -(-len(pictures) // columns) * height), "white")

@@ -88,7 +88,7 @@ class Points(Measure):
         return energies | {f"optimality_gap_{name}": self._gap_of_undecided(points) for name, points in sets.items()}
 
     def draw_frame(self, measured: Measured, round_number: int, folder: Path) -> None:
-        """Write `round-<number>.png`."""
+        """Write the frame `points`."""
         draw_frame(measured.seen, round_number, folder)
 
     def draw_training(self, frames: Path, folder: Path) -> None:

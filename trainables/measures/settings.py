@@ -11,6 +11,7 @@ from pydantic import Field
 from trainables.data.dataset import Dataset
 from trainables.data.points import POINT_SETS, Mixture
 from trainables.data.sources import file_name, parent_of
+from trainables.data.tasks import TASK_NAMES, Task
 from trainables.errors import InputError
 from trainables.measures.base import MeasureSettings, Metric
 
@@ -39,6 +40,7 @@ FEATURE_METRICS = {
     "density": MAXIMIZED,
     "coverage": MAXIMIZED,
     "entropy": MAXIMIZED,
+    "confident": MAXIMIZED,
 }
 """The metrics of features and class probabilities, without the name of the extractor."""
 
@@ -86,6 +88,8 @@ class FeatureSettings(MeasureSettings):
 class FidelitySettings(FeatureSettings):
     """How similar generated images are to real ones, by their features."""
 
+    frames = ("samples",)
+
     num_samples: Annotated[int, Field(ge=2)] | Literal["epoch"] = Field(
         description='generated images, and as many real ones if there are enough; "epoch": as many as training images'
     )
@@ -113,6 +117,8 @@ class FidelitySettings(FeatureSettings):
 
 class PixelsSettings(MeasureSettings):
     """Whether generated images repeat one another, or the training images."""
+
+    frames = ("nearest",)
 
     measure: str = "pixels"
     num_samples: int = Field(1000, ge=2, description="most generated images and test images to compare")
@@ -155,6 +161,34 @@ class DetectionSettings(MeasureSettings):
                 raise InputError(f"--ood-sets {name}: this data set has points, name data sets of images.")
 
 
+class RestorationSettings(FeatureSettings):
+    """How well degraded test images are restored. A method that has several tasks says by `task` which one it does."""
+
+    measure: str = "restoration"
+    tasks: tuple[Task, ...] = Field(TASK_NAMES, min_length=1)
+    num_images: int = Field(100, ge=BALL_NEIGHBOURS + 1, description="first test images; always degraded alike")
+    num_real: int = Field(1000, ge=2, description="training images that restored ones are compared with as a set")
+    parameters: dict[Task, dict[str, float]] = Field(default_factory=dict)
+    """Of the classical methods: by task and name, chosen on training images."""
+
+    def metrics(self, dataset: str) -> dict[str, Metric]:
+        shown = Metric("maximize", shown=True)
+        of_tasks = {f"{metric}_{task}": MAXIMIZED for task in self.tasks for metric in ("psnr", "psnr_pooled", "ssim")}
+        of_hole = {"psnr_in_hole": MAXIMIZED} if "hole" in self.tasks else {}
+        of_classes = {"class_kept": shown} if self.features == "lenet" else {}
+        return {
+            "psnr_gain": shown,
+            "sharpness": Metric(target=1.0, shown=True),
+            **of_tasks,
+            **of_hole,
+            **of_classes,
+            **super().metrics(dataset),
+        }
+
+    def check(self, dataset: str) -> None:
+        refuse_points(dataset)
+
+
 class ReconstructionSettings(MeasureSettings):
     """How much of test images is left in their reconstructions."""
 
@@ -175,6 +209,8 @@ class ReconstructionSettings(MeasureSettings):
 
 class PointsSettings(MeasureSettings):
     """How close generated points are to a distribution on the plane or the line."""
+
+    frames = ("points",)
 
     measure: str = "points"
     num_samples: int = Field(ge=2, description="generated points, for counting modes and for pictures")

@@ -15,7 +15,10 @@ from torch import Tensor, nn
 
 from trainables.data.dataset import Dataset
 from trainables.methods import METHODS
+from trainables.optimizers import without_compiler
 from trainables.registry import resolve
+
+without_compiler()
 
 State = dict[str, Any]
 
@@ -67,6 +70,8 @@ class Method(ABC):
     """The tensors, besides the networks, that sampling and scoring need."""
     lacks: tuple[type, ...] = ()
     """Abilities that the class has and this object, by its config, does not: optional measures leave it out."""
+    round_metrics: ClassVar[tuple[str, ...] | None] = None
+    """All metrics of a round, so that a claim about another one is refused; None: a claim may name any."""
     progress_metrics: ClassVar[tuple[str, ...]] = ()
     """Metrics of a round that are summed over all rounds so far; the others are averaged between evaluations."""
 

@@ -125,6 +125,14 @@ class Gan(Method):
         "real_batches",
         "evaluation_seed",
     )
+    round_metrics = (
+        "loss_generator",
+        "loss_discriminator",
+        "output_real",
+        "output_generated",
+        "gradient_penalty",
+        "images_generated",
+    )
     progress_metrics = ("images_generated",)
 
     def __init__(self, config: GanConfig, dataset: Dataset, device: torch.device) -> None:
@@ -261,6 +269,16 @@ class Gan(Method):
     def _latents(self, rng: torch.Generator) -> Tensor:
         """A batch of latents `(batch_size, latent_dim)`."""
         return self.latents.draw(self.config.batch_size, rng).to(self.device)
+
+    def draw_latents(self, n: int, rng: torch.Generator) -> Tensor:
+        """`n` latents of the prior, `(n, latent_dim)`, on the CPU."""
+        return self.latents.draw(n, rng)
+
+    def generate(self, latents: Tensor) -> Tensor:
+        """The samples of latents, with running statistics: each depends on its own latent alone. Keeps gradients."""
+        network = self.networks()["generator"]
+        with normalising_by(network, "running"):
+            return network(latents)
 
     @torch.no_grad()
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
