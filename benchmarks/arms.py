@@ -1,4 +1,4 @@
-"""The CPU time of a round of each arm of the spaces `found`, `found_mnist5k` and `compare`, from which their paces are set."""
+"""The CPU time of a round of each arm of `found`, `found_mnist5k` and `compare`, from which their paces are set."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
 """Every generator of the project on one data set, at equal compute, under one protocol.
 
 The rounds of the arms cost unequally much, so each arm has a pace: its rounds for each round of the arm with the
-discriminator alone. The paces were measured by `python -m benchmarks arms` (CPU seconds of training, one thread);
-`seconds_cpu` says what an arm has spent. Settings are those with which the spaces of the arms start at this scale; no
-arm is searched here.
+discriminator alone. The paces are first estimates, from a busy machine; those of PresGAN, DuelGAN and the published
+settings are guesses. `python -m benchmarks arms` measures them, and `seconds_cpu` says what each arm has spent: read it
+before the Frechet distances. Settings are those with which the spaces of the arms start at this scale; no arm is
+searched here.
 """
 
 from __future__ import annotations
@@ -72,7 +73,12 @@ def _measures(num_samples: int, *beside: MeasureSettings) -> tuple[MeasureSettin
 INCEPTION = FidelitySettings(num_samples=10_000, features="inception")
 
 
-LAPTOP = Scale("digits", rounds=240, evaluate_every=60, measures=_measures(1024, BESIDE_CLASSIFIER), seeds=5)
+ROUNDS = {"smoke": 2, "laptop": 240, "paper": 18_760}
+"""Of the arm with the discriminator alone."""
+
+LAPTOP = Scale(
+    "digits", rounds=ROUNDS["laptop"], evaluate_every=60, measures=_measures(1024, BESIDE_CLASSIFIER), seeds=5
+)
 
 
 class Compare(GridSpace):
@@ -82,13 +88,13 @@ class Compare(GridSpace):
     description = "every generator of the project at equal compute, on one data set"
     methods = tuple(dict.fromkeys(arm.method for arm in ARMS.values()))
     scales: ClassVar[Mapping[str, Scale]] = {
-        "smoke": Scale("digits", rounds=2, evaluate_every=2, measures=_measures(128)),
+        "smoke": Scale("digits", rounds=ROUNDS["smoke"], evaluate_every=2, measures=_measures(128)),
         "laptop": LAPTOP,
         # Equal batches, not equal seconds: no pace was measured on a GPU.
         "paper": replace(
             LAPTOP,
             dataset="mnist",
-            rounds=18_760,
+            rounds=ROUNDS["paper"],
             evaluate_every=938,
             measures=(INCEPTION, *_measures(1024)[1:]),
             gpus_per_trial=1.0,
@@ -104,7 +110,7 @@ class Compare(GridSpace):
             "paper": arm.paper,
         }[self.scale_name]
         pace = 1.0 if self.scale_name == "paper" else arm.pace
-        rounds = max(1, round(self.scale.rounds * pace))
+        rounds = max(1, round(ROUNDS[self.scale_name] * pace))
         length = {"flow": {"decay_rounds": rounds}, "duelgan": {"duel_rounds": rounds}}.get(arm.method, {})
         return Suggestion({**settings, **length}, method=arm.method, pace=pace)
 
