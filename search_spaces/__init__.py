@@ -20,4 +20,8 @@ SPACES = {
     "toy_spiral": "search_spaces.toy_spiral:ToySpiral",
     "toy_plane": "search_spaces.toy_plane:ToyPlane",
     "toy_line": "search_spaces.toy_line:ToyLine",
+    "rivals": "search_spaces.rivals:Rivals",
+    "uncertainty": "search_spaces.uncertainty:Uncertainty",
+    "vector_digits": "search_spaces.vector_digits:VectorDigits",
+    "faces": "search_spaces.faces:Faces",
 }

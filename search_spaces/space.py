@@ -106,7 +106,7 @@ class SearchSpace(ABC):
     objectives: ClassVar[tuple[str, ...]] = ("fid_best",)
     """Metrics that are optimised, by family; the measures give the full name and the direction."""
     scales: ClassVar[Mapping[str, Scale]]
-    datasets: ClassVar[tuple[str, ...]] = ()
+    datasets: tuple[str, ...] = ()
     """Where not empty: each suggestion names one of these."""
     exhaustive: ClassVar[bool] = False
     """Whether there are no trials but the first ones. Then all train with the same seeds."""

@@ -22,12 +22,13 @@ from search_spaces.space import Epochs, SearchSpace, rounds_of
 from search_spaces.toy_plane import ToyPlane
 from trainables.data.dataset import Dataset
 from trainables.data.points import POINT_SETS
-from trainables.data.sources import SOURCES
+from trainables.data.sources import SOURCES, parent_of
 from trainables.errors import InputError
 from trainables.measures.settings import FidelitySettings
 from trainables.methods import METHODS
 from trainables.methods.abilities import Follows
 from trainables.methods.base import Method
+from trainables.methods.discriminator_only_config import DiscriminatorOnlyConfig
 from trainables.protocol import Protocol, base_name
 from trainables.registry import resolve
 from trainables.training import PARAMETERS
@@ -83,7 +84,7 @@ def test_names_exist(space):
     assert space_class(space.name) is type(space)
     for name in space.method_names:
         assert issubclass(resolve("method", name, METHODS, Method), Method)
-    assert {space.scale.dataset, *space.datasets} <= set(SOURCES)
+    assert set(map(parent_of, (space.scale.dataset, *space.datasets))) <= set(SOURCES)
     assert set(space.scales) == set(SCALES)
 
 
@@ -229,7 +230,7 @@ def test_naming_the_spaces_loads_nothing_heavy():
 def test_laptop_needs_no_download_and_no_gpu():
     for name in SPACES:
         scale = space_class(name)("laptop").scale
-        assert scale.dataset in ("digits", "mnist5k", *POINT_SETS)
+        assert parent_of(scale.dataset) in ("digits", "mnist5k", "photo_patches", *POINT_SETS)
         assert scale.gpus_per_trial == 0
 
 
@@ -331,6 +332,26 @@ def test_the_first_trials_have_exactly_the_published_settings(name, scale):
         changed = {"width", "batch_size", "initial_epochs", "pool_slack", "buffer_size", "max_updates"}
         others = {"lambda_stat", "lambda_tv", "lambda_ce", "lambda_gnorm"} | changed
         assert config.model_dump(exclude=others) == type(config)().model_dump(exclude=others)
+
+
+@pytest.mark.parametrize("name", ["found", "found_mnist5k"])
+def test_the_arms_of_found_differ_in_what_their_names_say(name):
+    space = space_class(name)("laptop")
+    arms = {point["arm"]: space.suggestion(point) for point in space.points()}
+    found, without = (dict(arms[arm].config) for arm in ("found", "found, no gradient norm"))
+    assert found.pop("lambda_gnorm") > without.pop("lambda_gnorm") == 0
+    assert found == without
+    published = DiscriminatorOnlyConfig(**arms["published"].config).model_dump()
+    smaller = {"width", "batch_size", "initial_epochs", "pool_slack"}
+    assert {field for field, value in DiscriminatorOnlyConfig() if published[field] != value} <= smaller
+    assert {field: published[field] for field in smaller - {"pool_slack"}} == {
+        f: found[f] for f in smaller - {"pool_slack"}
+    }
+    assert [arms[arm].config["generator_depth"] for arm in ("M0_B", "M1_B")] == [0, 1]
+    assert {arm: suggestion.method for arm, suggestion in arms.items() if suggestion.method == "gan"} == {
+        "M0_B": "gan",
+        "M1_B": "gan",
+    }
 
 
 def test_beyond_searches_every_setting_that_changes_the_training():
