@@ -71,7 +71,7 @@ class Found(GridSpace):
     description = "published against found settings and against plain GANs, at equal compute, on the digits"
     methods = ("discriminator_only", "gan")
     settings: ClassVar[Mapping[str, Any]] = ON_DIGITS
-    paces: ClassVar[Mapping[str, float]] = {PUBLISHED: 0.5, FOUND: 1.0, WITHOUT: 1.26, M0: 3.66, M1: 2.14}
+    paces: ClassVar[Mapping[str, float]] = {PUBLISHED: 0.4, FOUND: 1.0, WITHOUT: 1.2, M0: 3.0, M1: 2.1}
     """Rounds of an arm for each round of the arm with the found settings."""
     grid: ClassVar = {"arm": (PUBLISHED, FOUND, WITHOUT, M0, M1)}
     scales: ClassVar[Mapping[str, Scale]] = {
