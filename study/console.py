@@ -1,29 +1,26 @@
-"""What a study shows on the screen: a line per finished trial, tables at the end, the next commands."""
+"""What a study shows on the screen: what is prepared, tables at the end, the next commands."""
 
 from __future__ import annotations
 
 import os
 import shlex
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
 
 import optuna
 from optuna.trial import TrialState
-from ray.tune import Callback
-from ray.tune.experiment import Trial as RayTrial
 from rich.console import Console as RichConsole
+from rich.console import RenderableType
+from rich.live import Live
 
 from search_spaces.space import spoken
 from study.interruption import Interruption
 from study.optuna_storage import FIRST_TRIAL, ranked
 from study.plan import StudyPlan
 from study.tables import claims_table, references_of, results_table, shown_metrics
-from study.trials import FAILURE, PROCESS_LOST, NotInSnapshot, is_finite, number_of
 from study.verdicts import Judged, counts, more_seeds_command, seeds_that_decide
 from trainables.credentials import without_credentials
 from trainables.files import absolute
@@ -31,6 +28,8 @@ from trainables.preparation import Preparations
 from trainables.protocol import base_name
 
 BEST_SHOWN = 5
+REFRESHES = 2
+"""Of the live view, in a second."""
 STATES = {"complete": "finished", "pruned": "stopped early", "fail": "failed", "running": "unfinished"}
 
 
@@ -39,6 +38,13 @@ class Console:
 
     def __init__(self) -> None:
         self._console = RichConsole(highlight=False, width=None if sys.stdout.isatty() else 160)
+
+    def live(self, show: Callable[[], RenderableType]) -> AbstractContextManager:
+        """On a terminal, keep what `show` returns below the lines that are printed meanwhile; else nothing."""
+        if not self._console.is_terminal:
+            return nullcontext()
+        # What trials print comes by standard output and error, which the view must not cut in two.
+        return Live(console=self._console, get_renderable=show, refresh_per_second=REFRESHES, transient=True)
 
     def print(self, text: str = "") -> None:
         """Print a line as it is."""
@@ -128,68 +134,6 @@ class Console:
     @staticmethod
     def _storage(plan: StudyPlan) -> list[str]:
         return [] if plan.storage == absolute(Path("outputs")) else ["--storage-dir", str(plan.storage)]
-
-
-class Progress(NotInSnapshot, Callback):
-    """A line per finished trial: how many are done, its result, the best so far, the time left."""
-
-    def __init__(
-        self, console: Console, plan: StudyPlan, study: optuna.Study, will_restart: Callable[[int], bool]
-    ) -> None:
-        self._console = console
-        self._plan = plan
-        self._objective = plan.objectives[0]
-        self._will_restart = will_restart
-        self._started = time.monotonic()
-        self._before = sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
-        self._done = 0
-        best = ranked(study)[:1]
-        self._best = (best[0].values[0], best[0].number) if best else None
-
-    def on_trial_complete(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:
-        """A trial has ended by itself."""
-        result = trial.last_result
-        if FAILURE in result:
-            self._line(trials, trial, f"failed: {result[FAILURE]}")
-            return
-        value, number = result.get(self._objective), number_of(trial)
-        if not is_finite(value):
-            self._line(trials, trial, f"failed: {self._objective} is {value}")
-            return
-        rounds = result["round"]
-        if rounds < self._plan.rounds:
-            self._line(trials, trial, f"{self._objective} {value:8.2f}, stopped at round {rounds}")
-            return
-        sign = 1 if self._plan.directions[0] == "minimize" else -1
-        if self._best is None or sign * value < sign * self._best[0]:
-            self._best = (value, number)
-        self._line(trials, trial, f"{self._objective} {value:8.2f}")
-
-    def on_trial_error(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:
-        """A trial's process was lost: the trial goes on elsewhere, or has failed."""
-        if self._will_restart(number_of(trial)):
-            self._console.warn(f"trial {number_of(trial)} lost its process or its node: it starts again")
-            return
-        self._line(trials, trial, f"failed: {PROCESS_LOST}")
-
-    def _line(self, trials: list[RayTrial], trial: RayTrial, outcome: str) -> None:
-        self._done += 1
-        elapsed = time.monotonic() - self._started
-        running = sum(other.status == RayTrial.RUNNING for other in trials if other is not trial)
-        spent = self._done + running / 2  # what runs is on average half done
-        done = self._before + self._done
-        left = max(0.0, elapsed / spent * (self._plan.trials - self._before - spent))
-        best = f"best {self._best[0]:.2f} (trial {self._best[1]})" if self._best else "no result yet"
-        self._console.print(
-            f"[{done:>3}/{self._plan.trials}] trial {number_of(trial):>3}  {outcome}  {best}  "
-            f"{_duration(elapsed)} gone, about {_duration(left)} left"
-        )
-
-
-def _duration(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
 
 
 def _shown(path: Path) -> str:

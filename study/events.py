@@ -24,6 +24,7 @@ from mlflow.utils.mlflow_tags import (
     MLFLOW_USER,
 )
 
+from study.about import SEARCH_FILE, Search
 from study.folder import trial_key
 from study.metric_names import SEARCHED as SEARCHED_SECTION
 from study.metric_names import in_sections
@@ -102,7 +103,10 @@ def study_started(plan: StudyPlan, preparations: Preparations, tags: dict[str, s
             "mlflow.experiment.primaryMetric.name": plan.objectives[0],
             "mlflow.experiment.primaryMetric.greaterIsBetter": str(plan.directions[0] == "maximize"),
         },
-        "texts": {REFERENCES_FILE: _references(preparations)},
+        "texts": {
+            REFERENCES_FILE: _references(preparations),
+            SEARCH_FILE: Search.of(plan).model_dump_json(indent=2),
+        },
         "artifacts": {"study": str(plan.folder.study_json)},
         "status": "RUNNING",
     }

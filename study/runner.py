@@ -13,7 +13,7 @@ from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import TrialScheduler
 
 from study import events
-from study.console import Console, Progress
+from study.console import Console
 from study.folder import LOCK_SECONDS, check_writable, trial_key
 from study.interruption import Interruption, clean_stop
 from study.nodes.capacity import Capacity, alive_nodes, check_fits
@@ -23,10 +23,12 @@ from study.nodes.preflight import NodeCheck, check_nodes, lines, require_all, se
 from study.optuna_storage import create_study, find_study, is_database, ranked
 from study.outside import staged
 from study.plan import StudyPlan, study_json
+from study.progress import Progress
 from study.registration import register, registered
 from study.runs import Runs
 from study.schedulers import make_scheduler
 from study.searcher import OptunaSearcher
+from study.sentences import first_line
 from study.spool import Event, Spool
 from study.tracking import Tracker
 from study.trial_specs import first_configs, in_rounds, make_spec, mutations
@@ -87,6 +89,8 @@ def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Tr
             undelivered = spool.close(seconds)
     console.print_results(plan, preparations, study)
     console.print_claims(plan, judged)
+    if not (plan.config.no_report or interruption.received or undelivered):
+        _report(plan, console)
     console.print_next_steps(plan, interruption)
     for reason in list(dict.fromkeys(runs.refused))[:REFUSALS_SHOWN]:
         console.warn(f"the tracking server refused a part of the study: {reason}")
@@ -100,6 +104,17 @@ def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Tr
             f"{plan.folder.spool} and delivered when the study is resumed."
         )
     return interruption.exit_status or int(_status(study, interruption) == "FAILED" or bool(runs.refused))
+
+
+def _report(plan: StudyPlan, console: Console) -> None:
+    """Write the report of the study. One that cannot be made takes nothing from the study."""
+    from study.reporting.keep import report_of  # imported late: matplotlib and Optuna's plots take a second
+
+    try:
+        with console.status("writing the report"):
+            console.print(f"report: {report_of(plan.name, plan.tracking_uri, plan.folder)}")
+    except Exception as error:  # of a server, a disk, or of what was measured
+        console.warn(f"the report could not be written ({first_line(error)}): try python -m study.report {plan.name}")
 
 
 def check_cluster(plan: StudyPlan, console: Console) -> int:
@@ -228,7 +243,7 @@ def _tune(
             verbose=0,
         ),
     )
-    with clean_stop(searcher.close) as interruption:
+    with clean_stop(searcher.close) as interruption, console.live(progress.view):
         tuner.fit()
     running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     if running and not interruption.received:
