@@ -7,7 +7,7 @@ import shlex
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from optuna.trial import TrialState
 from ray.tune import Callback
 from ray.tune.experiment import Trial as RayTrial
 from rich.console import Console as RichConsole
+from rich.table import Table
 
 from search_spaces.space import spoken
 from study.claims import Trials, judge
@@ -24,7 +25,7 @@ from study.interruption import Interruption
 from study.optuna_storage import FIRST_TRIAL, METRICS, ranked
 from study.plan import StudyPlan
 from study.tables import claims_table, references_of, results_table, shown_metrics
-from study.trials import FAILURE, PROCESS_LOST, NotInSnapshot, is_finite, number_of
+from study.trials import FAILURE, PROCESS_LOST, NotInSnapshot, budget_of, is_finite, number_of
 from trainables.credentials import without_credentials
 from trainables.files import absolute
 from trainables.preparation import Preparations
@@ -40,6 +41,8 @@ class Console:
 
     def __init__(self) -> None:
         self._console = RichConsole(highlight=False, width=None if sys.stdout.isatty() else 160)
+        self.tables: list[Table] = []
+        """The tables that were printed."""
 
     def print(self, text: str = "") -> None:
         """Print a line as it is."""
@@ -77,7 +80,8 @@ class Console:
             (preparation,) = preparations.values()
             references = references_of(preparation, shown_metrics(preparation.protocol))
         title = f"study {plan.name}: {title}, then the first trials"
-        self._console.print(results_table(plan, title, [*shown.values()], references))
+        self.tables.append(results_table(plan, title, [*shown.values()], references))
+        self._console.print(self.tables[-1])
         counts = Counter(trial.state.name.lower() for trial in trials if trial.state != TrialState.WAITING)
         self.print(", ".join(f"{number} {STATES[state]}" for state, number in sorted(counts.items())))
         objective = plan.objectives[0]
@@ -96,32 +100,47 @@ class Console:
         for claim in plan.claims:
             metric = measured.get(base_name(claim.metric))
             outcomes.append(judge(claim, _ended(study), metric.direction if metric else None))
-        self._console.print(claims_table(outcomes))
+        self.tables.append(claims_table(outcomes))
+        self._console.print(self.tables[-1])
         counts = Counter(outcome.verdict for outcome in outcomes)
         self.print("claims: " + ", ".join(f"{counts[v]} {v}" for v in ("supported", "contradicted", "undecided")))
 
-    def print_next_steps(self, plan: StudyPlan, interruption: Interruption) -> None:
-        """Print the exact commands that show the study and continue it."""
-        python = Path(sys.executable)
-        launch = f"  {_shown(python)} -m study.launch"
-        storage = [] if plan.storage == absolute(Path("outputs")) else ["--storage-dir", str(plan.storage)]
+    def print_next_steps(self, plan: StudyPlan, interruption: Interruption, pages: Mapping[str, str]) -> None:
+        """Print the exact commands that show the study and continue it; `pages` are addresses in MLflow."""
+        commands = {name: f"  {command}" for name, command in next_commands(plan, _shown(Path(sys.executable))).items()}
         if interruption.received:
             self.print(f"\nStopped by {interruption.received.name}. Go on with:")
-            self.print(f"{launch} {shlex.join(['--resume', plan.name, *storage])}")
+            self.print(commands["resume"])
             return
-        self.print("\nLook at every trial in MLflow (then open http://127.0.0.1:5000):")
+        self.print("\nLook at every trial in MLflow:")
         if plan.config.tracking_uri is None:
-            mlflow = _shown(python.parent / "mlflow")
-            store = shlex.quote(plan.tracking_uri)
-            self.print(f"  {mlflow} server --backend-store-uri {store} --host 127.0.0.1 --port 5000")
+            self.print(commands["ui"])
         else:
             self.print(f"  it is on the tracking server that you named, {without_credentials(plan.tracking_uri)}.")
-        can_go_on = not plan.space.exhaustive
+        for what, url in pages.items():
+            self.print(f"  {what}: {url}")
+        can_go_on = "extend" in commands
         self.print(f"Train the best settings again with other seeds{', or go on searching' if can_go_on else ''}:")
-        self.print(f"{launch} {shlex.join(['--confirm', plan.name, '--top', '3', '--seeds', '5', *storage])}")
+        self.print(commands["confirm"])
         if can_go_on:
-            more = str(2 * plan.trials)
-            self.print(f"{launch} {shlex.join(['--resume', plan.name, '--trials', more, *storage])}")
+            self.print(commands["extend"])
+
+
+def next_commands(plan: StudyPlan, python: str = "python") -> dict[str, str]:
+    """The commands that show, resume, confirm and, where something is searched, extend a study."""
+    storage = [] if plan.storage == absolute(Path("outputs")) else ["--storage-dir", str(plan.storage)]
+
+    def command(module: str, *arguments: str) -> str:
+        return f"{python} -m {module} {shlex.join([*arguments, *storage])}"
+
+    commands = {
+        "ui": f"{command('study.ui', plan.name)} --open",
+        "resume": command("study.launch", "--resume", plan.name),
+        "confirm": command("study.launch", "--confirm", plan.name, "--top", "3", "--seeds", "5"),
+    }
+    if not plan.space.exhaustive:
+        commands["extend"] = command("study.launch", "--resume", plan.name, "--trials", str(2 * plan.trials))
+    return commands
 
 
 class Progress(NotInSnapshot, Callback):
@@ -151,7 +170,7 @@ class Progress(NotInSnapshot, Callback):
             self._line(trials, trial, f"failed: {self._objective} is {value}")
             return
         rounds = result["round"]
-        if rounds < self._plan.rounds:
+        if rounds < budget_of(trial):
             self._line(trials, trial, f"{self._objective} {value:8.2f}, stopped at round {rounds}")
             return
         sign = 1 if self._plan.directions[0] == "minimize" else -1

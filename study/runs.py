@@ -75,7 +75,8 @@ class Runs:
             )
             if found and artifacts:
                 mend_moved(tracking_uri, found.artifact_location, artifacts.absolute())
-            self._ids = self._existing()
+            self.ids = self._existing()
+            """The run of each trial, and of the study."""
         except InputError:
             raise
         except Exception as error:
@@ -92,7 +93,7 @@ class Runs:
 
     def id_of(self, trial: str, start_time_ms: int, name: str = "") -> str:
         """The run of a trial (or of the study, `PARENT`), made if there is none; `name` is shown for a trial."""
-        if trial not in self._ids:
+        if trial not in self.ids:
             tags = {STUDY_TAG: self.study, TRIAL_TAG: trial}
             if trial == PARENT:
                 name = self.study
@@ -102,8 +103,8 @@ class Runs:
             run = self.client.create_run(
                 self.experiment_id, start_time_ms, tags | {MLFLOW_RUN_NAME: name}, run_name=name
             )
-            self._ids[trial] = run.info.run_id
-        return self._ids[trial]
+            self.ids[trial] = run.info.run_id
+        return self.ids[trial]
 
     def deliver(self, event: Event) -> None:
         """Apply an event; applying it twice changes nothing. Raises where the server cannot be reached.
@@ -194,8 +195,8 @@ class Recorded:
     study: pd.Series
     """The study's own row, with the columns of `trials`."""
     trials: pd.DataFrame
-    """A row per trial, by its number: `run_id`, `experiment_id`, `status`, `start_time`, `end_time` (UTC), and a column each for
-    `params.<name>` (text), `metrics.<name>` (the last value) and `tags.<name>`; NaN where a trial has none."""
+    """A row per trial, by its number: `run_id`, `experiment_id`, `status`, `start_time`, `end_time` (UTC), and a column
+    each for `params.<name>` (text), `metrics.<name>` (the last value) and `tags.<name>`; NaN where a trial has none."""
     curves: pd.DataFrame
     """A row per value: `trial` (its number), `metric`, `round`, `value`; rounds rise."""
     per_seed: pd.DataFrame
