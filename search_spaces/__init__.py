@@ -8,6 +8,7 @@ SPACES = {
     "table51": "search_spaces.table51:Table51",
     "table51_cifar10": "search_spaces.table51:Table51Cifar10",
     "balance": "search_spaces.balance:Balance",
+    "restoration": "search_spaces.restoration:Restoration",
     "labels": "search_spaces.labels:Labels",
     "collapse": "search_spaces.collapse:Collapse",
     "toy_collapse": "search_spaces.collapse:ToyCollapse",

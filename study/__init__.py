@@ -9,6 +9,8 @@ os.environ.update(
         "RAY_AUTH_MODE": "token",
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        # Ray would start a process for each CPU that no trial uses: those of trials have an environment of their own.
+        "RAY_prestart_worker_first_driver": "0",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         # A tracking server that is away should be noticed soon: the spool tries again.

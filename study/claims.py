@@ -32,8 +32,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.special import stdtrit
-from scipy.stats import PermutationMethod, mannwhitneyu, rankdata, wilcoxon
+import scipy  # which loads `scipy.stats` where it is used: that takes long, and most studies make no claims
 
 from search_spaces.claim import SEED, Claim, Group, Params
 from trainables.measures.base import Direction
@@ -155,9 +154,9 @@ def _compare(claim: Claim, low: np.ndarray, high: np.ndarray) -> Compared:
             return _compare_with_zero(np.where(equal, 0.0, high - low))
     if np.isfinite([*low, *high]).all():
         return _interval(float(np.mean(high) - np.mean(low)), low, high)
-    ranks = rankdata([*high, *low])
+    ranks = scipy.stats.rankdata([*high, *low])
     above, below = (
-        mannwhitneyu(ranks[: len(high)], ranks[len(high) :], alternative=alternative, method=_all_orders()).pvalue
+        scipy.stats.mannwhitneyu(*np.split(ranks, [len(high)]), alternative=alternative, method=_all_orders()).pvalue
         for alternative in ("greater", "less")
     )
     with np.errstate(invalid="ignore"):
@@ -167,16 +166,16 @@ def _compare(claim: Claim, low: np.ndarray, high: np.ndarray) -> Compared:
 def _compare_with_zero(differences: np.ndarray) -> Compared:
     if np.isfinite(differences).all():
         return _interval(float(np.mean(differences)), differences)
-    signed_ranks = np.sign(differences) * rankdata(np.abs(differences))
+    signed_ranks = np.sign(differences) * scipy.stats.rankdata(np.abs(differences))
     above, below = (
-        wilcoxon(signed_ranks, zero_method="zsplit", alternative=alternative, method=_all_orders()).pvalue
+        scipy.stats.wilcoxon(signed_ranks, zero_method="zsplit", alternative=alternative, method=_all_orders()).pvalue
         for alternative in ("greater", "less")
     )
     return _side(float(np.median(differences)), above, below)
 
 
-def _all_orders() -> PermutationMethod:
-    return PermutationMethod(n_resamples=ORDERS, rng=0)
+def _all_orders() -> scipy.stats.PermutationMethod:
+    return scipy.stats.PermutationMethod(n_resamples=ORDERS, rng=0)
 
 
 def _side(difference: float, p_above: float, p_below: float) -> Compared:
@@ -203,4 +202,4 @@ def _margin(*samples: np.ndarray) -> float:
         return math.inf
     # Welch and Satterthwaite's degrees of freedom; of a single sample, n - 1.
     freedom = total**2 / sum(square**2 / (len(sample) - 1) for square, sample in zip(squares, samples, strict=True))
-    return float(stdtrit(freedom, 0.5 + CONFIDENCE / 2)) * math.sqrt(total)
+    return float(scipy.special.stdtrit(freedom, 0.5 + CONFIDENCE / 2)) * math.sqrt(total)

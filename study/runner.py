@@ -173,7 +173,15 @@ def _check_nodes(plan: StudyPlan, preparations: Preparations) -> list[NodeCheck]
     protocols = [preparation.protocol.model_dump_json() for preparation in preparations.values()]
     reached = servers({"--tracking-uri": plan.config.tracking_uri, "--optuna-storage": plan.config.optuna_storage})
     with staged(plan.outside, plan.storage) as modules:
-        return check_nodes(plan.storage, plan.cache_dir, protocols, reached, modules, use_gpus=plan.resources.gpus > 0)
+        return check_nodes(
+            plan.storage,
+            plan.cache_dir,
+            plan.space.method_names,
+            protocols,
+            reached,
+            modules,
+            use_gpus=plan.resources.gpus > 0,
+        )
 
 
 def _tune(

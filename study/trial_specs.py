@@ -93,11 +93,20 @@ def method_config(plan: StudyPlan, number: int, suggestion: Suggestion) -> dict[
     try:
         return method_class(method).Config(**settings).model_dump(mode="json")
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        raise InputError(
-            f"space {plan.space.name!r} sets {field} of {method} to {first['input']!r}: {first['msg']}."
-        ) from error
+        raise InputError(f"space {plan.space.name!r} sets {_refused(method, error)}.") from error
+
+
+def _refused(method: str, error: ValidationError) -> str:
+    """What a method refuses, and why; a setting and its value, unless several settings do not go together."""
+    first = error.errors()[0]
+    if not first["loc"]:
+        return f"values that {method} refuses: {_reason(error)}"
+    return f"{'.'.join(map(str, first['loc']))} of {method} to {first['input']!r}: {_reason(error)}"
+
+
+def _reason(error: ValidationError) -> str:
+    """The first reason, in the words of whoever wrote the check."""
+    return error.errors()[0]["msg"].removeprefix("Value error, ")
 
 
 def first_configs(plan: StudyPlan) -> list[tuple[str, str, dict[str, Any]]]:
@@ -210,7 +219,7 @@ def _parsed(config: type[MethodConfig], key: str, text: str, others: Mapping[str
         try:
             return config(**{**others, key: value}).model_dump(mode="json")[key]
         except ValidationError as error:
-            refusals.append(error.errors()[0]["msg"])
+            refusals.append(_reason(error))
     raise InputError(f"--set {key}={text}: {refusals[0]}.")
 
 

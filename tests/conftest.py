@@ -1,16 +1,24 @@
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 
 import pytest
 import torch
 
-from tests.systems.storage import made_once, prepare_cache
+from tests.systems.storage import made_once, prepare_cache, prepare_database
 
+pytest.register_assert_rewrite("trainables.testing")  # before anything imports it
 torch.set_num_threads(1)
 # A shell that starts the tests in the background leaves Ctrl-C ignored, and the programs under test inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# Programs that the tests start find what an earlier one has compiled.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Ray would let trials wait for everything else on a busy machine, until somebody takes them for lost.
+os.environ.update({"RAY_worker_niceness": "0"})
 
 
 @pytest.fixture(scope="session")
@@ -25,10 +33,62 @@ def cache_dir(prepared_cache, tmp_path_factory):
     return shutil.copytree(prepared_cache, tmp_path_factory.mktemp("cache"), dirs_exist_ok=True)
 
 
+@pytest.fixture(scope="session")
+def new_storage(prepared_cache, tmp_path_factory):
+    """Makes storage folders in which small studies find all that would have to be prepared."""
+    database = made_once(tmp_path_factory, "prepared-database", prepare_database)
+
+    def make(name="outputs"):
+        folder = shutil.copytree(database, tmp_path_factory.mktemp(name), dirs_exist_ok=True)
+        shutil.copytree(prepared_cache, folder / "cache")
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def storage(new_storage):
+    """A storage folder of the test's own."""
+    return new_storage()
+
+
+@pytest.fixture(scope="session")
+def _ray_of_this_process():
+    from tests.systems.one_ray import OneRay
+
+    kept = OneRay()
+    yield kept
+    kept.close()
+
+
+@pytest.fixture
+def one_ray(_ray_of_this_process):
+    """Ray, once for all tests of this process that train on it without a driver of their own."""
+    with _ray_of_this_process.kept():
+        yield
+
+
+@pytest.fixture
+def launch(one_ray, capsys):
+    """Runs `python -m study.launch` in this process; returns what it prints, errors last."""
+
+    def run(storage, *arguments, status=0):
+        from study.launch import main
+        from tests.systems.one_ray import as_in_a_new_process
+
+        capsys.readouterr()
+        with as_in_a_new_process():
+            returned = main(["--storage-dir", str(storage), *map(str, arguments)])
+        shown = "".join(capsys.readouterr())
+        assert returned == status, shown
+        return shown
+
+    return run
+
+
 @pytest.fixture
 def tiny_dataset():
     """60 training and 20 test images: random, 1x8x8, of 3 classes."""
-    # Imported here, after tests/trainables/methods/conftest.py has asked pytest to rewrite the package's assertions.
     from trainables.testing.data import tiny_images
 
     return tiny_images()

@@ -1,10 +1,12 @@
-"""Files: written whole or not at all, and their checksums."""
+"""Files: written whole or not at all; checksums of files and of arrays."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from pathlib import Path
+
+import numpy as np
 
 
 def write_atomically(path: Path, content: bytes | memoryview) -> None:
@@ -23,6 +25,11 @@ def absolute(path: Path) -> Path:
     Links are not resolved: what they point to may be elsewhere on another node.
     """
     return Path(os.path.abspath(os.path.expanduser(path)))
+
+
+def sha256_of_array(array: np.ndarray) -> str:
+    """The checksum of an array's values, in hexadecimal digits."""
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
 
 
 def sha256_of(path: Path) -> str:

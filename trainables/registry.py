@@ -22,11 +22,19 @@ def resolve(kind: str, name: str, table: Mapping[str, str], base: type[T]) -> ty
     `kind` is singular, as in "method". `table` maps short names to `module:Class`; so do the entry points of the
     kind. Only the module of the class is imported. Raises `InputError` in one sentence.
     """
-    target = name if ":" in name else lookup(kind, name, {**installed(kind), **table})
+    target = _target(kind, name, table)
     found = _named(kind, "class", target)
     if not (isinstance(found, type) and issubclass(found, base)):
         raise InputError(f"{kind} {name!r} is not usable: {target} is not a subclass of {base.__name__}.")
     return found
+
+
+def _target(kind: str, name: str, table: Mapping[str, str]) -> str:
+    """The `module:Class` of a name; raises `InputError` for an unknown one."""
+    if ":" in name:
+        return name
+    # To know the entry points, the files of all installed packages are read: only where they are needed.
+    return table[name] if name in table else lookup(kind, name, {**installed(kind), **table})
 
 
 def resolve_object(kind: str, target: str, base: type[T]) -> T:

@@ -21,6 +21,7 @@ from trainables.devices import device_of
 from trainables.errors import InputError
 from trainables.extractors.base import Extractor, extract_array
 from trainables.extractors.by_name import load_extractor, prepare_extractor
+from trainables.files import sha256_of_array
 from trainables.measures.reference import Reference, feature_metrics
 from trainables.measures.settings import ExtractorName, FeatureSettings
 from trainables.metrics.parzen import parzen_log_likelihood
@@ -80,7 +81,7 @@ def score(config: ScoreConfig) -> dict[str, Any]:
         dataset=config.dataset,
         num_real=len(real),
         num_fake=len(fake),
-        real_sha256=hashlib.sha256(np.ascontiguousarray(real).data).hexdigest(),
+        real_sha256=sha256_of_array(real),
     )
     try:
         print(f"features of {len(real)} real and {len(fake)} other images ...", file=sys.stderr)

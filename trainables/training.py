@@ -8,6 +8,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -127,8 +128,13 @@ class Training:
         before, self.followed = self.followed, self.method.follow(FOLLOWED).cpu()
         if before is None:
             return {}
+        return {"movement": movement(before.numpy(), self.followed.numpy(), self._deviation)}
+
+    @cached_property
+    def _deviation(self) -> float:
+        """The standard deviation of the test set's values around the mean of their pixel, or coordinate."""
         _, variance = pixel_statistics(self.evaluator.dataset.test.examples)
-        return {"movement": movement(before.numpy(), self.followed.numpy(), float(variance.mean().sqrt()))}
+        return float(variance.mean().sqrt())
 
     def _of_new_samples(self) -> dict[str, float]:
         """The metrics of new samples of the kept weights: the samples of the evaluation cannot be had again."""

@@ -45,6 +45,7 @@ class NodeCheck:
 def check_nodes(
     storage: Path,
     cache_dir: Path,
+    methods: Sequence[str],
     protocols: Sequence[str],
     servers: Sequence[Server],
     outside: Path | None,
@@ -53,14 +54,15 @@ def check_nodes(
     """Ask all nodes of the cluster that this process is connected to, at once.
 
     Each node has to share the `storage` folder with the driver, have the driver's versions and code (also of the
-    modules in the folder `outside`), reach the `servers`, and open what the `protocols` (JSON) read from `cache_dir`.
-    The storage folder stays as it was. With `use_gpus`, its GPUs have to compute.
+    modules in the folder `outside`), reach the `servers`, load the `methods`, and open what the `protocols` (JSON) read
+    from `cache_dir`. The storage folder stays as it was. With `use_gpus`, its GPUs have to compute.
     """
     with _probe_folder(storage) as folder, _sent_by_value():
         (folder / "driver").write_text(folder.name)
         task: dict[str, Any] = {
             "folder": str(folder),
             "cache_dir": str(cache_dir),
+            "methods": list(methods),
             "protocols": list(protocols),
             "servers": list(servers),
             "versions": node_probe.versions(COMPARED),

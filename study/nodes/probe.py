@@ -20,7 +20,7 @@ CODE = ("trainables", "search_spaces", "study")
 
 
 def probe(node_id: str, task: dict[str, Any], gpus: float = 0.0) -> str | None:
-    """Read and write the storage folder, reach the servers, compare versions and code, open the data, use the GPUs.
+    """Use the storage folder, reach the servers, compare versions and code, load methods and data, use the GPUs.
 
     Returns why trials cannot run on the node, as the end of a sentence about it; None if they can.
     """
@@ -30,6 +30,7 @@ def probe(node_id: str, task: dict[str, Any], gpus: float = 0.0) -> str | None:
         or version_failure(task["versions"])
         or code_failure(task["code"])
         or outside_failure(task["outside"])
+        or method_failure(task["methods"])
         or data_failure(task["protocols"], Path(task["cache_dir"]))
         or (device_failure() if gpus else None)
     )
@@ -93,6 +94,17 @@ def outside_failure(outside: tuple[str, str] | None) -> str | None:
     if sources_digest([Path(folder)]) != wanted:
         return f"has other files in {folder} than the driver: put --storage-dir on a file system that all nodes share."
     importlib.import_module("trainables.registry").look_in(folder)
+    return None
+
+
+def method_failure(names: list[str]) -> str | None:
+    """Import the classes of the methods."""
+    base = importlib.import_module("trainables.methods.base")
+    for name in names:
+        try:
+            base.method_class(name)
+        except Exception as error:
+            return f"cannot load method {name!r} ({error}): install what it needs there."
     return None
 
 

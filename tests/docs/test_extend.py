@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,28 +13,18 @@ PAGE = Path(__file__).parents[2] / "docs" / "extend.md"
 EXAMPLE = re.search(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)[1]
 
 
-@pytest.fixture(scope="module")
-def example(tmp_path_factory):
-    file = tmp_path_factory.mktemp("outside") / "sliced.py"
+@pytest.fixture
+def example(tmp_path):
+    file = tmp_path / "sliced.py"
     file.write_text(EXAMPLE)
     return file
 
 
-def launch(storage, *arguments):
-    command = [sys.executable, "-m", "study.launch", "--storage-dir", str(storage), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-
-
-def test_the_study_of_the_page_runs_and_goes_on_without_the_file(example, tmp_path):
-    smoke = ("--scale", "smoke", "--scheduler", "none")
-    done = launch(tmp_path, "--space", f"{example}:SlicedSpace", *smoke, "--name", "page")
-    assert done.returncode == 0, done.stderr
-    assert "2 finished" in done.stdout
+def test_the_study_of_the_page_runs_and_goes_on_without_the_file(example, storage, launch):
+    smoke = ("--scale", "smoke", "--scheduler", "none", "--max-concurrent", "1")
+    assert "2 finished" in launch(storage, "--space", f"{example}:SlicedSpace", *smoke, "--name", "page")
     example.unlink()
-    resumed = launch(tmp_path, "--resume", "page", "--trials", "3")
-    assert resumed.returncode == 0, resumed.stderr
-    assert "3 finished" in resumed.stdout
-    example.write_text(EXAMPLE)
+    assert "3 finished" in launch(storage, "--resume", "page", "--trials", "3")
 
 
 namespace: dict = {"__name__": "sliced"}

@@ -20,7 +20,7 @@ LONGEST_PAUSE = 8.0
 """How long a driver is left alone once its trials train."""
 
 
-def run_with_kills(
+def kill_repeatedly(
     storage: Path,
     name: str,
     first: tuple[str, ...],
@@ -28,11 +28,11 @@ def run_with_kills(
     pause: float = LONGEST_PAUSE,
     seed: int = 0,
     damaged: bool = False,
-) -> None:
-    """Start study `name`, kill its driver `kills` times, now and then a worker too, and let it end.
+) -> Driver:
+    """Start study `name`, and kill its driver `kills` times, now and then a worker too.
 
-    If `damaged`, a file is damaged after each kill, a kind after the other. No trial loses its process more often than
-    it may: the study has one at a time.
+    Returns the driver that goes on, which is still to be started. If `damaged`, a file is damaged after each kill, a
+    kind after the other. No trial loses its process more often than it may: the study has one at a time.
     """
     chance = random.Random(seed)
     losses = 0  # of the trial that runs, at most
@@ -54,7 +54,7 @@ def run_with_kills(
         losses = killed + (0 if "] trial" in driver.screen() else losses)
         # The next driver does not wait for what the killed one has left: a trial does, for its own process.
         driver = Driver(storage, "--resume", name, *resumable(first))
-    driver.run()
+    return driver
 
 
 def resumable(first: tuple[str, ...]) -> tuple[str, ...]:
@@ -69,7 +69,7 @@ def main(kills: int = 20, num_trials: int = 24) -> None:
     with tempfile.TemporaryDirectory() as folder:
         storage = Path(folder)
         Driver(storage, *study, "--name", "uninterrupted").run()
-        run_with_kills(storage, "killed", study, kills, damaged=True)
+        kill_repeatedly(storage, "killed", study, kills, damaged=True).run()
         outcome, expected = Outcome.of(storage, "killed"), Outcome.of(storage, "uninterrupted")
         check_complete(outcome, num_trials, [2, 4])
         check_equal(outcome, expected)

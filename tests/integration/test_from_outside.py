@@ -10,11 +10,11 @@ from mlflow import MlflowClient
 from optuna.trial import TrialState
 
 from study.runs import read
-from tests.systems.driver import Driver
 from tests.systems.outcome import Outcome, check_complete
 
 FILE = Path(__file__).with_name("mending.py")
-SMOKE = ("--scale", "smoke", "--name", "m")
+SMOKE = ("--scale", "smoke", "--name", "m", "--max-concurrent", "1")
+STEPS = [20, 40, 60]
 
 
 @pytest.fixture
@@ -29,11 +29,13 @@ def best_values(outcome):
 
 @pytest.mark.slow
 def test_a_study_of_it_runs_to_its_end_and_goes_on_without_the_file(storage, file, launch):
-    screen = Driver(storage, "--space", f"{file}:MendingSpace", *SMOKE, "--scheduler", "none").run()
+    """With another budget, and another value of a setting that the space does not search."""
+    options = ("--scheduler", "none", "--set", "noise=0.45", "--rounds", str(STEPS[-1]))
+    screen = launch(storage, "--space", f"{file}:MendingSpace", *SMOKE, *options)
     assert "psnr_best" in screen
     assert "psnr_degraded" in screen
     outcome = Outcome.of(storage, "m")
-    check_complete(outcome, 3, [20, 40], objective="psnr_best", metrics=("psnr", "loss_restoration"))
+    check_complete(outcome, 3, STEPS, objective="psnr_best", metrics=("psnr", "loss_restoration"))
     slow, usual = (trial.value for trial in outcome.trials[:2])
     references = read(f"sqlite:///{storage}/mlflow.db", "m", metrics=()).references
     noisy = references.set_index("name")["value"]["psnr_degraded"]
@@ -48,9 +50,13 @@ def test_a_study_of_it_runs_to_its_end_and_goes_on_without_the_file(storage, fil
     Path(file).unlink()
     assert "4 finished" in launch(storage, "--resume", "m", "--trials", "4")
     extended = Outcome.of(storage, "m")
-    check_complete(extended, 4, [20, 40], objective="psnr_best", metrics=("psnr", "loss_restoration"))
+    check_complete(extended, 4, STEPS, objective="psnr_best", metrics=("psnr", "loss_restoration"))
     assert best_values(extended)[:3] == best_values(outcome)
     assert all(trial.state == TrialState.COMPLETE for trial in extended.trials)
+    noises = {float(extended.runs[f"{trial.number:04d}"][0].data.params["noise"]) for trial in extended.trials}
+    assert noises == {0.45}
+    refused = launch(storage, "--resume", "m", "--set", "noise=0.3", status=2)
+    assert "it cannot go on with --set noise=0.3" in refused
 
 
 def best_of(trials):
@@ -83,16 +89,3 @@ def test_what_makes_no_sense_is_one_sentence_before_anything_is_made(tmp_path, f
     for sentence in sentences:
         assert sentence in shown
     assert not storage.exists()
-
-
-def test_settings_that_the_space_does_not_search_and_the_budget_are_changed(storage, file, launch):
-    options = ("--set", "noise=0.2", "--rounds", "4", "--trials", "1")
-    launch(storage, "--space", f"{file}:MendingSpace", *SMOKE, *options)
-    (trial,) = Outcome.of(storage, "m").trials
-    assert list(trial.intermediate_values)[-1] == 4
-    outcome = Outcome.of(storage, "m")
-    assert float(outcome.runs["0000"][0].data.params["noise"]) == 0.2
-    launch(storage, "--resume", "m", "--trials", "2")
-    assert [float(Outcome.of(storage, "m").runs[key][0].data.params["noise"]) for key in ("0000", "0001")] == [0.2, 0.2]
-    refused = launch(storage, "--resume", "m", "--set", "noise=0.3", status=2)
-    assert "it cannot go on with --set noise=0.3" in refused

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+import torch
 
 from tests.systems.outcome import Outcome
 from tests.systems.storage import of_tiny
-from tests.systems.tiny import RATES
+from tests.systems.tiny import MEASURES, RATES
+from trainables.checkpoints import CheckpointFolder
+from trainables.evaluator import Evaluator
+from trainables.exploit import EXPLOIT
+from trainables.preparation import prepare_protocol
+from trainables.protocol import Protocol
+from trainables.repetitions import make_training
+from trainables.trial_spec import TrialSpec
 
 pytestmark = pytest.mark.slow
+
+RANGES = {"discriminator_lr": (1e-4, 2e-2), "image_lr": (1e-2, 0.3)}
+"""What the space searches."""
 
 
 @pytest.fixture(scope="module")
@@ -17,8 +30,8 @@ def storage(new_storage):
 
 
 def test_the_pareto_front_is_printed_and_tagged(storage, launch):
-    objectives = ("--objectives", "fid_lenet_best", "auroc_best")
-    screen = launch(storage, *of_tiny(), "--name", "front", "--trials", "5", *objectives)
+    options = ("--objectives", "fid_lenet_best", "auroc_best", "--trials", "5", "--max-concurrent", "1")
+    screen = launch(storage, *of_tiny(), "--name", "front", *options)
     outcome = Outcome.of(storage, "front")
     assert "Pareto front" in screen
     values = {trial.number: trial.values for trial in outcome.trials}
@@ -32,22 +45,44 @@ def test_the_pareto_front_is_printed_and_tagged(storage, launch):
         assert (fid, auroc) == (metrics["fid_lenet_best"], metrics["auroc_at_best"])
 
 
-def test_a_population_perturbs_settings_that_mlflow_knows_as_metrics(storage, launch):
-    """MLflow's params stay what the trial began with."""
+def test_a_population_takes_over_its_best_and_every_trial_ends_in_its_own_folder(storage, launch):
+    """Of the five, one fails. MLflow's params stay what the trial began with; what is perturbed are its metrics."""
     screen = launch(storage, *of_tiny("Population"), "--name", "population", "--scheduler", "pbt")
-    assert "4 finished" in screen
+    assert "4 finished, 1 failed" in screen
     outcome = Outcome.of(storage, "population")
-    assert all(list(trial.intermediate_values)[-1] == 12 for trial in outcome.trials)
-    data = {trial: runs[0].data for trial, runs in outcome.runs.items()}
-    changed = {
-        (trial, name.removeprefix("perturbed_"))
-        for trial, history in outcome.histories.items()
-        for name in history
-        if name.startswith("perturbed_")
-    }
-    assert changed
-    for trial, name in changed:
-        assert float(data[trial].params[name]) in {rate for rates in RATES for rate in rates}
-        steps = [step for step, _ in outcome.histories[trial][f"perturbed_{name}"]]
-        assert set(steps) <= {2, 4, 6, 8, 10}
-        assert float(data[trial].tags[f"perturbed.{name}"]) == outcome.metrics[trial][f"perturbed_{name}"]
+    assert [list(trial.intermediate_values)[-1:] for trial in outcome.trials] == [[12], [12], [12], [12], []]
+    protocol = prepare_protocol(Protocol(dataset="digits", measures=MEASURES), storage / "cache").protocol
+    evaluator = Evaluator(protocol, storage / "cache", torch.device("cpu"))
+    exploited = []
+    for number in range(len(RATES)):
+        key = f"{number:04d}"
+        history, data = outcome.histories[key], outcome.runs[key][0].data
+        folder = storage / "studies/population/trials" / key
+        assert {data.params[name] for name in RANGES} <= {str(rate) for rates in RATES for rate in rates}
+        changed = {name: outcome.metrics[key][f"perturbed_{name}"] for name in RANGES if f"perturbed_{name}" in history}
+        for name, value in changed.items():
+            assert {step for step, _ in history[f"perturbed_{name}"]} <= {2, 4, 6, 8, 10}
+            assert float(data.tags[f"perturbed.{name}"]) == value
+            assert RANGES[name][0] <= value <= RANGES[name][1]
+        final = {name: changed.get(name, float(data.params[name])) for name in RANGES}
+        state = CheckpointFolder(folder / "checkpoints").load_newest()
+        assert state["round"] == 12
+        assert state["method"]["optimizer"]["param_groups"][0]["lr"] == final["discriminator_lr"]
+        assert bool(changed) == (folder / EXPLOIT).exists()
+        if changed:  # a resume asks nobody else
+            exploited.append(number)
+            config = json.loads((folder / EXPLOIT).read_text())["config"]
+            assert {name: config[name] for name in ("seed", *RANGES)} == {"seed": number, **final}
+            spec = TrialSpec(
+                number=number,
+                method="discriminator_only",
+                config=config,
+                rounds=12,
+                evaluate_every=2,
+                protocol=protocol,
+                objective="fid_lenet_best",
+                cache_dir=str(storage / "cache"),
+                folder=str(folder),
+            )
+            assert make_training(spec, evaluator, torch.device("cpu")).is_done
+    assert exploited

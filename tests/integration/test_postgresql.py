@@ -40,7 +40,7 @@ def files_with(folder, text):
     return [path for path in folder.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]
 
 
-def test_a_study_is_killed_and_goes_on_in_postgresql(server, storage):
+def test_a_study_is_killed_and_goes_on_in_postgresql(server, storage, launch, monkeypatch):
     (storage / "mlflow.db").unlink()
     optuna_url, mlflow_url = server.create("optuna"), server.create("mlflow")
     databases = ("--optuna-storage", optuna_url, "--tracking-uri", mlflow_url)
@@ -57,8 +57,8 @@ def test_a_study_is_killed_and_goes_on_in_postgresql(server, storage):
     secret = server.folder / "pgpass"  # as ~/.pgpass: the command line has no password in it
     secret.touch(mode=0o600)
     secret.write_text(f"127.0.0.1:{server.port}:*:study:{PASSWORD}\n")
-    arguments = ["--resume", "s", "--max-concurrent", "1", *(url.replace(f":{PASSWORD}", "") for url in databases)]
-    Driver(storage, *arguments, environment={"PGPASSFILE": str(secret)}).run()
+    monkeypatch.setenv("PGPASSFILE", str(secret))
+    launch(storage, "--resume", "s", "--max-concurrent", "1", *(url.replace(f":{PASSWORD}", "") for url in databases))
     outcome = Outcome.of(storage, "s", with_driver(mlflow_url), optuna_url)
     check_complete(outcome, 4, [2, 4])
     assert not (storage / "studies/s/optuna.journal").exists()

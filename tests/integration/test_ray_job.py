@@ -56,10 +56,10 @@ def checkout(tmp_path_factory):
 
 
 def test_a_job_that_is_stopped_in_the_middle_and_submitted_again_ends_complete(submit, storage):
-    study = (*STUDY, "--trials", "12", "--name", "stopped", "--storage-dir", storage)
+    study = (*STUDY, "--trials", "4", "--name", "stopped", "--storage-dir", storage)
     hold(storage, trial=2)
     first = submit(*study)
-    first.until_shown("[  2/12]")
+    first.until_shown("[  2/4]")
 
     stop = submit("--action", "stop", "--name", "stopped")
     assert stop.wait() == 0, stop.screen()
@@ -70,7 +70,7 @@ def test_a_job_that_is_stopped_in_the_middle_and_submitted_again_ends_complete(s
 
     hold(storage, trial=3)
     again = submit(*study)
-    again.until_shown("/12] trial")
+    again.until_shown("/4] trial")
     again.process.send_signal(signal.SIGINT)
     assert again.wait() == 128 + signal.SIGINT
     assert "job stopped-2 goes on" in again.screen()
@@ -86,14 +86,15 @@ def test_a_job_that_is_stopped_in_the_middle_and_submitted_again_ends_complete(s
     follow = submit(*command)
     release(storage)
     assert follow.wait() == 0, follow.screen()
-    assert "[ 12/12]" in follow.screen()
-    check_complete(Outcome.of(storage, "stopped"), 12, [2, 4])
+    assert "[  4/4]" in follow.screen()
+    check_complete(Outcome.of(storage, "stopped"), 4, [2, 4])
 
 
 def test_the_exit_status_is_the_studys(submit, storage):
-    job = submit(*STUDY, "--gpus-per-trial", "1", "--name", "no-gpu", "--storage-dir", storage)
+    tracking = ("--tracking-uri", "http://127.0.0.1:1")
+    job = submit(*STUDY, *tracking, "--name", "refused", "--storage-dir", storage)
     assert job.wait() == 2
-    assert "error: a trial asks for 1 CPUs and 1 GPUs" in job.screen()
+    assert "error: the tracking server at http://127.0.0.1:1 does not answer" in job.screen()
 
 
 def test_a_study_whose_cluster_is_lost_goes_on_in_another_one(cluster, submit, storage, checkout, tmp_path):

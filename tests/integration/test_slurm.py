@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.skipif(why_not() is not None, reason=f"Slurm: {why_not()}"),
 ]
 
-STUDY = (*of_tiny(), "--scheduler", "none", "--nodes", "2", "--cpus-per-node", "1")
+STUDY = (*of_tiny(), "--scheduler", "none", "--cpus-per-node", "1")
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def storage(new_storage):
 
 def test_a_study_over_two_nodes_goes_on_by_itself_when_it_is_requeued_and_before_its_time_is_over(slurm, storage):
     hold(storage, trial=0, rounds=2)
-    job = Job(slurm, storage, "requeued", *STUDY, "--trials", "4")
+    job = Job(slurm, storage, "requeued", *STUDY, "--nodes", "2", "--trials", "4")
     job.until_both_nodes_train()
     token = job.file(".token")
     assert stat.S_IMODE(token.stat().st_mode) == 0o600
@@ -76,7 +76,7 @@ def test_a_job_that_a_person_stops_is_not_requeued(slurm, storage):
 def test_a_job_ends_as_its_driver_does(slurm, storage):
     """Here with bad input, which no restart would help."""
     tracking = ("--tracking-uri", "http://127.0.0.1:1")
-    job = Job(slurm, storage, "refused", *of_tiny(), "--cpus-per-node", "1", *tracking)
+    job = Job(slurm, storage, "refused", *STUDY, *tracking)
     assert job.wait() == "FAILED"
     assert (slurm.restarts(job.id), slurm.exit_status(job.id)) == (0, 2)
     assert "error: the tracking server at http://127.0.0.1:1 does not answer" in job.log()

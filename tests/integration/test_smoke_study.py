@@ -213,10 +213,14 @@ def test_the_same_name_again_is_refused(study, storage, launch):
     assert sorted(path.stat().st_mtime_ns for path in (storage / "studies").rglob("*")) == before
 
 
-def test_a_trial_that_diverges_fails_with_its_reason_and_the_study_goes_on(new_storage, launch):
+def test_a_study_without_a_successful_trial_has_failed_and_goes_on_all_the_same(new_storage, launch):
     storage = new_storage()
-    screen = launch(storage, *of_tiny("Diverging"), "--name", "d")
+    screen = launch(storage, *of_tiny("Diverging"), "--trials", "1", "--name", "d", status=1)
     assert "failed: loss_discriminator became inf in round 1" in screen
+    outcome = Outcome.of(storage, "d")
+    assert {trial: outcome.status(trial) for trial in outcome.runs} == {"parent": "FAILED", "0000": "FAILED"}
+
+    launch(storage, "--resume", "d", "--trials", "2")
     outcome = Outcome.of(storage, "d")
     assert {trial: outcome.status(trial) for trial in outcome.runs} == {
         "parent": "FINISHED",
@@ -225,11 +229,3 @@ def test_a_trial_that_diverges_fails_with_its_reason_and_the_study_goes_on(new_s
     }
     assert outcome.runs["0000"][0].data.tags["failure"] == "loss_discriminator became inf in round 1"
     assert [trial.state for trial in outcome.trials] == [TrialState.FAIL, TrialState.COMPLETE]
-
-
-def test_a_study_without_a_successful_trial_has_failed(new_storage, launch):
-    storage = new_storage()
-    screen = launch(storage, *of_tiny("Diverging"), "--trials", "1", "--name", "n", status=1)
-    assert "failed: loss_discriminator became inf in round 1" in screen
-    outcome = Outcome.of(storage, "n")
-    assert {trial: outcome.status(trial) for trial in outcome.runs} == {"parent": "FAILED", "0000": "FAILED"}

@@ -11,7 +11,7 @@ from filelock import FileLock
 from mlflow import MlflowClient
 from optuna.trial import TrialState
 
-from tests.integration.soak import run_with_kills
+from tests.integration.soak import kill_repeatedly
 from tests.systems.driver import Driver
 from tests.systems.outcome import Outcome, check_complete, check_equal
 from tests.systems.storage import hold, of_tiny, release
@@ -36,14 +36,6 @@ def uninterrupted(storage, launch):
     return outcome
 
 
-def test_a_study_whose_driver_and_workers_are_killed_ends_as_if_they_had_not_been(storage, uninterrupted):
-    """The short form of `make soak`."""
-    run_with_kills(storage, "killed", (*STUDY, "--trials", "6"), kills=3, pause=3.0)
-    outcome = Outcome.of(storage, "killed")
-    check_complete(outcome, 6, STEPS)
-    check_equal(outcome, uninterrupted)
-
-
 def forget_the_end(storage, outcome, trial):
     """Make MLflow as it is when a driver is killed after Optuna knows the end of a trial, and before MLflow does."""
     run = outcome.runs[trial][0]
@@ -56,33 +48,34 @@ def pictures_of(run):
     return Path(run.info.artifact_uri.removeprefix("file://")) / "pictures"
 
 
-def test_a_study_is_stopped_goes_on_is_extended_and_shown_again(new_storage, uninterrupted, launch):
-    """What batch systems do with `--resume auto`, and people with `--resume NAME`."""
+def test_a_study_that_is_killed_stopped_and_extended_ends_as_if_it_had_not_been(new_storage, uninterrupted, launch):
+    """The kills are the short form of `make soak`; batch systems go on with `--resume auto`, people with a name."""
     storage = new_storage()
-    command = (*STUDY, "--trials", "4", "--name", "stopped", "--resume", "auto")
-    for finished, by in ((1, signal.SIGTERM), (2, signal.SIGUSR1)):
-        hold(storage, trial=finished, rounds=2)
-        driver = Driver(storage, *command)
-        driver.start()
-        driver.until_shown(f"[  {finished}/4]")
-        driver.process.send_signal(by)
-        assert driver.wait(seconds=60) == 128 + by
-        assert f"Stopped by {by.name}" in driver.screen()
-        assert "--resume stopped" in driver.screen()
-        assert Outcome.of(storage, "stopped").status() == "KILLED"
-    release(storage)
-    forget_the_end(storage, Outcome.of(storage, "stopped"), "0001")
+    hold(storage, trial=1, rounds=2)
+    kill_repeatedly(storage, "ended", (*STUDY, "--trials", "4"), kills=2, pause=3.0)
 
-    launch(storage, "--resume", "stopped", "--max-concurrent", "1", "--trials", "6")
-    extended = Outcome.of(storage, "stopped")
+    hold(storage, trial=2, rounds=2)
+    driver = Driver(storage, *STUDY, "--trials", "4", "--name", "ended", "--resume", "auto")
+    driver.start()
+    driver.until_shown("[  2/4]")
+    driver.process.send_signal(signal.SIGUSR1)
+    assert driver.wait(seconds=60) == 128 + signal.SIGUSR1
+    assert "Stopped by SIGUSR1" in driver.screen()
+    assert "--resume ended" in driver.screen()
+    assert Outcome.of(storage, "ended").status() == "KILLED"
+    release(storage)
+    forget_the_end(storage, Outcome.of(storage, "ended"), "0001")
+
+    launch(storage, "--resume", "ended", "--max-concurrent", "1", "--trials", "6")
+    extended = Outcome.of(storage, "ended")
     check_complete(extended, 6, STEPS)
     check_equal(extended, uninterrupted)
     assert len(list(pictures_of(extended.runs["0001"][0]).iterdir())) == 3
 
-    screen = launch(storage, "--resume", "stopped")
+    screen = launch(storage, "--resume", "ended")
     assert "] trial" not in screen  # it is shown, not run
     assert "best, then the first trials" in screen
-    check_equal(Outcome.of(storage, "stopped"), uninterrupted)
+    check_equal(Outcome.of(storage, "ended"), uninterrupted)
 
 
 def test_a_second_driver_is_refused(storage, uninterrupted, launch):
@@ -98,7 +91,8 @@ def test_a_resume_that_asks_for_another_study_is_refused(storage, uninterrupted,
 
 
 def test_the_best_settings_are_confirmed_with_new_seeds(storage, uninterrupted, launch):
-    launch(storage, "--confirm", "uninterrupted", "--top", "2", "--seeds", "2", "--name", "confirmed")
+    confirm = ("--confirm", "uninterrupted", "--top", "2", "--seeds", "2", "--max-concurrent", "1")
+    launch(storage, *confirm, "--name", "confirmed")
     outcome = Outcome.of(storage, "confirmed")
     check_complete(outcome, 2, STEPS)
     finished = [trial for trial in uninterrupted.trials if trial.state == TrialState.COMPLETE]

@@ -1,7 +1,8 @@
-"""What the command line answers without waiting for Ray, torch and MLflow. Each in a process of its own."""
+"""What the command line answers without waiting for Ray, torch and MLflow."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -10,34 +11,45 @@ import pytest
 HEAVY = ("ray", "torch", "mlflow", "sklearn", "matplotlib")
 
 PROGRAM = """
-import sys
+import contextlib, io, json, sys
 from study.launch import main
-try:
-    status = main(sys.argv[1:])
-except SystemExit as left:
-    status = left.code
-print([name for name in {heavy} if name in sys.modules], file=sys.stderr)
-sys.exit(status)
+answers = []
+for arguments in json.load(sys.stdin):
+    with contextlib.redirect_stdout(io.StringIO()) as shown, contextlib.redirect_stderr(shown):
+        try:
+            status = main(arguments)
+        except SystemExit as left:
+            status = left.code
+    answers.append([status, shown.getvalue(), [name for name in {heavy} if name in sys.modules]])
+print(json.dumps(answers))
 """
 
+COMMANDS = [
+    (["--help"], 0, "--space"),
+    (["--list"], 0, "gradnorm"),
+    (["--space", "gradnrm"], 2, "did you mean 'gradnorm'"),
+    (["--space", "gradnorm", "--scale", "smok"], 2, "did you mean 'smoke'"),
+    (["--space", "gradnorm", "--dataset", "digit"], 2, "did you mean 'digits'"),
+    (["--space", "gradnorm", "--objectives", "fid_bets"], 2, "did you mean 'fid_best'"),
+    (["--space", "gradnorm", "--sampler", "tpf"], 2, "did you mean 'tpe'"),
+    (["--space", "gradnorm", "--scheduler", "ahsa"], 2, "did you mean 'asha'"),
+    (["--resume", "nothing"], 2, "there is no study 'nothing'"),
+]
 
-@pytest.mark.parametrize(
-    ("arguments", "status", "said"),
-    [
-        (["--help"], 0, "--space"),
-        (["--list"], 0, "gradnorm"),
-        (["--space", "gradnrm"], 2, "did you mean 'gradnorm'"),
-        (["--space", "gradnorm", "--scale", "smok"], 2, "did you mean 'smoke'"),
-        (["--space", "gradnorm", "--dataset", "digit"], 2, "did you mean 'digits'"),
-        (["--space", "gradnorm", "--objectives", "fid_bets"], 2, "did you mean 'fid_best'"),
-        (["--space", "gradnorm", "--sampler", "tpf"], 2, "did you mean 'tpe'"),
-        (["--space", "gradnorm", "--scheduler", "ahsa"], 2, "did you mean 'asha'"),
-        (["--resume", "nothing"], 2, "there is no study 'nothing'"),
-    ],
-)
-def test_help_lists_and_typos_load_nothing_heavy(tmp_path, arguments, status, said):
-    program = [sys.executable, "-c", PROGRAM.format(heavy=HEAVY), *arguments, "--storage-dir", str(tmp_path)]
-    done = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == status, done.stderr
-    assert said in done.stdout + done.stderr
-    assert done.stderr.splitlines()[-1] == "[]"
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory):
+    """What a new process answers to one command after the other, and what it has loaded by then."""
+    storage = str(tmp_path_factory.mktemp("outputs"))
+    commands = [[*arguments, "--storage-dir", storage] for arguments, _, _ in COMMANDS]
+    program = [sys.executable, "-c", PROGRAM.format(heavy=HEAVY)]
+    done = subprocess.run(program, input=json.dumps(commands), capture_output=True, text=True, timeout=300, check=True)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("number", range(len(COMMANDS)), ids=lambda number: " ".join(COMMANDS[number][0]))
+def test_help_lists_and_typos_load_nothing_heavy(answers, number):
+    _, expected, said = COMMANDS[number]
+    status, shown, loaded = answers[number]
+    assert (status, loaded) == (expected, []), shown
+    assert said in shown

@@ -201,6 +201,10 @@ class Mine(GradNorm):
             SUGGESTING.format(body="return Suggestion({'image_lr': trial.number})"),
             "sets image_lr .* to 0: Input should be greater",
         ),
+        (
+            SUGGESTING.format(body="return Suggestion({'start': 'earlier', 'earlier_share': 0})"),
+            "'mine' sets values that discriminator_only refuses: earlier_share is 0, so no image [^{}]*",
+        ),
         (SUGGESTING.format(body="return Suggestion({}, 'mnist')"), "suggests data set 'mnist', which is not among its"),
         (SUGGESTING.format(body="return self.nothing"), r"cannot suggest a trial \(AttributeError: "),
     ],

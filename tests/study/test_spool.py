@@ -7,6 +7,7 @@ import time
 import pytest
 
 from study.spool import Spool
+from tests.systems.until import until
 
 
 class Server:
@@ -30,13 +31,6 @@ class Server:
 @pytest.fixture
 def server():
     return Server()
-
-
-def until(condition, seconds=10.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "timed out"
-        time.sleep(0.01)
 
 
 def test_events_arrive_in_order(tmp_path, server):

@@ -11,12 +11,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.systems.driver import Driver
 from tests.systems.program import START_SECONDS, Program, training
 
 PORT = 6379
+
+ATTEMPTS = 3
+"""A node of Ray gives up when it has not joined within 30 seconds, which a busy machine may need."""
 
 
 def why_not() -> str | None:
@@ -35,6 +39,10 @@ class Raylet(Program):
     """A node of a cluster, with all that runs on it."""
 
     survives_its_test = True
+
+    def __init__(self, command: Sequence[object], log: Path, environment: Mapping[str, str], address: str) -> None:
+        super().__init__(command, log, environment)
+        self.address = address
 
     def training(self) -> int:
         """How many trials it trains; none between two rounds, when a trial waits for the driver."""
@@ -76,11 +84,14 @@ class Nodes:
         role += [] if self.raylets else ["--include-dashboard", "false"]
         command = [*self._prefix, *prefix, Path(sys.executable).parent / "ray", "start", "--block", *role]
         command += ["--node-ip-address", address, "--num-cpus", cpus, "--num-gpus", gpus]
-        raylet = Raylet(command, self.folder / f"{address}.log", self.environment)
-        self.raylets.append(raylet)
-        raylet.start()
-        raylet.until(lambda: "--block" in raylet.screen(), START_SECONDS)
-        return raylet
+        for attempt in range(ATTEMPTS):
+            raylet = Raylet(command, self.folder / f"{address}-{attempt}.log", self.environment, address)
+            raylet.start()
+            raylet.until(lambda on=raylet: "--block" in on.screen() or not on.is_running(), START_SECONDS)
+            if raylet.is_running():
+                self.raylets.append(raylet)
+                return raylet
+        raise AssertionError(f"{ATTEMPTS} attempts to join the cluster:\n{raylet.screen()}")
 
     def close(self) -> None:
         """End all nodes, the head last, and remove the namespace."""

@@ -22,7 +22,7 @@ RATES = [(4e-3, 0.1), (5e-3, 0.12), (3e-3, 0.09), (1e-4, 0.01)]
 """Of the discriminator and of the images. The last one's images do not leave the noise, the others' do."""
 
 TWO_TRIALS = {"smoke": Scale("digits", rounds=4, evaluate_every=2, measures=MEASURES, trials=2, fixed=FIXED)}
-FOUR_LONGER_ONES = {"smoke": Scale("digits", rounds=12, evaluate_every=2, measures=MEASURES, trials=4, fixed=FIXED)}
+FIVE_LONGER_ONES = {"smoke": Scale("digits", rounds=12, evaluate_every=2, measures=MEASURES, trials=5, fixed=FIXED)}
 
 
 class Held(DiscriminatorOnly):
@@ -69,20 +69,22 @@ class Tiny(SearchSpace):
 
 
 class Diverging(Tiny):
-    """The first trial's loss overflows."""
+    """The loss of the first trial overflows."""
 
     name = "diverging"
+    diverging = 0
 
     def suggest(self, trial):
-        diverges = {"lambda_ce": 1e38} if trial.number == 0 else {}
+        diverges = {"lambda_ce": 1e38} if trial.number == self.diverging else {}
         return Suggestion({**super().suggest(trial).config, **diverges})
 
 
-class Population(Tiny):
-    """Four trials, one of which is far behind the others after its first rounds."""
+class Population(Diverging):
+    """Four trials, one of which is far behind the others after its first rounds, and one whose loss overflows."""
 
     name = "population"
-    scales = FOUR_LONGER_ONES
+    diverging = len(RATES)
+    scales = FIVE_LONGER_ONES
 
     def first_trials(self):
         return [_with_rates(f"rates {number}", *rates) for number, rates in enumerate(RATES)]

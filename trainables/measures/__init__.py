@@ -6,5 +6,6 @@ MEASURES = {
     "detection": "trainables.measures.detection:Detection",
     "reconstruction": "trainables.measures.reconstruction:Reconstruction",
     "points": "trainables.measures.points:Points",
+    "restoration": "trainables.measures.restoration:Restoration",
     "classification": "trainables.measures.classification:Classification",
 }

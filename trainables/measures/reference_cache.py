@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -16,8 +15,9 @@ from torch import Tensor
 
 from trainables.cache import keep
 from trainables.data.sources import file_name
+from trainables.files import sha256_of_array
 from trainables.measures.reference import Reference
-from trainables.measures.settings import FidelitySettings
+from trainables.measures.settings import FeatureSettings
 from trainables.metrics.frechet import ReferenceStatistics
 
 
@@ -39,11 +39,11 @@ class ReferenceKey(BaseModel):
     images_sha256: str
 
     @classmethod
-    def of(cls, settings: FidelitySettings, dataset: str, images: np.ndarray) -> ReferenceKey:
-        """The key of the reference of real `images`, uint8, of a data set with these settings."""
+    def of(cls, settings: FeatureSettings, dataset: str, images: np.ndarray) -> ReferenceKey:
+        """The key of the reference of training `images`, uint8, of a data set with these settings."""
         return cls(
             dataset=dataset,
-            split=settings.reference_split,
+            split="train",
             count=len(images),
             seed=settings.seed,
             extractor=settings.features,
@@ -51,7 +51,7 @@ class ReferenceKey(BaseModel):
             extractor_sha256=settings.extractor_sha256,
             neighbours=settings.neighbours,
             ball_neighbours=settings.ball_neighbours,
-            images_sha256=hashlib.sha256(np.ascontiguousarray(images).data).hexdigest(),
+            images_sha256=sha256_of_array(images),
         )
 
     @property

@@ -11,6 +11,7 @@ from pydantic import Field
 from trainables.data.dataset import Dataset
 from trainables.data.points import POINT_SETS, Mixture
 from trainables.data.sources import file_name, parent_of
+from trainables.data.tasks import TASK_NAMES, Task
 from trainables.errors import InputError
 from trainables.measures.base import MeasureSettings, Metric
 
@@ -157,6 +158,34 @@ class DetectionSettings(MeasureSettings):
         for name in self.ood_sets:
             if name in POINT_SETS:
                 raise InputError(f"--ood-sets {name}: this data set has points, name data sets of images.")
+
+
+class RestorationSettings(FeatureSettings):
+    """How well degraded test images are restored. A method that has several tasks says by `task` which one it does."""
+
+    measure: str = "restoration"
+    tasks: tuple[Task, ...] = Field(TASK_NAMES, min_length=1)
+    num_images: int = Field(100, ge=BALL_NEIGHBOURS + 1, description="first test images; always degraded alike")
+    num_real: int = Field(1000, ge=2, description="training images that restored ones are compared with as a set")
+    parameters: dict[Task, dict[str, float]] = Field(default_factory=dict)
+    """Of the classical methods: by task and name, chosen on training images."""
+
+    def metrics(self, dataset: str) -> dict[str, Metric]:
+        shown = Metric("maximize", shown=True)
+        of_tasks = {f"{metric}_{task}": MAXIMIZED for task in self.tasks for metric in ("psnr", "psnr_pooled", "ssim")}
+        of_hole = {"psnr_in_hole": MAXIMIZED} if "hole" in self.tasks else {}
+        of_classes = {"class_kept": shown} if self.features == "lenet" else {}
+        return {
+            "psnr_gain": shown,
+            "sharpness": Metric(target=1.0, shown=True),
+            **of_tasks,
+            **of_hole,
+            **of_classes,
+            **super().metrics(dataset),
+        }
+
+    def check(self, dataset: str) -> None:
+        refuse_points(dataset)
 
 
 class ReconstructionSettings(MeasureSettings):

@@ -3,6 +3,7 @@
 METHODS = {
     "discriminator_only": "trainables.methods.discriminator_only:DiscriminatorOnly",
     "discriminator_only_points": "trainables.methods.discriminator_only_points:DiscriminatorOnlyPoints",
+    "discriminator_only_restoration": "trainables.methods.discriminator_only_restoration:DiscriminatorOnlyRestoration",
     "duelgan": "trainables.methods.duelgan:DuelGan",
     "duq": "trainables.methods.duq:Duq",
     "ensemble": "trainables.methods.ensemble:Ensemble",
@@ -10,6 +11,7 @@ METHODS = {
     "flow": "trainables.methods.flow:Flow",
     "gan": "trainables.methods.gan:Gan",
     "presgan": "trainables.methods.presgan:PresGan",
+    "restoration_gan": "trainables.methods.restoration_gan:RestorationGan",
     "sgan": "trainables.methods.sgan:Sgan",
     "vae": "trainables.methods.vae:Vae",
 }

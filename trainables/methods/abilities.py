@@ -36,6 +36,19 @@ class Follows(Protocol):
 
 
 @runtime_checkable
+class Generates(Protocol):
+    """Makes each sample from a latent of its own, which can be searched."""
+
+    def draw_latents(self, n: int, rng: torch.Generator) -> Tensor:
+        """`n` latents of the prior, `(n, d)`, from the random numbers of `rng` (CPU)."""
+        ...
+
+    def generate(self, latents: Tensor) -> Tensor:
+        """The samples `(n, *shape)` of latents `(n, d)`, each of its own latent alone; gradients flow back to it."""
+        ...
+
+
+@runtime_checkable
 class Scores(Protocol):
     """Tells in-distribution from out-of-distribution examples."""
 

@@ -53,6 +53,14 @@ class Autoencoding(Method):
         """The images `(n, *shape)` in [-1, 1] of codes `(n, latent_dim)`."""
         return batchwise.outputs(lambda batch: self.to_images(self.decoder(batch)), codes, self.device).clone()
 
+    def draw_latents(self, n: int, rng: torch.Generator) -> Tensor:
+        """`n` codes of the prior, on the CPU."""
+        return torch.randn(n, self.config.latent_dim, generator=rng)
+
+    def generate(self, latents: Tensor) -> Tensor:
+        """As `decode`, with gradients."""
+        return self.to_images(self.decoder(latents))
+
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
         """`n` images in [-1, 1], without the noise that the likelihood puts on each pixel."""
         size = self.config.batch_size
@@ -64,7 +72,7 @@ class Autoencoding(Method):
 
     def _codes(self, n: int, rng: torch.Generator) -> Tensor:
         """Codes `(n, latent_dim)` of the prior."""
-        return torch.randn(n, self.config.latent_dim, generator=rng).to(self.device)
+        return self.draw_latents(n, rng).to(self.device)
 
     def _real_batch(self) -> Tensor:
         return to_tensor(self.dataset.train.examples[self.real_batches.next().numpy()], self.device)

@@ -15,7 +15,10 @@ from torch import Tensor, nn
 
 from trainables.data.dataset import Dataset
 from trainables.methods import METHODS
+from trainables.optimizers import without_compiler
 from trainables.registry import resolve
+
+without_compiler()
 
 State = dict[str, Any]
 

@@ -262,6 +262,16 @@ class Gan(Method):
         """A batch of latents `(batch_size, latent_dim)`."""
         return self.latents.draw(self.config.batch_size, rng).to(self.device)
 
+    def draw_latents(self, n: int, rng: torch.Generator) -> Tensor:
+        """`n` latents of the prior, `(n, latent_dim)`, on the CPU."""
+        return self.latents.draw(n, rng)
+
+    def generate(self, latents: Tensor) -> Tensor:
+        """The samples of latents, with running statistics: each depends on its own latent alone. Keeps gradients."""
+        network = self.networks()["generator"]
+        with normalising_by(network, "running"):
+            return network(latents)
+
     @torch.no_grad()
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
         """`n` images in [-1, 1], or points, made in whole batches; the first ones do not depend on `n`."""

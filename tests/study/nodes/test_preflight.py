@@ -29,6 +29,7 @@ def folder(tmp_path):
 
 def task_for(folder, cache_dir, **changes):
     task = {"folder": str(folder), "cache_dir": str(cache_dir), "protocols": [], "servers": [], "outside": None}
+    task["methods"] = ["discriminator_only"]
     return task | {"versions": versions(COMPARED), "code": code_digest()} | changes
 
 
@@ -83,6 +84,12 @@ def test_data_that_the_node_does_not_see(folder, cache_dir, tmp_path):
     failure = probe("n1", task_for(folder, tmp_path / "elsewhere", protocols=[protocol]))
     assert failure.startswith("cannot open what was prepared in")
     assert "digits" in failure
+
+
+def test_a_node_without_the_package_of_the_method(folder, cache_dir):
+    failure = probe("n1", task_for(folder, cache_dir, methods=["gan", "no_such_package:Method"]))
+    assert failure.startswith("cannot load method 'no_such_package:Method' (")
+    assert "No module named 'no_such_package'" in failure
 
 
 @pytest.fixture

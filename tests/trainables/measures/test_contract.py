@@ -11,6 +11,8 @@ from trainables.measures.settings import (
     FidelitySettings,
     PixelsSettings,
     PointsSettings,
+    ReconstructionSettings,
+    RestorationSettings,
 )
 from trainables.testing import MeasureContract
 
@@ -19,6 +21,8 @@ SETTINGS = (
     (FidelitySettings(num_samples=64, kid_subsets=3, features="efficientnet"), "digits"),
     (PixelsSettings(num_samples=64), "digits"),
     (DetectionSettings(ood_sets=("scrambled",), num_scored=100, resamples=20), "digits"),
+    (RestorationSettings(tasks=("noise0.1",), num_images=20, num_real=50, kid_subsets=3), "digits"),
+    (ReconstructionSettings(num_images=50), "digits"),
     (ClassificationSettings(labels=(25,), draws=1), "digits"),
     (PointsSettings(num_samples=100, num_compared=100), "spiral"),
     (PointsSettings(num_samples=100, num_compared=100), "eight_gaussians"),

@@ -1,0 +1,1 @@
+"""Classical image restoration, which learns nothing: what restoration by a network is compared with."""

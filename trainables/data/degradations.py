@@ -1,0 +1,134 @@
+"""What is done to an image before it is to be restored: a linear operator, then noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from trainables.data.tasks import Task
+from trainables.errors import InputError
+
+Operator = Callable[[Tensor], Tensor]
+"""A linear function of images `(n, C, H, W)`."""
+
+
+@dataclass(frozen=True)
+class BlockMean:
+    """Images of `1/factor` the sides: the means of blocks of `factor` x `factor` pixels."""
+
+    factor: int
+
+    def __call__(self, images: Tensor) -> Tensor:
+        return F.avg_pool2d(images, self.factor)
+
+
+@dataclass(frozen=True)
+class GaussianBlur:
+    """A circular convolution with a normalised Gaussian of `size` x `size` pixels: what leaves one side enters at the
+    other, so that the operator is diagonal in Fourier space.
+    """
+
+    sigma: float = 1.5
+    size: int = 9
+
+    def kernel(self) -> Tensor:
+        """`(size, size)`, float64; its sum is 1."""
+        distances = torch.arange(self.size, dtype=torch.float64) - self.size // 2
+        profile = (-distances.square() / (2 * self.sigma**2)).exp()
+        kernel = torch.outer(profile, profile)
+        return kernel / kernel.sum()
+
+    def __call__(self, images: Tensor) -> Tensor:
+        channels, margin = images.shape[1], self.size // 2
+        weights = self.kernel().to(images).expand(channels, 1, -1, -1)
+        return F.conv2d(F.pad(images, (margin,) * 4, mode="circular"), weights, groups=channels)
+
+
+@dataclass(frozen=True)
+class Hole:
+    """A square of `side` x `side` pixels in the middle becomes 0, which is mid-gray."""
+
+    side: int = 8
+
+    def place(self, height: int, width: int) -> tuple[slice, slice]:
+        """The rows and the columns of the hole in images of this size."""
+        top, left = (height - self.side) // 2, (width - self.side) // 2
+        return slice(top, top + self.side), slice(left, left + self.side)
+
+    def mask(self, height: int, width: int) -> Tensor:
+        """`(H, W)`: True where the image is kept."""
+        mask = torch.ones(height, width, dtype=torch.bool)
+        mask[self.place(height, width)] = False
+        return mask
+
+    def __call__(self, images: Tensor) -> Tensor:
+        return images * self.mask(*images.shape[2:]).to(images)
+
+
+def identity(images: Tensor) -> Tensor:
+    """The images themselves."""
+    return images
+
+
+@dataclass(frozen=True)
+class Degradation:
+    """An operator, and the deviation of the normal noise that is added, in units of the range of a pixel.
+
+    Pixels are in [-1, 1], so noise of deviation 0.1 is `0.2 N(0, 1)`. The noise is not clipped.
+    """
+
+    operator: Operator
+    noise: float = 0.0
+
+    def __call__(self, images: Tensor, rng: torch.Generator) -> Tensor:
+        """Degrade images `(n, C, H, W)` in [-1, 1], with noise of `rng`, on the CPU."""
+        degraded = self.operator(images)
+        if self.noise == 0:
+            return degraded
+        return degraded + 2 * self.noise * torch.randn(degraded.shape, generator=rng).to(degraded)
+
+    @property
+    def factor(self) -> int:
+        """How many times smaller the sides of degraded images are."""
+        return self.operator.factor if isinstance(self.operator, BlockMean) else 1
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Raise `InputError` if images of `shape` `(C, H, W)` cannot be degraded."""
+        height, width = shape[1:]
+        if height % self.factor or width % self.factor:
+            raise InputError(
+                f"images of {height}x{width} pixels cannot be made {self.factor} times smaller: "
+                f"their sides must be multiples of {self.factor}."
+            )
+        if isinstance(self.operator, Hole) and self.operator.side >= min(height, width):
+            side = self.operator.side
+            raise InputError(f"a hole of {side}x{side} pixels covers images of {height}x{width}: use larger images.")
+        if isinstance(self.operator, GaussianBlur) and self.operator.size > min(height, width):
+            size = self.operator.size
+            raise InputError(f"a blur of {size}x{size} pixels is larger than images of {height}x{width}.")
+
+
+TASKS: dict[Task, Degradation] = {
+    "x2": Degradation(BlockMean(2)),
+    "x4": Degradation(BlockMean(4)),
+    "noise0.1": Degradation(identity, 0.1),
+    "noise0.2": Degradation(identity, 0.2),
+    "blur": Degradation(GaussianBlur(), 0.003),
+    "hole": Degradation(Hole()),
+}
+"""What is to be undone, by name: super-resolution, denoising, deblurring ([Kitov], with the 9x9 kernel and the noise of
+his source), inpainting ([Halbreich 2023], question 3)."""
+
+
+def measure_linearly(images: Tensor, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Random measurements for compressed sensing: `(matrix, measured)`, of shapes `(count, d)` and `(n, count)`.
+
+    Each entry of the matrix is `N(0, 1/count)` (Bora et al. 2017); `d` is the number of values of an image.
+    """
+    flat = images.flatten(1)
+    matrix = torch.randn(count, flat.shape[1], generator=rng).to(flat) / count**0.5
+    return matrix, flat @ matrix.T
