@@ -61,7 +61,7 @@ def view_tag(plan: StudyPlan) -> dict[str, str]:
     params, metrics = _searched(plan)
     measures = [settings for protocol in plan.protocols.values() for settings in protocol.measures]
     main = dict.fromkeys([objective, base_name(objective), *_shown(plan)])
-    as_they_are = {"isGenerated": True, "lineSmoothness": 0, "useGlobalLineSmoothing": True, "useGlobalXaxisKey": True}
+    as_they_are = {"isGenerated": True, "lineSmoothness": 0, "useGlobalLineSmoothing": False}
     lines = [
         {"type": "LINE", "metricKey": name, "displayName": name, "xAxisKey": "step", **as_they_are} for name in main
     ]
@@ -76,6 +76,7 @@ def view_tag(plan: StudyPlan) -> dict[str, str]:
         "orderByKey": f"metrics.`{objective}`",
         "orderByAsc": plan.directions[0] == "minimize",
         "isAccordionReordered": True,
+        "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
         "compareRunCharts": [{"uuid": _id(f"chart {n}"), **chart, **of_chart} for n, chart in enumerate(charts)],
         "compareRunSections": [
             {"uuid": uuid, "name": name, "display": name == FLAT, "isReordered": True, "deleted": False}

@@ -67,12 +67,13 @@ class Charts:
 
     def lines(self, metric: str) -> int:
         """How many lines the chart of a metric has, as soon as it has some."""
-        lines = self.card(metric).locator(".scatterlayer .trace:has(path.js-line)")
+        # Each has a faint twin, for what smoothing would hide.
+        lines = self.card(metric).locator("path.js-line[style*='stroke-opacity: 1;']")
         lines.first.wait_for()
         return lines.count()
 
     def axes(self) -> list[str]:
-        """What the axes of the parallel coordinates are called."""
+        """What the axes of the parallel coordinates are called; MLflow cuts the middle out of long names."""
         names = self.card("Parallel Coordinates").locator(".dimension .label, .axis-title")
         names.first.wait_for()
         return names.all_text_contents()
@@ -80,11 +81,10 @@ class Charts:
     def images(self, name: str, step: int) -> list[str]:
         """The addresses of the images of a name at a step, as soon as one is shown; the grid is moved there."""
         card = self.card(name)
-        slider = card.get_by_role("slider")
-        slider.wait_for()
-        slider.press("Home")
-        while int(slider.get_attribute("aria-valuenow") or 0) < step:
-            slider.press("ArrowRight")
+        card.locator("img").first.wait_for()  # before, the page moves the slider by itself
+        chosen = card.locator("input[type=number]")
+        chosen.fill(str(step))
+        chosen.press("Enter")
         shown = card.locator(f"img[src*='{name}%2Bstep%2B{step}%2B']")
         shown.first.wait_for()
         return [image.get_attribute("src") or "" for image in shown.all()]
