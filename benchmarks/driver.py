@@ -75,13 +75,19 @@ def main() -> None:
     memory = Memory()
     with tempfile.TemporaryDirectory() as folder:
         config = StudyConfig(
-            space="gradnorm", scale="smoke", name="idle", trials=TRIALS, max_concurrent=1, storage_dir=Path(folder)
+            space="gradnorm",
+            scale="smoke",
+            name="idle",
+            trials=TRIALS,
+            max_concurrent=1,
+            storage_dir=Path(folder),
+            no_report=True,
         )
         plan = make_plan(config)
         assert run_study(plan, QuietConsole(), trainable=Idle) == 0
         trials = optuna.load_study(study_name="idle", storage=open_storage(plan.optuna_storage)).trials
         ends = [trial.datetime_complete.timestamp() for trial in trials if trial.datetime_complete]
-        kept = read(plan.tracking_uri, "idle", metrics=()).trials
+        kept = read(plan.tracking_uri, "idle").trials
         finished = ((kept["status"] == "FINISHED") & kept["metrics.fid_lenet_best"].notna()).sum()
     first, last = ends[100] - ends[0], ends[-1] - ends[-101]
     after_first = next(mb for at, mb in memory.samples if at >= ends[100])

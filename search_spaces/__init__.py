@@ -2,6 +2,9 @@
 
 SPACES = {
     "gradnorm": "search_spaces.gradnorm:GradNorm",
+    "beyond": "search_spaces.beyond:Beyond",
+    "found": "search_spaces.found:Found",
+    "found_mnist5k": "search_spaces.found:FoundMnist5k",
     "ablation": "search_spaces.ablation:Ablation",
     "depth": "search_spaces.depth:Depth",
     "step_ratio": "search_spaces.step_ratio:StepRatio",
@@ -15,4 +18,8 @@ SPACES = {
     "toy_spiral": "search_spaces.toy_spiral:ToySpiral",
     "toy_plane": "search_spaces.toy_plane:ToyPlane",
     "toy_line": "search_spaces.toy_line:ToyLine",
+    "rivals": "search_spaces.rivals:Rivals",
+    "uncertainty": "search_spaces.uncertainty:Uncertainty",
+    "vector_digits": "search_spaces.vector_digits:VectorDigits",
+    "faces": "search_spaces.faces:Faces",
 }

@@ -40,6 +40,10 @@ def spoken(budget: Budget) -> str:
     return str(budget) if isinstance(budget, Epochs) else f"{budget} rounds"
 
 
+GRACE = 1 / 3
+"""Early stopping begins at this share of the budget, unless a scale knows better."""
+
+
 @dataclass(frozen=True)
 class Scale:
     """How large a study is: what is fixed, what one trial and the whole study may spend, how it is measured."""
@@ -54,6 +58,8 @@ class Scale:
     """How many times each trial trains its settings, each time with another seed."""
     evaluate_at: tuple[int, ...] = ()
     """Rounds after which there is an evaluation besides the regular ones."""
+    grace: float = GRACE
+    """The share of its budget that a trial may use before it can be stopped early."""
     fixed: Mapping[str, Any] = field(default_factory=dict)
     """Settings of the method that are not searched and differ from its defaults."""
     gpus_per_trial: float = 0.0
@@ -100,7 +106,7 @@ class SearchSpace(ABC):
     objectives: ClassVar[tuple[str, ...]] = ("fid_best",)
     """Metrics that are optimised, by family; the measures give the full name and the direction."""
     scales: ClassVar[Mapping[str, Scale]]
-    datasets: ClassVar[tuple[str, ...]] = ()
+    datasets: tuple[str, ...] = ()
     """Where not empty: each suggestion names one of these."""
     exhaustive: ClassVar[bool] = False
     """Whether there are no trials but the first ones. Then all train with the same seeds."""
@@ -135,10 +141,11 @@ class SearchSpace(ABC):
 def weight_or_off(trial: BaseTrial, name: str, low: float, high: float) -> float:
     """A loss weight on a log scale from `low` to `high`, or 0: the decade below `low` means "off".
 
-    So "off" is next to the small weights, and a sampler that models the scale needs no switch beside it.
+    So "off" is next to the small weights, and a sampler that models the scale needs no switch beside it. A first trial
+    may have a weight from outside the range, which stands as it is.
     """
     value = trial.suggest_float(name, off(low), high, log=True)
-    return value if value >= low else 0.0
+    return 0.0 if off(low) <= value < low else value
 
 
 def off(low: float) -> float:

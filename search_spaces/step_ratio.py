@@ -123,6 +123,15 @@ class StepRatio(SearchSpace):
                 lower=saturating,
                 higher=non_saturating,
             ),
+            Claim(
+                "With the saturating loss, the discriminator's loss is lower in the first third of the training than "
+                "with the non-saturating loss.",
+                source,
+                "loss_discriminator",
+                lower=saturating,
+                higher=non_saturating,
+                curve="early",
+            ),
         ]
 
     def _published(self, loss: str) -> Group:

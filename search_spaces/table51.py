@@ -87,6 +87,21 @@ class Table51(GridSpace):
                 higher=both,
                 paired_by=("depth", SEED),
             ),
+            Claim(
+                "The generator's loss oscillates more with three residual blocks or more than with none.",
+                "[Yamazaki 2017], section 6.1",
+                "loss_generator_swing_overall",
+                lower=where(depth=0, batch_norm="both"),
+                higher=lambda params: params["depth"] >= 3 and both(params),
+            ),
+            Claim(
+                "The digits of the deepest networks without BatchNorm in the discriminator are less diverse than those "
+                "with three residual blocks and BatchNorm in both networks.",
+                "[Yamazaki 2017], section 6.2",
+                "entropy",
+                lower=where(depth=5, batch_norm="generator"),
+                higher=where(depth=3, batch_norm="both"),
+            ),
         ]
 
 
@@ -134,5 +149,12 @@ class Table51Cifar10(Table51):
                 lower=lambda params: params["depth"] >= 2 and params["batch_norm"] == "both",
                 higher=lambda params: params["depth"] >= 2 and params["batch_norm"] == "generator",
                 paired_by=("depth", SEED),
+            ),
+            Claim(
+                "With BatchNorm in both networks, two or three residual blocks score lower than none or one.",
+                "[Yamazaki 2017], table 5.1",
+                "is_best",
+                lower=lambda params: params["depth"] >= 2 and params["batch_norm"] == "both",
+                higher=lambda params: params["depth"] < 2 and params["batch_norm"] == "both",
             ),
         ]

@@ -100,8 +100,15 @@ def _claims(dataset: str, name: str) -> list[Claim]:
             strong_g,
         ),
     ]
+    faster = f"On {name}, a deep G comes close to the data earlier than a plain one does, both with a plain D."
+    moving = (
+        f"On {name}, the points of a plain G move more all through the training with a deep D than with a plain one."
+    )
     return [
         Claim(f"On {name}, {text}.", f"[Yamazaki 2017], {section}", metric, lower, higher)
         for section, said in (("section 5.1", depth), ("appendix C", balance))
         for text, metric, lower, higher in said
+    ] + [
+        Claim(faster, "[Yamazaki 2017], appendix C", "energy", strong_g, plain, curve="early"),
+        Claim(moving, "[Yamazaki 2017], appendix C", "movement", plain, strong_d, curve="area"),
     ]

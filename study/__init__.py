@@ -1,6 +1,13 @@
 """The driver of a study. Importing it sets the environment that Ray and MLflow read when they are imported."""
 
+from __future__ import annotations
+
 import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from study.loaded import LoadedStudy
 
 os.environ.update(
     {
@@ -28,3 +35,14 @@ os.environ.update(
         "TUNE_GLOBAL_CHECKPOINT_S": "3600",
     }
 )
+
+
+def load(name: str, tracking_uri: str | None = None, storage_dir: Path | str = "outputs") -> LoadedStudy:
+    """The study `name` as DataFrames, for notebooks.
+
+    It is read from the MLflow server or database at `tracking_uri`, else from the one that MLFLOW_TRACKING_URI names,
+    else from the file in `storage_dir`. Raises `InputError` where that does not answer, or does not know the study.
+    """
+    from study import loaded  # imported late: help and bad input need no MLflow
+
+    return loaded.load(name, tracking_uri, Path(storage_dir))

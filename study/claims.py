@@ -1,26 +1,24 @@
 """What the trials of a study say about a document's claims.
 
 Each seed of a trial is a value. A claim says that one group of trials has higher values than another. It is judged by
-the 95% interval of a difference, the mean of the group said to be higher minus the mean of the other group:
+the 95% interval of a difference, the mean of the group said to be higher minus the mean of the other group
+(`study.comparison` has the statistics):
 
-- Welch's t-test compares two groups, Student's t-test a group with a number.
-- A claim may pair its values. Then Student's t-test judges the differences of the pairs. Values of a group that belong
-  to the same pair are averaged; a value without a partner does not count.
+- Two groups are compared with each other, or a group with a number.
+- A claim may pair its values. Then the differences of the pairs are judged. Values of a group that belong to the same
+  pair are averaged; a value without a partner does not count.
 - A claim that is compared by ratio is judged on logarithms.
+- A claim about successes compares the shares of runs that succeed. A failed run is no success.
 - A failed seed is worse than every other seed, by an unknown amount. So where a seed has failed, only the order of the
-  values counts: the exact rank test of Wilcoxon (of the two groups, or signed ranks of the pairs). It takes at least
-  four values against four, or six pairs, and says on which side of 0 the difference is. Where neither lower nor higher
-  values of the metric are better, a failed seed does not count.
+  values counts. It takes at least four values against four, or six pairs, and says on which side of 0 the difference
+  is. Where neither lower nor higher values of the metric are better, a failed seed does not count.
 
 A claim is supported where the whole interval is above 0, contradicted where it is below 0, and undecided otherwise.
 With fewer than two values in a group it is undecided. A claim that two groups are close is supported where the whole
 interval is within the margin (two one-sided tests), contradicted where it is beyond, and undecided otherwise.
 
-Every claim is judged for itself: of twenty claims about equal groups, one is expected to look decided.
-
-Equal values do not show that the next value would be equal too: many metrics have an end that several seeds can reach.
-So a group of equal values is taken to vary as much as the other group. Where neither group varies, or the other is a
-number, nothing says how wide the interval is, and the claim is undecided; also where all pairs differ equally.
+Every claim is judged for itself: of twenty claims about equal groups, one is expected to look decided. So there is a
+second verdict, by Holm's correction over all claims of a document: with a probability of 95%, none of those is false.
 """
 
 from __future__ import annotations
@@ -32,18 +30,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import scipy  # which loads `scipy.stats` where it is used: that takes long, and most studies make no claims
 
 from search_spaces.claim import SEED, Claim, Group, Params
+from study.comparison import ALPHA, UNKNOWN, Compared, of_one, of_paired_shares, of_share, of_shares, of_two
 from trainables.measures.base import Direction
-
-CONFIDENCE = 0.95
-
-ORDERS = 20_000
-"""Rank tests look at all orders of the values, or at this many random ones if there are more."""
-
-ROUNDING = 1e-9
-"""Values are equal if they differ by less than this share of the largest."""
 
 Verdict = Literal["supported", "contradicted", "undecided"]
 
@@ -52,9 +42,6 @@ Trials = Sequence[tuple[Params, Sequence[Mapping[str, float] | None]]]
 
 Values = tuple[float, ...]
 
-Compared = tuple[float, float, float]
-"""How much higher one group is than the other, and the ends of the interval."""
-
 
 @dataclass(frozen=True)
 class Outcome:
@@ -62,6 +49,7 @@ class Outcome:
 
     `difference` is the mean of `higher` minus the mean of `lower`, or their ratio where the claim is compared by ratio;
     NaN without values. Where seeds have failed, it compares medians, and the interval only tells the side of 0 (or 1).
+    Of a claim about successes, values are 1 for a success and 0 for none, and the difference is one of shares.
     """
 
     claim: Claim
@@ -70,6 +58,21 @@ class Outcome:
     difference: float
     interval: tuple[float, float]
     verdict: Verdict
+    p_supported: float = 1.0
+    p_contradicted: float = 1.0
+
+    @property
+    def p(self) -> float:
+        """The two-sided p-value of the verdict: at most 0.05 where the claim is decided."""
+        return min(1.0, 2 * min(self.p_supported, self.p_contradicted))
+
+    @property
+    def probability_higher(self) -> float:
+        """The probability that a run of the group said to be higher is above one of the other; ties count half."""
+        if not self.lower or not self.higher:
+            return math.nan
+        low, high = np.array(self.lower), np.array(self.higher)[:, None]
+        return float(np.mean((high > low) + (high == low) / 2))
 
 
 def judge(claim: Claim, trials: Trials, direction: Direction | None = None) -> Outcome:
@@ -79,25 +82,54 @@ def judge(claim: Claim, trials: Trials, direction: Direction | None = None) -> O
     the metric does not count.
     """
     worst = {None: math.nan, "minimize": math.inf, "maximize": -math.inf}[direction]
+    if claim.success is not None:
+        worst = 0.0
     lower, higher = _pairs(claim, trials, worst) if claim.paired_by else _groups(claim, trials, worst)
     low, high = (_scaled(claim, values) for values in (lower, higher))
     if not lower or not higher or np.isnan([*low, *high]).any():
         return Outcome(claim, lower, higher, math.nan, (-math.inf, math.inf), "undecided")
-    compared = np.array(_compare(claim, low, high))
-    difference, least, most = map(float, np.exp(compared) if claim.compared_by == "ratio" else compared)
-    return Outcome(claim, lower, higher, difference, (least, most), _verdict(claim, low, high))
+    found = _compare(claim, low, high)
+    ends = np.array([found.difference, found.least, found.most])
+    with np.errstate(over="ignore"):
+        difference, least, most = map(float, np.exp(ends) if claim.compared_by == "ratio" else ends)
+    supported, contradicted = _p_values(claim, low, high, found)
+    verdict = decided(supported, contradicted, ALPHA)
+    return Outcome(claim, lower, higher, difference, (least, most), verdict, supported, contradicted)
 
 
-def _verdict(claim: Claim, low: np.ndarray, high: np.ndarray) -> Verdict:
+def decided(supported: float, contradicted: float, alpha: float) -> Verdict:
+    """The verdict of two one-sided p-values, together at most `alpha`."""
+    return "supported" if supported <= alpha / 2 else "contradicted" if contradicted <= alpha / 2 else "undecided"
+
+
+def corrected(outcomes: Sequence[Outcome]) -> list[Verdict]:
+    """The verdicts after Holm's correction over all outcomes of a document, in their order."""
+    verdicts: list[Verdict] = ["undecided"] * len(outcomes)
+    by_document: dict[str, list[int]] = defaultdict(list)
+    for index, outcome in enumerate(outcomes):
+        by_document[document(outcome.claim)].append(index)
+    for indices in by_document.values():
+        for rank, index in enumerate(sorted(indices, key=lambda i: outcomes[i].p)):
+            alpha = ALPHA / (len(indices) - rank)
+            verdict = decided(outcomes[index].p_supported, outcomes[index].p_contradicted, alpha)
+            if verdict == "undecided":
+                break
+            verdicts[index] = verdict
+    return verdicts
+
+
+def document(claim: Claim) -> str:
+    """The key of the document that makes the claim."""
+    return claim.source.partition(",")[0]
+
+
+def _p_values(claim: Claim, low: np.ndarray, high: np.ndarray, found: Compared) -> tuple[float, float]:
+    """The one-sided p-values for "supported" and for "contradicted"."""
     if claim.margin is None:
-        _, least, most = _compare(claim, low, high)
-        return "supported" if least >= 0 else "contradicted" if most <= 0 else "undecided"
+        return found.p_above, found.p_below
     margin = math.log(claim.margin) if claim.compared_by == "ratio" else claim.margin
-    _, least_above, most_above = _compare(claim, low, high - margin)
-    _, least_below, most_below = _compare(claim, low, high + margin)
-    if most_above <= 0 <= least_below:
-        return "supported"
-    return "contradicted" if least_above >= 0 or most_below <= 0 else "undecided"
+    beyond, before = _compare(claim, low, high - margin), _compare(claim, low, high + margin)
+    return max(beyond.p_below, before.p_above), min(beyond.p_above, before.p_below)
 
 
 def _groups(claim: Claim, trials: Trials, worst: float) -> tuple[Values, Values]:
@@ -127,7 +159,9 @@ def _values(claim: Claim, group: Group, trials: Trials, worst: float) -> Iterato
         if not group(params):
             continue
         for number, metrics in enumerate(seeds):
-            value = worst if metrics is None else metrics.get(claim.metric, math.nan)
+            value = worst if metrics is None else metrics.get(claim.reported_as, math.nan)
+            if claim.success is not None and metrics is not None and math.isfinite(value):
+                value = float(claim.success(value))
             if math.isfinite(value) or (metrics is None and not math.isnan(worst)):
                 yield tuple(_shared(by, params, number) for by in claim.paired_by), value
 
@@ -148,58 +182,29 @@ def _scaled(claim: Claim, values: Values) -> np.ndarray:
 
 
 def _compare(claim: Claim, low: np.ndarray, high: np.ndarray) -> Compared:
-    if claim.paired_by or not callable(claim.lower) or not callable(claim.higher):
-        equal = np.broadcast_to(low, np.broadcast_shapes(low.shape, high.shape)) == high
-        with np.errstate(invalid="ignore"):  # infinity minus infinity
-            return _compare_with_zero(np.where(equal, 0.0, high - low))
-    if np.isfinite([*low, *high]).all():
-        return _interval(float(np.mean(high) - np.mean(low)), low, high)
-    ranks = scipy.stats.rankdata([*high, *low])
-    above, below = (
-        scipy.stats.mannwhitneyu(*np.split(ranks, [len(high)]), alternative=alternative, method=_all_orders()).pvalue
-        for alternative in ("greater", "less")
-    )
-    with np.errstate(invalid="ignore"):
-        return _side(float(np.median(high) - np.median(low)), above, below)
+    against_a_number = not callable(claim.lower) or not callable(claim.higher)
+    if claim.success is not None:
+        return _compare_shares(claim, low, high)
+    if not claim.paired_by and not against_a_number:
+        return of_two(low, high)
+    equal = np.broadcast_to(low, np.broadcast_shapes(low.shape, high.shape)) == high
+    with np.errstate(invalid="ignore"):  # infinity minus infinity
+        return of_one(np.where(equal, 0.0, high - low))
 
 
-def _compare_with_zero(differences: np.ndarray) -> Compared:
-    if np.isfinite(differences).all():
-        return _interval(float(np.mean(differences)), differences)
-    signed_ranks = np.sign(differences) * scipy.stats.rankdata(np.abs(differences))
-    above, below = (
-        scipy.stats.wilcoxon(signed_ranks, zero_method="zsplit", alternative=alternative, method=_all_orders()).pvalue
-        for alternative in ("greater", "less")
-    )
-    return _side(float(np.median(differences)), above, below)
+def _compare_shares(claim: Claim, low: np.ndarray, high: np.ndarray) -> Compared:
+    """By the exact tests of shares. Pairs whose successes were averaged have none: they are judged as means."""
+    if not callable(claim.lower):
+        return of_share(high, float(low[0])) if len(high) > 1 else UNKNOWN
+    if not callable(claim.higher):
+        return _turned(of_share(low, float(high[0]))) if len(low) > 1 else UNKNOWN
+    if min(len(low), len(high)) < 2:
+        return UNKNOWN
+    if not claim.paired_by:
+        return of_shares(low, high)
+    differences = high - low
+    return of_paired_shares(differences) if np.isin(differences, (-1.0, 0.0, 1.0)).all() else of_one(differences)
 
 
-def _all_orders() -> scipy.stats.PermutationMethod:
-    return scipy.stats.PermutationMethod(n_resamples=ORDERS, rng=0)
-
-
-def _side(difference: float, p_above: float, p_below: float) -> Compared:
-    """A difference and what a rank test says about it: on which side of 0 it is, or nothing."""
-    alpha = (1 - CONFIDENCE) / 2
-    return difference, 0.0 if p_above <= alpha else -math.inf, 0.0 if p_below <= alpha else math.inf
-
-
-def _interval(difference: float, *samples: np.ndarray) -> Compared:
-    """The interval of the mean of one sample, or of the difference of two means."""
-    margin = _margin(*samples)
-    return difference, difference - margin, difference + margin
-
-
-def _margin(*samples: np.ndarray) -> float:
-    if any(len(sample) < 2 for sample in samples):
-        return math.inf
-    # Rounding alone gives three times 0.1, and equal differences, a variance that is not 0.
-    varies = [np.ptp(sample) > ROUNDING * np.abs(sample).max() for sample in samples]
-    variances = [float(np.var(s, ddof=1)) if v else 0.0 for s, v in zip(samples, varies, strict=True)]
-    squares = [(variance or max(variances)) / len(sample) for variance, sample in zip(variances, samples, strict=True)]
-    total = sum(squares)
-    if total == 0:
-        return math.inf
-    # Welch and Satterthwaite's degrees of freedom; of a single sample, n - 1.
-    freedom = total**2 / sum(square**2 / (len(sample) - 1) for square, sample in zip(squares, samples, strict=True))
-    return float(scipy.special.stdtrit(freedom, 0.5 + CONFIDENCE / 2)) * math.sqrt(total)
+def _turned(found: Compared) -> Compared:
+    return Compared(-found.difference, -found.most, -found.least, found.p_below, found.p_above)

@@ -100,6 +100,8 @@ class StudyConfig:
     """Rerun the best configurations of the finished study of this name, as a new study."""
     top: int = 3
     """With --confirm: how many configurations."""
+    no_report: bool = field(default=False, metadata=CHANGEABLE)
+    """Do not write report.html at the end (`python -m study.report NAME` writes it later)."""
     dry_run: bool = field(default=False, metadata=CHANGEABLE)
     """Show the study and the first five suggested configurations, start nothing."""
     list_all: Annotated[bool, tyro.conf.arg(name=FLAGS["list_all"])] = field(default=False, metadata=CHANGEABLE)

@@ -1,38 +1,36 @@
-"""What a study shows on the screen: a line per finished trial, tables at the end, the next commands."""
+"""What a study shows on the screen: what is prepared, tables at the end, the next commands."""
 
 from __future__ import annotations
 
 import os
 import shlex
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
 
 import optuna
 from optuna.trial import TrialState
-from ray.tune import Callback
-from ray.tune.experiment import Trial as RayTrial
 from rich.console import Console as RichConsole
+from rich.console import RenderableType
+from rich.live import Live
 from rich.table import Table
 
 from search_spaces.space import spoken
-from study.claims import Trials, judge
 from study.interruption import Interruption
-from study.optuna_storage import FIRST_TRIAL, METRICS, ranked
+from study.optuna_storage import FIRST_TRIAL, ranked
 from study.plan import StudyPlan
 from study.tables import claims_table, references_of, results_table, shown_metrics
-from study.trials import FAILURE, PROCESS_LOST, NotInSnapshot, budget_of, is_finite, number_of
+from study.verdicts import Judged, counts, more_seeds_command, seeds_that_decide
 from trainables.credentials import without_credentials
 from trainables.files import absolute
 from trainables.preparation import Preparations
 from trainables.protocol import base_name
-from trainables.repetitions import PER_SEED
 
 BEST_SHOWN = 5
+REFRESHES = 2
+"""Of the live view, in a second."""
 STATES = {"complete": "finished", "pruned": "stopped early", "fail": "failed", "running": "unfinished"}
 
 
@@ -43,6 +41,13 @@ class Console:
         self._console = RichConsole(highlight=False, width=None if sys.stdout.isatty() else 160)
         self.tables: list[Table] = []
         """The tables that were printed."""
+
+    def live(self, show: Callable[[], RenderableType]) -> AbstractContextManager:
+        """On a terminal, keep what `show` returns below the lines that are printed meanwhile; else nothing."""
+        if not self._console.is_terminal:
+            return nullcontext()
+        # What trials print comes by standard output and error, which the view must not cut in two.
+        return Live(console=self._console, get_renderable=show, refresh_per_second=REFRESHES, transient=True)
 
     def print(self, text: str = "") -> None:
         """Print a line as it is."""
@@ -91,19 +96,22 @@ class Console:
                 if name.startswith(f"{base_name(objective)}_") and at > 0:
                     self.print(f"best {objective} / {name}: {value:.4g} / {at:.4g} = {value / at:.3f}")
 
-    def print_claims(self, plan: StudyPlan, study: optuna.Study) -> None:
-        """Print a verdict on each of the document's claims."""
-        if not plan.claims:
+    def print_claims(self, plan: StudyPlan, judged: Sequence[Judged]) -> None:
+        """Print a verdict on each of the document's claims, and what would decide those that are undecided."""
+        if not judged:
             return
-        measured = next(iter(plan.protocols.values())).metrics()
-        outcomes = []
-        for claim in plan.claims:
-            metric = measured.get(base_name(claim.metric))
-            outcomes.append(judge(claim, _ended(study), metric.direction if metric else None))
-        self.tables.append(claims_table(outcomes))
+        self.tables.append(claims_table(judged))
         self._console.print(self.tables[-1])
-        counts = Counter(outcome.verdict for outcome in outcomes)
-        self.print("claims: " + ", ".join(f"{counts[v]} {v}" for v in ("supported", "contradicted", "undecided")))
+        each, holm = counts(judged).values()
+        self.print("claims, each for itself: " + ", ".join(f"{number} {verdict}" for verdict, number in each.items()))
+        self.print("claims, by Holm's correction: " + ", ".join(f"{n} {verdict}" for verdict, n in holm.items()))
+        if late := sum(each.after_the_fact for each in judged):
+            self.print(f"{late} claims were added or changed after the study had started: they are after the fact.")
+        if more := seeds_that_decide(judged, plan.seeds):
+            seeds, decided = more
+            self.print(f"With {seeds} seeds, about {decided} more would be decided, if further runs are like these:")
+            options = more_seeds_command(_shown(plan.folder.study_json), seeds, _storage(plan))
+            self.print(f"  {_shown(Path(sys.executable))} -m study.launch {options}")
 
     def print_next_steps(self, plan: StudyPlan, interruption: Interruption, pages: Mapping[str, str]) -> None:
         """Print the exact commands that show the study and continue it; `pages` are addresses in MLflow."""
@@ -128,10 +136,9 @@ class Console:
 
 def next_commands(plan: StudyPlan, python: str = "python") -> dict[str, str]:
     """The commands that show, resume, confirm and, where something is searched, extend a study."""
-    storage = [] if plan.storage == absolute(Path("outputs")) else ["--storage-dir", str(plan.storage)]
 
     def command(module: str, *arguments: str) -> str:
-        return f"{python} -m {module} {shlex.join([*arguments, *storage])}"
+        return f"{python} -m {module} {shlex.join([*arguments, *_storage(plan)])}"
 
     commands = {
         "ui": f"{command('study.ui', plan.name)} --open",
@@ -143,79 +150,8 @@ def next_commands(plan: StudyPlan, python: str = "python") -> dict[str, str]:
     return commands
 
 
-class Progress(NotInSnapshot, Callback):
-    """A line per finished trial: how many are done, its result, the best so far, the time left."""
-
-    def __init__(
-        self, console: Console, plan: StudyPlan, study: optuna.Study, will_restart: Callable[[int], bool]
-    ) -> None:
-        self._console = console
-        self._plan = plan
-        self._objective = plan.objectives[0]
-        self._will_restart = will_restart
-        self._started = time.monotonic()
-        self._before = sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
-        self._done = 0
-        best = ranked(study)[:1]
-        self._best = (best[0].values[0], best[0].number) if best else None
-
-    def on_trial_complete(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:
-        """A trial has ended by itself."""
-        result = trial.last_result
-        if FAILURE in result:
-            self._line(trials, trial, f"failed: {result[FAILURE]}")
-            return
-        value, number = result.get(self._objective), number_of(trial)
-        if not is_finite(value):
-            self._line(trials, trial, f"failed: {self._objective} is {value}")
-            return
-        rounds = result["round"]
-        if rounds < budget_of(trial):
-            self._line(trials, trial, f"{self._objective} {value:8.2f}, stopped at round {rounds}")
-            return
-        sign = 1 if self._plan.directions[0] == "minimize" else -1
-        if self._best is None or sign * value < sign * self._best[0]:
-            self._best = (value, number)
-        self._line(trials, trial, f"{self._objective} {value:8.2f}")
-
-    def on_trial_error(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:
-        """A trial's process was lost: the trial goes on elsewhere, or has failed."""
-        if self._will_restart(number_of(trial)):
-            self._console.warn(f"trial {number_of(trial)} lost its process or its node: it starts again")
-            return
-        self._line(trials, trial, f"failed: {PROCESS_LOST}")
-
-    def _line(self, trials: list[RayTrial], trial: RayTrial, outcome: str) -> None:
-        self._done += 1
-        elapsed = time.monotonic() - self._started
-        running = sum(other.status == RayTrial.RUNNING for other in trials if other is not trial)
-        spent = self._done + running / 2  # what runs is on average half done
-        done = self._before + self._done
-        left = max(0.0, elapsed / spent * (self._plan.trials - self._before - spent))
-        best = f"best {self._best[0]:.2f} (trial {self._best[1]})" if self._best else "no result yet"
-        self._console.print(
-            f"[{done:>3}/{self._plan.trials}] trial {number_of(trial):>3}  {outcome}  {best}  "
-            f"{_duration(elapsed)} gone, about {_duration(left)} left"
-        )
-
-
-def _ended(study: optuna.Study) -> Trials:
-    """The last metrics of each seed. A failed trial counts as one failed seed: nothing is known about its others.
-
-    A trial whose process was killed is left out: that says nothing about its settings.
-    """
-    finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    failed = study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
-    return [
-        *((t.params, t.user_attrs.get(PER_SEED) or [t.user_attrs.get(METRICS, {})]) for t in finished),
-        *((t.params, [None]) for t in failed if t.user_attrs.get(FAILURE) != PROCESS_LOST),
-    ]
-
-
-def _duration(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+def _storage(plan: StudyPlan) -> list[str]:
+    return [] if plan.storage == absolute(Path("outputs")) else ["--storage-dir", str(plan.storage)]
 
 
 def _shown(path: Path) -> str:

@@ -24,6 +24,7 @@ from mlflow.utils.mlflow_tags import (
     MLFLOW_USER,
 )
 
+from study.about import SEARCH_FILE, Search
 from study.folder import trial_key
 from study.metric_names import SEARCHED as SEARCHED_SECTION
 from study.metric_names import in_sections
@@ -32,6 +33,7 @@ from study.plan import StudyPlan, describe
 from study.spool import Event
 from study.trial_specs import is_off, spoken_settings
 from study.trials import FAILURE, REPORTED, numbers
+from study.verdicts import Judged, counts
 from trainables.export import BEST_FILE
 from trainables.files import write_atomically
 from trainables.measures.frames import FRAMES
@@ -65,7 +67,7 @@ PACKAGES = ("ray", "optuna", "mlflow", "torch")
 
 def study_tags(plan: StudyPlan, preparations: Preparations) -> dict[str, str]:
     """The tags of the study, which its trials have too."""
-    commit = _git_commit()
+    commit = git_commit()
     versions = {f"version.{package}": version(package) for package in PACKAGES}
     return versions | {
         "version.python": platform.python_version(),
@@ -101,7 +103,10 @@ def study_started(plan: StudyPlan, preparations: Preparations, tags: dict[str, s
             "mlflow.experiment.primaryMetric.name": plan.objectives[0],
             "mlflow.experiment.primaryMetric.greaterIsBetter": str(plan.directions[0] == "maximize"),
         },
-        "texts": {REFERENCES_FILE: _references(preparations)},
+        "texts": {
+            REFERENCES_FILE: _references(preparations),
+            SEARCH_FILE: Search.of(plan).model_dump_json(indent=2),
+        },
         "artifacts": {"study": str(plan.folder.study_json)},
         "status": "RUNNING",
     }
@@ -117,6 +122,17 @@ def study_ended(best: int | None, weights: Path, status: str, note: str = "") ->
         "artifacts": {"best": str(weights)},
         "status": status,
     }
+
+
+def claims_judged(judged: Sequence[Judged], path: Path) -> Event:
+    """The verdicts on the claims: a tag for each, both counts, and `claims.json`."""
+    tags = {
+        f"claim.{number:02d}": f"{each.outcome.verdict} (by Holm: {each.corrected}): {each.outcome.claim.text}"
+        for number, each in enumerate(judged, 1)
+    }
+    for rule, found in counts(judged).items():
+        tags |= {f"claims.{rule}.{verdict}": str(number) for verdict, number in found.items()}
+    return {"trial": PARENT, "time_ms": now_ms(), "tags": tags, "artifacts": {"claims": str(path)}}
 
 
 def trial_started(spec: TrialSpec, tags: dict[str, str]) -> Event:
@@ -259,7 +275,7 @@ def _references(preparations: Preparations) -> str:
     return table.getvalue()
 
 
-def _git_commit() -> str:
+def git_commit() -> str:
     """The commit of the code that runs, "+changes" where files differ from it; "unknown" outside a checkout."""
     here = Path(__file__).parent
     command = ["git", "-C", str(here), "describe", "--always", "--abbrev=40", "--dirty=+changes", "--exclude=*"]

@@ -6,14 +6,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from search_spaces.claim import Claim
+from search_spaces.claim import Claim, check_claim
 from search_spaces.space import SearchSpace
 from study.config import StudyConfig
 from trainables.data.sources import parent_of, source_of
 from trainables.errors import InputError, lookup
 from trainables.measures.base import MeasureSettings
-from trainables.measures.settings import SCRAMBLED, DetectionSettings, FeatureSettings, FidelitySettings
+from trainables.measures.settings import RESAMPLED, SCRAMBLED, DetectionSettings, FeatureSettings, FidelitySettings
 from trainables.protocol import AT_BEST, BEST, Protocol, base_name
+
+BOOKKEEPING = (
+    "movement",
+    "memory_mb",
+    "evaluation_share",
+    "images_per_second",
+    "seconds_training",
+    "seconds_evaluation",
+    "seconds_saving",
+)
+"""What every training reports of itself (`trainables.training`)."""
 
 
 def make_protocols(config: StudyConfig, space: SearchSpace, datasets: Sequence[str]) -> dict[str, Protocol]:
@@ -53,9 +64,39 @@ def make_objectives(asked: Sequence[str], protocols: Mapping[str, Protocol]) -> 
 
 
 def make_claims(space: SearchSpace, protocols: Mapping[str, Protocol]) -> list[Claim]:
-    """The document's claims, with the full names of their metrics."""
+    """The document's claims, with the full names of their metrics.
+
+    Raises `InputError` for a claim that the trials of the space cannot decide.
+    """
+    claims = space.claims()
+    if not claims:
+        return []
+    from study.trial_specs import points_of  # here: what it imports takes long
+
     protocol = next(iter(protocols.values()))
-    return [replace(claim, metric=protocol.full_name(claim.metric)) for claim in space.claims()]
+    claims = [replace(claim, metric=protocol.full_name(claim.metric)) for claim in claims]
+    reported, points = _reported(space, protocols), points_of(space)
+    for claim in claims:
+        check_claim(claim, points, reported)
+    return claims
+
+
+def _reported(space: SearchSpace, protocols: Mapping[str, Protocol]) -> set[str] | None:
+    """The metrics that a trial may report; None where the method does not say."""
+    from trainables.methods.base import method_class
+
+    # A subclass may report more than the method that it is made from.
+    of_rounds: set[str] = set()
+    for method in map(method_class, space.method_names):
+        declared = vars(method).get("round_metrics")
+        if declared is None:
+            return None
+        of_rounds |= {*declared, *method.progress_metrics}
+    measured = {name for protocol in protocols.values() for name in protocol.metrics()}
+    losses = {name for name in of_rounds if name.startswith("loss_")}
+    swings = {f"{name}{ending}" for name in losses for ending in ("_swing", "_swing_overall")}
+    best = {name + ending for name in measured for ending in (BEST, AT_BEST, RESAMPLED)}
+    return measured | best | swings | of_rounds | {*BOOKKEEPING}
 
 
 def _with_features(

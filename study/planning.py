@@ -24,6 +24,7 @@ from study.nodes.capacity import Resources
 from study.outside import OutsideFile
 from study.plan import StudyPlan
 from study.scheduler_names import check_scheduler, default_scheduler
+from study.tracking_uri import ENVIRONMENT, own_file
 from trainables.data.sources import full_name, source_of
 from trainables.errors import InputError
 from trainables.files import absolute
@@ -62,7 +63,7 @@ def _absolute(config: StudyConfig) -> StudyConfig:
     if config.optuna_storage is not None and "://" not in config.optuna_storage:
         changes["optuna_storage"] = str(absolute(Path(config.optuna_storage)))
     if config.tracking_uri is None:
-        changes["tracking_uri"] = os.environ.get("MLFLOW_TRACKING_URI") or None
+        changes["tracking_uri"] = os.environ.get(ENVIRONMENT) or None
     if config.dataset is not None:
         changes["dataset"] = full_name(config.dataset)
     if config.space is not None:
@@ -154,7 +155,7 @@ def _with_space(config: StudyConfig, is_resumed: bool, space: SearchSpace, file:
     name = config.name or f"{kind}-{space.scale_name}-{datetime.now():%Y%m%d-%H%M%S}"
     scale, storage = space.scale, config.storage_dir
     folder = StudyFolder(studies_in(storage) / name)
-    tracking_uri = with_driver(config.tracking_uri or f"sqlite:///{storage / 'mlflow.db'}")
+    tracking_uri = with_driver(config.tracking_uri or own_file(storage))
     protocol = protocols[datasets[0]]
     plan = StudyPlan(
         name=name,

@@ -13,7 +13,7 @@ from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import TrialScheduler
 
 from study import events
-from study.console import Console, Progress, next_commands
+from study.console import Console, next_commands
 from study.folder import LOCK_SECONDS, check_writable, trial_key
 from study.interruption import Interruption, clean_stop
 from study.mlflow_pages import COMPARED, pages
@@ -25,14 +25,18 @@ from study.notes import note
 from study.optuna_storage import FIRST_TRIAL, create_study, find_study, is_database, ranked
 from study.outside import staged
 from study.plan import StudyPlan, study_json
+from study.progress import Progress
+from study.registration import register, registered
 from study.runs import Runs
 from study.schedulers import make_scheduler
 from study.searcher import OptunaSearcher
+from study.sentences import first_line
 from study.spool import Event, Spool
 from study.tracking import Tracker
 from study.trial_specs import first_configs, in_rounds, make_spec, mutations
 from study.trials import FAILURE, number_of
 from study.ui import HOST, PORT
+from study.verdicts import CLAIMS_FILE, judge_all, write_claims
 from trainables.credentials import without_credentials
 from trainables.errors import InputError
 from trainables.export import BEST_FILE
@@ -77,14 +81,20 @@ def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Tr
         interruption = Interruption()
         try:
             interruption = _tune(plan, preparations, study, spool, tags, console, trainable)
+            judged = judge_all(plan, study, preparations)
             console.print_results(plan, preparations, study)
-            console.print_claims(plan, study)
+            console.print_claims(plan, judged)
             text = note(console.tables, [*next_commands(plan).values()])
             for event in _end_of_study(plan, study, interruption, text):
                 spool.put(event)
+            if judged:
+                write_claims(plan.folder.path / CLAIMS_FILE, judged, registered(plan.folder.path))
+                spool.put(events.claims_judged(judged, plan.folder.path / CLAIMS_FILE))
         finally:
             seconds = INTERRUPTED_DELIVERY_SECONDS if interruption.received else DELIVERY_SECONDS
             undelivered = spool.close(seconds)
+    if not (plan.config.no_report or interruption.received or undelivered):
+        _report(plan, console)
     console.print_next_steps(plan, interruption, _pages(plan, study, runs))
     for reason in list(dict.fromkeys(runs.refused))[:REFUSALS_SHOWN]:
         console.warn(f"the tracking server refused a part of the study: {reason}")
@@ -98,6 +108,17 @@ def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Tr
             f"{plan.folder.spool} and delivered when the study is resumed."
         )
     return interruption.exit_status or int(_status(study, interruption) == "FAILED" or bool(runs.refused))
+
+
+def _report(plan: StudyPlan, console: Console) -> None:
+    """Write the report of the study. One that cannot be made takes nothing from the study."""
+    from study.reporting.keep import report_of  # imported late: matplotlib and Optuna's plots take a second
+
+    try:
+        with console.status("writing the report"):
+            console.print(f"report: {report_of(plan.name, plan.tracking_uri, plan.folder)}")
+    except Exception as error:  # of a server, a disk, or of what was measured
+        console.warn(f"the report could not be written ({first_line(error)}): try python -m study.report {plan.name}")
 
 
 def check_cluster(plan: StudyPlan, console: Console) -> int:
@@ -153,6 +174,7 @@ def open_study(plan: StudyPlan) -> optuna.Study:
         study = create_study(plan.name, storage, plan.directions, plan.space.first_trials())
         if plan.outside is not None:
             plan.outside.copy_to(plan.folder.outside)
+        register(plan.folder.path, plan.claims, plan.space, plan.seeds, events.git_commit())
     plan.folder.write(study_json(plan))
     return study
 
@@ -225,7 +247,7 @@ def _tune(
             verbose=0,
         ),
     )
-    with clean_stop(searcher.close) as interruption:
+    with clean_stop(searcher.close) as interruption, console.live(progress.view):
         tuner.fit()
     running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     if running and not interruption.received:
@@ -247,6 +269,8 @@ def _scheduler(plan: StudyPlan, study: optuna.Study) -> TrialScheduler:
         plan.evaluate_every,
         history,
         mutations(plan.space) if plan.scheduler == "pbt" else {},
+        plan.space.scale.evaluate_at,
+        plan.space.scale.grace,
     )
 
 

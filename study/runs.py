@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
@@ -23,6 +24,7 @@ from study.metric_names import allowed, plain
 from study.optuna_storage import DATABASES, connect
 from study.refusals import may_pass
 from study.run_contents import log_datasets, log_frames, log_model
+from study.run_files import RunFiles
 from study.sentences import first_line
 from study.spool import Event
 from trainables.credentials import without_credentials
@@ -34,6 +36,8 @@ TRIAL_TAG = "trial"
 BATCH = 100
 """How much MLflow takes at once."""
 PAGE = 1000
+READERS = 8
+"""Requests to the tracking server at once."""
 PATIENCE = 4
 """How often an event is tried again before it is asked whether the server takes anything else."""
 
@@ -195,14 +199,26 @@ class Recorded:
     study: pd.Series
     """The study's own row, with the columns of `trials`."""
     trials: pd.DataFrame
-    """A row per trial, by its number: `run_id`, `experiment_id`, `status`, `start_time`, `end_time` (UTC), and a column
-    each for `params.<name>` (text), `metrics.<name>` (the last value) and `tags.<name>`; NaN where a trial has none."""
-    curves: pd.DataFrame
-    """A row per value: `trial` (its number), `metric`, `round`, `value`; rounds rise."""
+    """A row per trial, by its number: `run_id`, `experiment_id`, `status`, `start_time`, `end_time` (UTC), and columns
+    `params.<name>` (text), `metrics.<name>` (the last value) and `tags.<name>`; NaN where a trial has none."""
     per_seed: pd.DataFrame
     """A row per value of trials with several seeds, at their end: `trial`, `seed` (from 0), `metric`, `value`."""
     references: pd.DataFrame
     """A row per reference value of the study's preparation: `dataset`, `name` such as `fid_lenet_noise`, `value`."""
+    runs: Mapping[int, Run]
+    """The run of each trial."""
+    client: MlflowClient
+
+    def curves(self, metrics: Collection[str] | None = None) -> pd.DataFrame:
+        """A row per value of these metrics, by default of all: `trial`, `metric`, `round`, `value`; rounds rise.
+
+        It is read now, by a request for each trial and metric.
+        """
+        with ThreadPoolExecutor(READERS) as readers:
+            found = readers.map(
+                lambda number: list(_curves(self.client, number, self.runs[number], metrics)), self.runs
+            )
+            return pd.DataFrame(itertools.chain(*found), columns=["trial", "metric", "round", "value"])
 
 
 def rows(tracking_uri: str, study: str) -> tuple[pd.Series, pd.DataFrame]:
@@ -229,25 +245,27 @@ def newest(tracking_uri: str) -> str:
     return found[0].data.tags[STUDY_TAG]
 
 
-def read(tracking_uri: str, study: str, metrics: Collection[str] | None = None) -> Recorded:
-    """What MLflow holds of a study, with the curves of `metrics`, by default of all; metrics have their plain names.
+def read(tracking_uri: str, study: str) -> Recorded:
+    """What MLflow holds of a study; metrics have their plain names.
 
     Raises `InputError` where the server does not answer, or does not know the study.
     """
     try:
         client, parent, by_number = _found(tracking_uri, study)
-        curves = [row for number, run in by_number.items() for row in _curves(client, number, run, metrics)]
-        per_seed = [row for number, run in by_number.items() for row in _per_seed(client, number, run)]
-        references = list(csv.DictReader(_text(client, parent, REFERENCES_FILE).splitlines()))
+        files = RunFiles(client)
+        has_seeds = parent.data.params.get("seeds") != "1"
+        per_seed = [row for number, run in by_number.items() if has_seeds for row in _per_seed(files, number, run)]
+        references = list(csv.DictReader(files.text(parent.info.run_id, REFERENCES_FILE).splitlines()))
     except InputError:
         raise
     except Exception as error:
         raise _unanswered(tracking_uri, error) from error
     return Recorded(
         *_rows(study, parent, by_number),
-        pd.DataFrame(curves, columns=["trial", "metric", "round", "value"]),
         pd.DataFrame(per_seed, columns=["trial", "seed", "metric", "value"]),
         pd.DataFrame(references, columns=REFERENCE_COLUMNS).astype({"value": float}),
+        by_number,
+        client,
     )
 
 
@@ -306,18 +324,10 @@ def _curves(
                 yield number, metric, each.step, each.value
 
 
-def _per_seed(client: MlflowClient, number: int, run: Run) -> Iterator[tuple[int, int, str, float]]:
-    for seed, metrics in enumerate(json.loads(_text(client, run, PER_SEED_FILE) or "[]")):
+def _per_seed(files: RunFiles, number: int, run: Run) -> Iterator[tuple[int, int, str, float]]:
+    for seed, metrics in enumerate(json.loads(files.text(run.info.run_id, PER_SEED_FILE) or "[]")):
         for name in sorted(metrics):
             yield number, seed, name, metrics[name]
-
-
-def _text(client: MlflowClient, run: Run, artifact: str) -> str:
-    """The content of an artifact; nothing where the run has none of this name."""
-    if artifact not in {found.path for found in client.list_artifacts(run.info.run_id)}:
-        return ""
-    with TemporaryDirectory() as folder:
-        return Path(client.download_artifacts(run.info.run_id, artifact, folder)).read_text()
 
 
 def _unanswered(tracking_uri: str, error: Exception) -> InputError:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Container, Sequence
+from typing import Any
 
 import numpy as np
 import optuna
 import optuna.samplers as samplers
-from optuna.distributions import FloatDistribution
+from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial, TrialState
 
 from trainables.errors import InputError, lookup
 
 warnings.simplefilter("ignore", ExperimentalWarning)
+# First trials may have published values that a scale does not search.
+warnings.filterwarnings("ignore", message="Fixed parameter .* is out of range", category=UserWarning)
 
 # Studies are short here: Optuna's default of ten random trials would be half a study.
 START_UP = 6
@@ -28,10 +33,66 @@ def tpe(seed: int) -> BaseSampler:
     return samplers.TPESampler(seed=seed, n_startup_trials=START_UP, multivariate=True, group=True, constant_liar=True)
 
 
+class LearnsFromStopped(BaseSampler):
+    """Shows a sampler that reads complete trials alone the ones that were stopped early, too, with their last values.
+
+    Early stopping ends most trials. Without them, such a sampler would hardly learn anything. TPE reads them itself.
+    """
+
+    def __init__(self, sampler: BaseSampler) -> None:
+        self._sampler = sampler
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return self._sampler.infer_relative_search_space(_with_stopped(study), trial)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        return self._sampler.sample_relative(_with_stopped(study), trial, search_space)
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        return self._sampler.sample_independent(_with_stopped(study), trial, param_name, param_distribution)
+
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        self._sampler.before_trial(_with_stopped(study), trial)
+
+    def after_trial(
+        self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
+    ) -> None:
+        self._sampler.after_trial(_with_stopped(study), trial, state, values)
+
+    def reseed_rng(self) -> None:
+        self._sampler.reseed_rng()
+
+
+def _with_stopped(study: optuna.Study) -> optuna.Study:
+    """The same study, whose stopped trials look complete."""
+
+    def get_trials(
+        deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
+    ) -> list[FrozenTrial]:
+        trials = [_as_complete(trial) for trial in study._get_trials(deepcopy, use_cache=use_cache)]
+        return [trial for trial in trials if states is None or trial.state in states]
+
+    view = copy.copy(study)
+    view._get_trials = get_trials  # type: ignore[method-assign]
+    return view
+
+
+def _as_complete(trial: FrozenTrial) -> FrozenTrial:
+    if trial.state != TrialState.PRUNED or trial.value is None:
+        return trial
+    shown = copy.copy(trial)
+    shown.state = TrialState.COMPLETE
+    return shown
+
+
 SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
     "tpe": tpe,
-    "gp": lambda seed: samplers.GPSampler(seed=seed, n_startup_trials=START_UP),
-    "cmaes": lambda seed: samplers.CmaEsSampler(seed=seed, n_startup_trials=START_UP),
+    "gp": lambda seed: LearnsFromStopped(samplers.GPSampler(seed=seed, n_startup_trials=START_UP)),
+    "cmaes": lambda seed: LearnsFromStopped(samplers.CmaEsSampler(seed=seed, n_startup_trials=START_UP)),
     "random": lambda seed: samplers.RandomSampler(seed=seed),
     "qmc": lambda seed: samplers.QMCSampler(seed=seed, scramble=True),
     "grid": lambda seed: samplers.BruteForceSampler(seed=seed),

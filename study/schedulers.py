@@ -26,6 +26,7 @@ from ray.tune.schedulers import (
 )
 from ray.tune.schedulers.pbt import _PBTTrialState
 
+from search_spaces.space import GRACE
 from study.scheduler_names import check_scheduler
 from study.trials import is_finite, number_of
 from trainables.errors import InputError
@@ -52,12 +53,16 @@ class _Task:
     mode: Literal["min", "max"]
     rounds: int
     evaluate_every: int
+    evaluate_at: Sequence[int]
     mutations: Ranges
+    grace: float
+    """The share of the budget that a trial may use before it can be stopped."""
 
-    def part(self, share: int) -> int:
-        """About one `share`-th of the budget, in rounds after which trials are evaluated."""
-        evaluations = math.ceil(self.rounds / share / self.evaluate_every)
-        return min(self.rounds, evaluations * self.evaluate_every)
+    def part(self, share: float) -> int:
+        """A share of the budget, rounded up to a round after which trials are evaluated."""
+        wanted = self.rounds * share
+        further = [number for number in self.evaluate_at if number >= wanted]
+        return min(self.rounds, math.ceil(wanted / self.evaluate_every) * self.evaluate_every, *further)
 
 
 def make_scheduler(
@@ -68,16 +73,20 @@ def make_scheduler(
     evaluate_every: int,
     history: History = (),
     mutations: Ranges | None = None,
+    evaluate_at: Sequence[int] = (),
+    grace: float = GRACE,
 ) -> TrialScheduler:
     """The scheduler `name` for trials of at most `rounds` rounds that report every `evaluate_every` rounds.
 
-    `history` is what trials have reported to earlier drivers of the study; "asha", "hyperband" and "median" go on
-    from it. `mutations` are the settings that "pbt" perturbs. Raises `InputError` as `check_scheduler` does, and
+    They also report after the rounds `evaluate_at`. `history` is what trials have reported to earlier drivers of the
+    study; "asha", "hyperband" and "median" go on from it. `mutations` are the settings that "pbt" perturbs. "asha" and
+    "median" stop no trial before the share `grace` of its budget. Raises `InputError` as `check_scheduler` does, and
     for "pbt" without `mutations`.
     """
     objectives = [objective] if isinstance(objective, str) else list(objective)
     check_scheduler(name, len(objectives))
-    task = _Task(objectives[0], "min" if direction == "minimize" else "max", rounds, evaluate_every, mutations or {})
+    mode: Literal["min", "max"] = "min" if direction == "minimize" else "max"
+    task = _Task(objectives[0], mode, rounds, evaluate_every, evaluate_at, mutations or {}, grace)
     scheduler = MAKERS[name](task)
     if isinstance(scheduler, _ByNumber):
         scheduler.replay(history)
@@ -157,17 +166,17 @@ class SuccessiveHalving(_ByNumber, AsyncHyperBandScheduler):
     """Asynchronous successive halving (Li et al. 2018, arXiv:1810.05934), and with several brackets Hyperband.
 
     A trial ends at a rung unless it is among the best third of the trials that have reached the rung so far. The first
-    rung is at a third of the budget, because images of discriminator-only generation are noise for long: at a ninth,
-    good and bad trials look alike. Hyperband's first rung is at a ninth, the others at 3, 9, ... times its rounds.
-    Bracket s begins s rungs later; the last bracket never stops a trial. The bracket follows from the trial's number,
-    in Hyperband's proportions (Li et al. 2017, arXiv:1603.06560, algorithm 1).
+    trials meet few others there; so a trial also ends at a later evaluation, when others have overtaken it at a rung.
+    The first rung is where the space says (`Scale.grace`), Hyperband's is at a ninth; the others are at 3, 9, ... times
+    its rounds. Bracket s begins s rungs later; the last bracket never stops a trial. The bracket follows from the
+    trial's number, in Hyperband's proportions (Li et al. 2017, arXiv:1603.06560, algorithm 1).
     """
 
     def __init__(self, task: _Task, brackets: int = 1) -> None:
         super().__init__(
             task,
             max_t=task.rounds,
-            grace_period=task.part(REDUCTION if brackets == 1 else REDUCTION**2),
+            grace_period=task.part(task.grace if brackets == 1 else 1 / REDUCTION**2),
             reduction_factor=REDUCTION,
             brackets=brackets,
         )
@@ -178,12 +187,28 @@ class SuccessiveHalving(_ByNumber, AsyncHyperBandScheduler):
         chosen = np.random.default_rng(trial.number).choice(len(sizes), p=shares / shares.sum())
         self._trial_info[trial.trial_id] = self._brackets[chosen]
 
+    def _hear(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        action = super()._hear(tune_controller, trial, result)
+        return TrialScheduler.STOP if self._is_overtaken(trial.trial_id) else action
+
+    def _is_overtaken(self, key: str) -> bool:
+        """Whether a rung has filled up, and the trial would not pass it any more. Ray keeps values to be maximised."""
+        for _, values in self._trial_info[key]._rungs:
+            others = [value for other, value in values.items() if other != key]
+            if (
+                key in values
+                and len(values) >= REDUCTION
+                and values[key] < np.percentile(others, 100 - 100 / REDUCTION)
+            ):
+                return True
+        return False
+
 
 class MedianStopping(_ByNumber, MedianStoppingRule):
     """Ends a trial whose best value is worse than the median of the others' running means (Golovin et al. 2017)."""
 
     def __init__(self, task: _Task) -> None:
-        super().__init__(task, grace_period=task.part(REDUCTION), min_samples_required=3)
+        super().__init__(task, grace_period=task.part(task.grace), min_samples_required=3)
 
     def _hear(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         self._stopped_trials.discard(trial)  # it reports, so it goes on: a replay has other medians and may stop it
@@ -209,7 +234,7 @@ class PopulationBased(PopulationBasedTraining):
             time_attr=TIME,
             metric=task.metric,
             mode=task.mode,
-            perturbation_interval=task.part(REDUCTION**2),
+            perturbation_interval=task.part(1 / REDUCTION**2),
             hyperparam_mutations={
                 "spec": {"config": {name: tune.uniform(*ends) for name, ends in task.mutations.items()}}
             },
@@ -263,7 +288,7 @@ def _hyperband(task: _Task) -> TrialScheduler:
     would count as lost. It halves at rounds at which nothing is evaluated. A resumed study could not restore it.
     """
     halvings = 0
-    while task.part(REDUCTION**2) * REDUCTION**halvings < task.rounds:
+    while task.part(1 / REDUCTION**2) * REDUCTION**halvings < task.rounds:
         halvings += 1
     return SuccessiveHalving(task, brackets=halvings + 1)
 

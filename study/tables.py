@@ -9,10 +9,10 @@ from optuna.trial import FixedTrial, FrozenTrial
 from rich.table import Table
 
 from search_spaces.space import FirstTrial
-from study.claims import Outcome
 from study.optuna_storage import FIRST_TRIAL, METRICS
 from study.plan import StudyPlan
 from study.trial_specs import spoken_settings
+from study.verdicts import Judged
 from trainables.measures.settings import RESAMPLED
 from trainables.methods.base import method_class
 from trainables.preparation import Preparation
@@ -111,29 +111,25 @@ def _settings(plan: StudyPlan, trial: FrozenTrial) -> str:
     return spoken_settings({**named, **suggestion.config}, trial.params)
 
 
-def claims_table(outcomes: Sequence[Outcome]) -> Table:
-    """A row per claim: where it stands, the values of both groups, the verdict."""
+def claims_table(judged: Sequence[Judged]) -> Table:
+    """A row per claim: where it stands, both groups, the difference, both verdicts, what would decide it."""
     table = Table(title=CLAIMS_TITLE, box=rich.box.SIMPLE, title_justify="left")
-    for name in (
-        "claim",
-        "source",
-        "metric",
-        "said to be lower",
-        "said to be higher",
-        "difference, 95%",
-        "verdict",
-    ):
+    for name in ("claim", "source", "metric", "lower", "higher", "difference, 95%", "verdict", "by Holm", "to decide"):
         table.add_column(name, overflow="fold")
-    for outcome in outcomes:
-        low, high = outcome.interval
+    for each in judged:
+        outcome, (low, high) = each.outcome, each.outcome.interval
+        difference = f"{'ratio ' * (outcome.claim.compared_by == 'ratio')}{outcome.difference:.3g}"
+        chance = f"P(higher > lower) = {outcome.probability_higher:.2f}"
         table.add_row(
-            outcome.claim.text,
+            outcome.claim.text + " (after the fact)" * each.after_the_fact,
             outcome.claim.source,
-            outcome.claim.metric,
+            outcome.claim.reported_as,
             _mean(outcome.lower),
             _mean(outcome.higher),
-            f"{'ratio ' * (outcome.claim.compared_by == 'ratio')}{outcome.difference:.3g} ({low:.3g} to {high:.3g})",
+            "\n".join([f"{difference} ({low:.3g} to {high:.3g})", *filter(None, [each.effect, chance])]),
             outcome.verdict,
+            each.corrected,
+            each.what_decides,
         )
     return table
 

@@ -11,7 +11,7 @@ from typing import Any
 import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import RandomSampler
-from optuna.trial import BaseTrial, FixedTrial
+from optuna.trial import BaseTrial, FixedTrial, Trial
 from pydantic import ValidationError
 
 from search_spaces.space import Epochs, SearchSpace, Suggestion, rounds_of
@@ -48,6 +48,7 @@ def make_spec(plan: StudyPlan, trial: BaseTrial, protocols: Mapping[str, Protoco
         seeds=plan.seeds,
         protocol=protocols[suggestion.dataset or plan.datasets[0]],
         objective=plan.objectives[0],
+        curves=tuple(dict.fromkeys(claim.reported_as for claim in plan.claims if claim.curve)),
         cache_dir=str(plan.cache_dir),
         folder=str(plan.folder.trial(trial.number)),
         outside=None if plan.outside is None else str(plan.folder.outside),
@@ -131,10 +132,12 @@ def mutations(space: SearchSpace) -> dict[str, tuple[float, float]]:
 
 
 def distributions_of(space: SearchSpace) -> dict[str, BaseDistribution]:
-    """The parameters of a random suggestion: where a parameter depends on others, it may be missing."""
-    trial = _random_study().ask()
-    _suggest(space, trial)
-    return dict(trial.distributions)
+    """Optuna's distribution of each parameter that the first trials and some random suggestions have."""
+    tried: list[Trial | FixedTrial] = [*_fixed_trials(space)]
+    tried += [] if space.exhaustive else [_random_study().ask() for _ in range(SUGGESTIONS_TRIED)]
+    for trial in tried:
+        suggested(space, trial)
+    return {name: found for trial in tried for name, found in trial.distributions.items()}
 
 
 def check_method(plan: StudyPlan) -> None:
@@ -235,19 +238,34 @@ def _suggestions(space: SearchSpace) -> list[Suggestion]:
     if space.exhaustive:
         return _first_suggestions(space)
     study = _random_study()
-    return _first_suggestions(space) + [_suggest(space, study.ask()) for _ in range(SUGGESTIONS_TRIED)]
+    return _first_suggestions(space) + [suggested(space, study.ask()) for _ in range(SUGGESTIONS_TRIED)]
+
+
+def points_of(space: SearchSpace) -> list[Mapping[str, Any]]:
+    """The Optuna parameters of the first trials and, unless the space is exhaustive, of some random suggestions."""
+    points: list[Mapping[str, Any]] = [first.params for first in space.first_trials()]
+    study = _random_study()
+    for _ in range(0 if space.exhaustive else SUGGESTIONS_TRIED):
+        trial = study.ask()
+        suggested(space, trial)
+        points.append(trial.params)
+    return points
 
 
 def _first_suggestions(space: SearchSpace) -> list[Suggestion]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Optuna warns of values beyond a range, which the method may take
-        return [_suggest(space, FixedTrial(dict(first.params), n)) for n, first in enumerate(space.first_trials())]
+    return [suggested(space, trial) for trial in _fixed_trials(space)]
 
 
-def _suggest(space: SearchSpace, trial: BaseTrial) -> Suggestion:
+def _fixed_trials(space: SearchSpace) -> list[FixedTrial]:
+    return [FixedTrial(dict(first.params), number) for number, first in enumerate(space.first_trials())]
+
+
+def suggested(space: SearchSpace, trial: BaseTrial) -> Suggestion:
     """A suggestion of the space; raises `InputError` if the space fails or returns something else."""
     try:
-        suggestion = space.suggest(trial)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Optuna warns of values beyond a range, which the method may take
+            suggestion = space.suggest(trial)
     except Exception as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise InputError(f"space {space.name!r} cannot suggest a trial ({reason}).") from error

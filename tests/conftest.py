@@ -72,13 +72,13 @@ def one_ray(_ray_of_this_process):
 def launch(one_ray, capsys):
     """Runs `python -m study.launch` in this process; returns what it prints, errors last."""
 
-    def run(storage, *arguments, status=0):
+    def run(storage, *arguments, status=0, report=False):
         from study.launch import main
         from tests.systems.one_ray import as_in_a_new_process
 
         capsys.readouterr()
         with as_in_a_new_process():
-            returned = main(["--storage-dir", str(storage), *map(str, arguments)])
+            returned = main(["--storage-dir", str(storage), *map(str, arguments), *([] if report else ["--no-report"])])
         shown = "".join(capsys.readouterr())
         assert returned == status, shown
         return shown

@@ -70,8 +70,12 @@ class Evaluator:
 
     def _answered_by(self, method: Method) -> list[Measure]:
         """All measures but the optional ones whose ability the method lacks."""
+
+        def has(ability: type) -> bool:
+            return isinstance(method, ability) and ability not in method.lacks
+
         pairs = zip(self.protocol.measures, self.measures, strict=True)
-        return [measure for settings, measure in pairs if not settings.optional or isinstance(method, measure.needs)]
+        return [measure for settings, measure in pairs if not settings.optional or has(measure.needs)]
 
     def references(self) -> dict[str, float]:
         """The reference values of all measures, by name."""

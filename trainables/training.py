@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from trainables.checkpoints import KEPT, CheckpointFolder
+from trainables.curves import Curves
 from trainables.data.statistics import pixel_statistics
 from trainables.evaluator import Evaluation, Evaluator
 from trainables.export import BEST_FILE, build, export
@@ -64,6 +65,7 @@ class Training:
         """For each metric, its best value so far and its value in the evaluation whose weights are kept."""
         self.metrics = spec.protocol.metrics()
         self.oscillation = Oscillation()
+        self.curves = Curves(spec.curves)
         self.followed: Tensor | None = None
         self.totals: dict[str, float] = defaultdict(float, dict.fromkeys(SECONDS, 0.0))
         state = self.checkpoints.load_newest()
@@ -90,6 +92,9 @@ class Training:
         if self.is_done:
             metrics |= self._of_new_samples()
             self.method.finish()
+        self.curves.add(self.round, {**metrics, **evaluation.metrics})
+        if self.is_done:
+            metrics |= self.curves.properties(self.spec.rounds)
         metrics |= {**evaluation.metrics, **self.best, REPORTED: time.time_ns() // 1_000_000}
         self.report = flat_report(metrics, self.totals, self.round)
         # A finished trial needs one: the checkpoint before it also holds what further rounds would have needed.
@@ -196,6 +201,7 @@ class Training:
             "best": dict(self.best),
             "totals": dict(self.totals),
             "oscillation": self.oscillation.state_dict(),
+            "curves": self.curves.state_dict(),
             "followed": self.followed,
             "method": self.method.state_dict(),
         }
@@ -207,6 +213,7 @@ class Training:
         self.best = dict(state["best"])
         self.totals = defaultdict(float, state["totals"])
         self.oscillation.load_state_dict(state["oscillation"])
+        self.curves.load_state_dict(state.get("curves", {}))
         self.followed = state["followed"]
         self.method.load_state_dict(state["method"])
 

@@ -34,6 +34,7 @@ class TrialSpec(BaseModel):
     seeds: int = Field(1, ge=1, description="repetitions of the trial, each with the budget, that are averaged")
     protocol: Protocol
     objective: str = Field(description="the full name of the metric that decides which weights are kept")
+    curves: tuple[str, ...] = Field((), description="properties of curves to report at the end, as in `energy_early`")
     cache_dir: str = Field(description="where data sets and classifiers are, absolute")
     folder: str = Field(description="where the trial keeps checkpoints, pictures and the best weights, absolute")
     outside: str | None = Field(None, description="a folder of modules that are not installed, absolute")

@@ -39,11 +39,12 @@ def cluster(address: str | None) -> Iterator[None]:
             logging_level=logging.ERROR,
             log_to_driver=False,
         )
-    except (OSError, ValueError, RuntimeError, AssertionError) as error:
+    except Exception as error:  # Ray raises bare ones, as where the machine is too busy to start it in time
         if address is None:
             raise InputError(
-                f"Ray does not start on this machine ({first_line(error)}): set RAY_TMPDIR to a folder with a short "
-                "path that you can write to (by default /tmp/ray is used), and see that HOME can be written to."
+                f"Ray does not start on this machine ({first_line(error)}): try again when the machine is less busy, "
+                "set RAY_TMPDIR to a folder with a short path that you can write to (by default /tmp/ray is used), "
+                "and see that HOME can be written to."
             ) from error
         raise InputError(
             f"no Ray cluster at {address} lets this process in ({first_line(error)}): check --address, "

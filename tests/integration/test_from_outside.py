@@ -37,7 +37,7 @@ def test_a_study_of_it_runs_to_its_end_and_goes_on_without_the_file(storage, fil
     outcome = Outcome.of(storage, "m")
     check_complete(outcome, 3, STEPS, objective="psnr_best", metrics=("psnr", "loss_restoration"))
     slow, usual = (trial.value for trial in outcome.trials[:2])
-    references = read(f"sqlite:///{storage}/mlflow.db", "m", metrics=()).references
+    references = read(f"sqlite:///{storage}/mlflow.db", "m").references
     noisy = references.set_index("name")["value"]["psnr_degraded"]
     assert slow < noisy < usual
     assert outcome.runs["parent"][0].data.tags["best_trial"] == f"{best_of(outcome.trials).number:04d}"

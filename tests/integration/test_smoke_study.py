@@ -104,7 +104,7 @@ def test_mlflow_has_a_run_for_the_study_and_one_per_trial(runs):
 
 
 def test_the_reference_values_are_a_table_of_the_study(runs, storage):
-    references = read(f"sqlite:///{storage}/mlflow.db", "s", metrics=()).references
+    references = read(f"sqlite:///{storage}/mlflow.db", "s").references
     assert set(references["dataset"]) == {"digits"}
     values = references.set_index("name")["value"]
     assert values["fid_lenet_noise"] > values["fid_lenet_test_images"]

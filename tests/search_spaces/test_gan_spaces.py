@@ -171,6 +171,8 @@ def test_claims_point_the_way_that_the_published_scores_do():
     """Every claim of the table's spaces holds for the mean of the published scores of its two groups."""
     for space, table in ((Table51("paper"), MNIST), (Table51Cifar10("paper"), CIFAR10)):
         for claim in space.claims():
+            if claim.metric != "is_best":
+                continue  # the table has scores only
             means = []
             for group in (claim.lower, claim.higher):
                 scores = [s for (place, depth), s in table.items() if group({"depth": depth, "batch_norm": place})]

@@ -22,11 +22,13 @@ from search_spaces.space import Epochs, SearchSpace, rounds_of
 from search_spaces.toy_plane import ToyPlane
 from trainables.data.dataset import Dataset
 from trainables.data.points import POINT_SETS
-from trainables.data.sources import SOURCES
+from trainables.data.sources import SOURCES, parent_of
 from trainables.errors import InputError
 from trainables.measures.settings import FidelitySettings
 from trainables.methods import METHODS
+from trainables.methods.abilities import Follows
 from trainables.methods.base import Method
+from trainables.methods.discriminator_only_config import DiscriminatorOnlyConfig
 from trainables.protocol import Protocol, base_name
 from trainables.registry import resolve
 
@@ -81,7 +83,7 @@ def test_names_exist(space):
     assert space_class(space.name) is type(space)
     for name in space.method_names:
         assert issubclass(resolve("method", name, METHODS, Method), Method)
-    assert {space.scale.dataset, *space.datasets} <= set(SOURCES)
+    assert set(map(parent_of, (space.scale.dataset, *space.datasets))) <= set(SOURCES)
     assert set(space.scales) == set(SCALES)
 
 
@@ -158,8 +160,10 @@ def _training_metrics(space, images):
     points = POINT_SETS.get(space.scale.dataset)
     dataset = images if points is None else Dataset(space.scale.dataset, *points.splits(), num_classes=None)
     _, config = next(first_configs(space))
-    reported = method_of(space)(config, dataset, torch.device("cpu")).train_round()
-    return {*reported, *(f"{name}_swing_overall" for name in reported if name.startswith("loss_"))}
+    method = method_of(space)(config, dataset, torch.device("cpu"))
+    reported = method.train_round()
+    swings = {f"{name}_swing_overall" for name in reported if name.startswith("loss_")}
+    return {*reported, *swings, *({"movement"} if isinstance(method, Follows) else set())}
 
 
 def test_claims_are_sentences_that_can_be_read_alone(space):
@@ -225,7 +229,7 @@ def test_naming_the_spaces_loads_nothing_heavy():
 def test_laptop_needs_no_download_and_no_gpu():
     for name in SPACES:
         scale = space_class(name)("laptop").scale
-        assert scale.dataset in ("digits", "mnist5k", *POINT_SETS)
+        assert parent_of(scale.dataset) in ("digits", "mnist5k", "photo_patches", *POINT_SETS)
         assert scale.gpus_per_trial == 0
 
 
@@ -303,7 +307,7 @@ def test_at_paper_scale_gradnorm_starts_with_the_published_settings():
 
 
 def test_a_weight_can_be_off_or_anything_in_its_range():
-    space = GradNorm("laptop")
+    space = GradNorm("paper")
     study = study_of(space)
     weights = [suggest(space, study.ask()).lambda_gnorm for _ in range(300)]
     on = [weight for weight in weights if weight > 0]
@@ -311,6 +315,50 @@ def test_a_weight_can_be_off_or_anything_in_its_range():
     assert min(on) < 2e-2
     assert max(on) > 50
     assert all(1e-2 <= weight <= 1e2 for weight in on)
+
+
+@pytest.mark.parametrize("name", ["gradnorm", "beyond"])
+@pytest.mark.parametrize("scale", SCALES)
+def test_the_first_trials_have_exactly_the_published_settings(name, scale):
+    """Also where a scale searches other ranges; the limit of updates is the scale's largest."""
+    space = space_class(name)(scale)
+    published = {first.name: config for first, config in first_configs(space)}
+    assert [*published] == ["published: all", "published: gnorm", "published: baseline"]
+    for first, (tv, ce, gnorm) in {"all": (1e-3, 1e-4, 50), "gnorm": (0, 0, 50), "baseline": (0, 0, 0)}.items():
+        config = published[f"published: {first}"]
+        assert (config.lambda_stat, config.lambda_tv, config.lambda_ce, config.lambda_gnorm) == (100, tv, ce, gnorm)
+        assert (config.discriminator_lr, config.image_lr, config.max_updates) == (1e-4, 0.01, space.max_updates[1])
+        changed = {"width", "batch_size", "initial_epochs", "pool_slack", "buffer_size", "max_updates"}
+        others = {"lambda_stat", "lambda_tv", "lambda_ce", "lambda_gnorm"} | changed
+        assert config.model_dump(exclude=others) == type(config)().model_dump(exclude=others)
+
+
+@pytest.mark.parametrize("name", ["found", "found_mnist5k"])
+def test_the_arms_of_found_differ_in_what_their_names_say(name):
+    space = space_class(name)("laptop")
+    arms = {point["arm"]: space.suggestion(point) for point in space.points()}
+    found, without = (dict(arms[arm].config) for arm in ("found", "found, no gradient norm"))
+    assert found.pop("lambda_gnorm") > without.pop("lambda_gnorm") == 0
+    assert found == without
+    published = DiscriminatorOnlyConfig(**arms["published"].config).model_dump()
+    smaller = {"width", "batch_size", "initial_epochs", "pool_slack"}
+    assert {field for field, value in DiscriminatorOnlyConfig() if published[field] != value} <= smaller
+    assert {field: published[field] for field in smaller - {"pool_slack"}} == {
+        f: found[f] for f in smaller - {"pool_slack"}
+    }
+    assert [arms[arm].config["generator_depth"] for arm in ("M0_B", "M1_B")] == [0, 1]
+    assert {arm: suggestion.method for arm, suggestion in arms.items() if suggestion.method == "gan"} == {
+        "M0_B": "gan",
+        "M1_B": "gan",
+    }
+
+
+def test_beyond_searches_every_setting_that_changes_the_training():
+    space = space_class("beyond")("laptop")
+    study = study_of(space)
+    searched = {name for _ in range(40) for name in space.suggest(study.ask()).config}
+    never = {"seed", "max_strip", "sample_updates", "gradient_norm_reading", "pool_slack"}
+    assert searched == set(method_of(space).Config.model_fields) - never
 
 
 @pytest.mark.parametrize("name", [name for name in SPACES if name.startswith("toy_")])

@@ -12,6 +12,7 @@ from study.console import Console
 from study.optuna_storage import METRICS
 from study.planning import make_plan
 from study.trials import FAILURE, PROCESS_LOST
+from study.verdicts import judge_all
 from trainables.repetitions import PER_SEED
 
 MODELS = {"batch_norm": CategoricalDistribution(("both", "generator")), "depth": CategoricalDistribution((0, 1, 2, 3))}
@@ -35,6 +36,6 @@ def test_trials_that_diverge_count_as_worst_in_claims_and_killed_ones_do_not(rea
     study.add_trials([ended(plan.space, 0, TrialState.FAIL, **{FAILURE: reason}) for _ in range(4)])
     seeds = [{"is_lenet_best": score} for score in (5.1, 5.3, 4.9)]
     study.add_trials([ended(plan.space, 1, **{PER_SEED: seeds}), ended(plan.space, 1, **{METRICS: seeds[0]})])
-    Console().print_claims(plan, study)
+    Console().print_claims(plan, judge_all(plan, study, {}))
     shown = capsys.readouterr().out
-    assert f"claims: {verdict}, 0 contradicted" in shown
+    assert f"claims, each for itself: {verdict}, 0 contradicted" in shown

@@ -54,6 +54,10 @@ def refused(capsys, *arguments):
             ["--space", "gradnorm", "--features", "inception", "--objectives", "fid_lenet"],
             "unknown objective 'fid_lenet': did you mean",
         ),
+        (["--space", "labels", "--dataset", "spiral"], "this space measures images, and data set 'spiral' has points"),
+        (["--space", "labels", "--dataset", "yale_faces"], "data set 'yale_faces' has no labels: choose one that has"),
+        (["--space", "labels", "--set", "labels=2000"], "space 'labels' searches labels, choose another setting"),
+        (["--space", "collapse", "--set", "batch_size=1"], "batch_size=1: Input should be greater than or equal to 2"),
         (["--trials", "0"], "--trials is 0: it must be at least 1."),
         (["--max-concurrent", "0"], "--max-concurrent is 0: it must be at least 1."),
         (["--seed", "-1"], "--seed is -1: it must be at least 0."),
@@ -290,7 +294,7 @@ def test_dry_run_shows_five_configurations_and_starts_nothing(capsys, tmp_path):
     shown = capsys.readouterr().out
     plan, _ = json.JSONDecoder().raw_decode(shown)
     assert plan["name"] == "x"
-    assert plan["dataset"] == "digits"
+    assert plan["dataset"] == "mnist5k"
     configs = [json.loads(line) for line in shown.splitlines() if line.startswith("  {")]
     assert len(configs) == 5
     assert configs[0]["lambda_gnorm"] == 50

@@ -8,13 +8,14 @@ import sys
 
 import pytest
 
-HEAVY = ("ray", "torch", "mlflow", "sklearn", "matplotlib")
+HEAVY = ("ray", "torch", "mlflow", "pandas", "sklearn", "matplotlib")
 
 PROGRAM = """
 import contextlib, io, json, sys
-from study.launch import main
+from study import launch, report
 answers = []
-for arguments in json.load(sys.stdin):
+for program, *arguments in json.load(sys.stdin):
+    main = dict(launch=launch, report=report)[program].main
     with contextlib.redirect_stdout(io.StringIO()) as shown, contextlib.redirect_stderr(shown):
         try:
             status = main(arguments)
@@ -25,15 +26,18 @@ print(json.dumps(answers))
 """
 
 COMMANDS = [
-    (["--help"], 0, "--space"),
-    (["--list"], 0, "gradnorm"),
-    (["--space", "gradnrm"], 2, "did you mean 'gradnorm'"),
-    (["--space", "gradnorm", "--scale", "smok"], 2, "did you mean 'smoke'"),
-    (["--space", "gradnorm", "--dataset", "digit"], 2, "did you mean 'digits'"),
-    (["--space", "gradnorm", "--objectives", "fid_bets"], 2, "did you mean 'fid_best'"),
-    (["--space", "gradnorm", "--sampler", "tpf"], 2, "did you mean 'tpe'"),
-    (["--space", "gradnorm", "--scheduler", "ahsa"], 2, "did you mean 'asha'"),
-    (["--resume", "nothing"], 2, "there is no study 'nothing'"),
+    (["report", "--help"], 0, "--markdown"),
+    (["report", "s", "--watch", "--all"], 2, "leave out"),
+    (["report", "s", "--out", "/nowhere/r"], 2, "there is no folder /nowhere"),
+    (["launch", "--help"], 0, "--space"),
+    (["launch", "--list"], 0, "gradnorm"),
+    (["launch", "--space", "gradnrm"], 2, "did you mean 'gradnorm'"),
+    (["launch", "--space", "gradnorm", "--scale", "smok"], 2, "did you mean 'smoke'"),
+    (["launch", "--space", "gradnorm", "--dataset", "digit"], 2, "did you mean 'digits'"),
+    (["launch", "--space", "gradnorm", "--objectives", "fid_bets"], 2, "did you mean 'fid_best'"),
+    (["launch", "--space", "gradnorm", "--sampler", "tpf"], 2, "did you mean 'tpe'"),
+    (["launch", "--space", "gradnorm", "--scheduler", "ahsa"], 2, "did you mean 'asha'"),
+    (["launch", "--resume", "nothing"], 2, "there is no study 'nothing'"),
 ]
 
 

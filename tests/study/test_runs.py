@@ -198,14 +198,14 @@ def test_what_is_written_is_read(study, plan):
         assert row["tags.seed"] == str(spec.config["seed"])
         assert row["tags.mlflow.runName"] == f"{spec.number:04d} {spec.first_trial}"
         assert row["tags.protocol"] == spec.protocol.sha256
-    curves = recorded.curves[recorded.curves["metric"] == "energy"]
+    curves = recorded.curves(["energy"])
     assert curves.values.tolist() == [[0, "energy", 2, 2.5], [0, "energy", 4, 1.5]]
-    assert set(recorded.curves["metric"]) == {"energy", "round"}
+    assert set(recorded.curves()["metric"]) == {"energy", "round"}
     assert recorded.per_seed.values.tolist() == [[0, 0, "energy", 1.0], [0, 1, "energy", 2.0]]
 
 
 def test_only_the_curves_that_are_asked_for_are_read(study, plan):
-    assert set(read(plan.tracking_uri, plan.name, ["energy"]).curves["metric"]) == {"energy"}
+    assert set(read(plan.tracking_uri, plan.name).curves(["energy"])["metric"]) == {"energy"}
 
 
 def test_a_study_that_mlflow_does_not_know(uri):

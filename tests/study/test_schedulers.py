@@ -142,6 +142,25 @@ def test_a_trial_with_one_evaluation_is_never_stopped_before_it(name, rounds, ev
         assert run(scheduler, number, {rounds: float(number)}, rounds) is None
 
 
+def test_the_first_rung_is_where_the_space_says():
+    scheduler = make_scheduler("asha", METRIC, "minimize", 1215, 135, evaluate_at=(45,), grace=1 / 27)
+    (bracket,) = scheduler._brackets
+    assert sorted(milestone for milestone, _ in bracket._rungs) == [45, 135, 405, 1215]
+
+
+def test_a_trial_that_others_have_overtaken_at_a_rung_ends_at_its_next_evaluation():
+    """The first trial of a study meets nobody at a rung: else it would use its whole budget, however bad it is."""
+    scheduler = make("asha")
+    first = FakeTrial(0)
+    scheduler.on_trial_add(None, first)
+    for time in (2, 4, 6, 8):
+        assert scheduler.on_trial_result(None, first, result(time, 9.0)) == CONTINUE
+    run(scheduler, 1, curve(5.0))
+    assert scheduler.on_trial_result(None, first, result(10, 9.0)) == CONTINUE
+    assert run(scheduler, 2, curve(4.0)) is None
+    assert scheduler.on_trial_result(None, first, result(12, 9.0)) == STOP
+
+
 def test_hyperband_has_brackets_up_to_one_that_never_stops():
     scheduler = make("hyperband", 276, 46)
     rungs = [[milestone for milestone, _ in bracket._rungs] for bracket in scheduler._brackets]

@@ -16,9 +16,10 @@ from study.planning import make_plan
 from study.trial_specs import first_configs, make_spec, parse_assignments
 from trainables.errors import InputError
 from trainables.evaluator import Evaluator
-from trainables.measures.settings import DetectionSettings, PixelsSettings
+from trainables.measures.settings import DetectionSettings, PixelsSettings, ReconstructionSettings
 from trainables.methods.base import method_class
 from trainables.methods.gan import Gan, GanConfig
+from trainables.methods.vae_gan import VaeGan, VaeGanConfig
 from trainables.preparation import prepare_protocol
 from trainables.protocol import Protocol
 
@@ -143,3 +144,12 @@ def test_an_optional_measure_is_left_out_for_a_method_without_the_ability(cache_
     whole, mute = (method(GanConfig.tiny(), evaluator.dataset, CPU) for method in (Gan, Mute))
     missing = evaluator(whole, 0).metrics.keys() - evaluator(mute, 0).metrics.keys()
     assert missing == {"duplicates", "copying"}
+
+
+def test_an_object_may_lack_an_ability_of_its_class(cache_dir):
+    measures = (PixelsSettings(num_samples=10), ReconstructionSettings(num_images=10, components=3, optional=True))
+    protocol = prepare_protocol(Protocol(dataset="digits", measures=measures), cache_dir).protocol
+    evaluator = Evaluator(protocol, cache_dir, CPU)
+    made = {arm: VaeGan(VaeGanConfig.tiny(arm=arm), evaluator.dataset, CPU) for arm in ("features", "gan")}
+    reported = {arm: "reconstruction_mse" in evaluator(method, 0).metrics for arm, method in made.items()}
+    assert reported == {"features": True, "gan": False}

@@ -14,6 +14,7 @@ from study.config import StudyConfig
 from study.optuna_storage import FIRST_TRIAL, METRICS
 from study.planning import make_plan
 from study.tables import claims_table, columns_of, references_of, results_table
+from study.verdicts import Judged
 from trainables.preparation import Preparation
 
 
@@ -120,7 +121,10 @@ def test_a_claim_stands_beside_its_source_and_the_number_of_its_values():
     claim = Claim("x is lower.", "[Someone 2020], table 3", "fid_lenet_best", lambda p: p["x"], lambda p: not p["x"])
     seeds = [[{"fid_lenet_best": 1.0}, {"fid_lenet_best": 1.1}], [{"fid_lenet_best": 9.0}, {"fid_lenet_best": 9.1}]]
     trials = [({"x": True}, seeds[0]), ({"x": False}, seeds[1])]
-    row = shown(claims_table([judge(claim, trials)]))[3]
+    outcome = judge(claim, trials)
+    row = shown(claims_table([Judged(outcome, "undecided", "a lot", None, "abc", after_the_fact=True)]))[3]
+    assert row.startswith("x is lower. (after the fact)")
     assert "[Someone 2020], table 3" in row
     assert row.count("(n=2)") == 2
-    assert row.endswith("supported")
+    assert row.endswith("undecided")
+    assert outcome.verdict in row

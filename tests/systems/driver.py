@@ -22,10 +22,12 @@ class Driver(Program):
         *arguments: object,
         prefix: tuple[str, ...] = (),
         environment: Mapping[str, str] | None = None,
+        report: bool = False,
     ) -> None:
-        """`prefix` is the command that runs it, as in `ip netns exec NAME`."""
+        """`prefix` is the command that runs it, as in `ip netns exec NAME`; `report`: whether it writes one."""
         log = storage / f"driver-{time.monotonic_ns()}.log"
-        command = [*prefix, sys.executable, "-m", "study.launch", "--storage-dir", storage, *arguments]
+        command: list[object] = [*prefix, sys.executable, "-m", "study.launch", "--storage-dir", storage]
+        command += [*arguments, *([] if report else ["--no-report"])]
         super().__init__(command, log, environment, error_log=log.with_suffix(".err"))
 
     def workers(self) -> list[int]:

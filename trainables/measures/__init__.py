@@ -8,4 +8,5 @@ MEASURES = {
     "points": "trainables.measures.points:Points",
     "restoration": "trainables.measures.restoration:Restoration",
     "classification": "trainables.measures.classification:Classification",
+    "sharpness": "trainables.measures.sharpness:Sharpness",
 }

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from trainables.measures.settings import FeatureSettings
-from trainables.metrics.collapse import class_entropy
+from trainables.metrics.collapse import class_entropy, confident_share
 from trainables.metrics.frechet import ReferenceStatistics, frechet_distance, reference_statistics
 from trainables.metrics.inception_score import inception_score
 from trainables.metrics.kid import kernel_distance
@@ -59,6 +59,7 @@ def feature_metrics(
         "density": density,
         "coverage": coverage,
         "entropy": class_entropy(probabilities),
+        "confident": confident_share(probabilities),
     }
     found = {settings.families()[name]: value for name, value in values.items()}
     return found if settings.inception_splits == 1 else found | {settings.splits_deviation: deviation}

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from trainables.data.dataset import Dataset
 from trainables.data.points import POINT_SETS, Mixture
-from trainables.data.sources import file_name, parent_of
+from trainables.data.sources import file_name, parent_of, source_of
 from trainables.data.tasks import TASK_NAMES, Task
 from trainables.errors import InputError
 from trainables.measures.base import MeasureSettings, Metric
@@ -40,6 +40,7 @@ FEATURE_METRICS = {
     "density": MAXIMIZED,
     "coverage": MAXIMIZED,
     "entropy": MAXIMIZED,
+    "confident": MAXIMIZED,
 }
 """The metrics of features and class probabilities, without the name of the extractor."""
 
@@ -133,6 +134,20 @@ class PixelsSettings(MeasureSettings):
 def set_name(dataset: str) -> str:
     """How metrics call an out-of-distribution set: trackers refuse most of what a path may have."""
     return dataset if re.fullmatch(r"[A-Za-z0-9_.-]{1,60}", dataset) else file_name(dataset)
+
+
+class SharpnessSettings(MeasureSettings):
+    """How much contrast generated images have, and how blurred they are."""
+
+    measure: str = "sharpness"
+    num_samples: int = Field(256, ge=1)
+    seed: int = Field(0, ge=0, description="picks the test images")
+
+    def metrics(self, dataset: str) -> dict[str, Metric]:
+        return {"contrast": Metric("maximize", shown=True), "blur": Metric("minimize", shown=True)}
+
+    def check(self, dataset: str) -> None:
+        refuse_points(dataset)
 
 
 class DetectionSettings(MeasureSettings):
@@ -245,6 +260,9 @@ class ClassificationSettings(MeasureSettings):
 
     def check(self, dataset: str) -> None:
         refuse_points(dataset)
+        source = source_of(dataset)
+        if source.shape and source.num_classes is None:  # of the user's own images, only the files can tell
+            raise InputError(f"data set {dataset!r} has no labels: choose one that has.")
 
 
 def refuse_points(dataset: str) -> None:

@@ -14,4 +14,5 @@ METHODS = {
     "restoration_gan": "trainables.methods.restoration_gan:RestorationGan",
     "sgan": "trainables.methods.sgan:Sgan",
     "vae": "trainables.methods.vae:Vae",
+    "vae_gan": "trainables.methods.vae_gan:VaeGan",
 }

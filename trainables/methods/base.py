@@ -68,6 +68,10 @@ class Method(ABC):
     """Whether a trained method reads the data set when it samples or scores; if not, its exported file is enough."""
     exported: ClassVar[tuple[str, ...]] = ()
     """The tensors, besides the networks, that sampling and scoring need."""
+    round_metrics: ClassVar[tuple[str, ...] | None] = None
+    """All metrics of a round, so that a claim about another one is refused; None: a claim may name any."""
+    lacks: tuple[type, ...] = ()
+    """Abilities that the class has and this object, by its config, does not: optional measures leave it out."""
     progress_metrics: ClassVar[tuple[str, ...]] = ()
     """Metrics of a round that are summed over all rounds so far; the others are averaged between evaluations."""
 

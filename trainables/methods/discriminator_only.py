@@ -55,6 +55,20 @@ class DiscriminatorOnly(Method):
         "epoch_images",
         "initial_accuracy",
     )
+    round_metrics = (
+        "loss_hinge",
+        "loss_discriminator",
+        "loss_generation",
+        "gradient_norm",
+        "r1",
+        "cross_entropy",
+        "score_real",
+        "score_pool",
+        "score_generated",
+        "initial_accuracy",
+        "images_generated",
+        "inner_updates",
+    )
     progress_metrics = ("images_generated", "inner_updates")
 
     def __init__(self, config: DiscriminatorOnlyConfig, dataset: Dataset, device: torch.device) -> None:

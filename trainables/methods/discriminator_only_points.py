@@ -61,6 +61,16 @@ class DiscriminatorOnlyPoints(Method):
     needs_data = False
     config: DiscriminatorOnlyPointsConfig
     state = ("round", "discriminator", "optimizer", "real_batches", "pool", "last_moved", "initial_accuracy")
+    round_metrics = (
+        "loss_classifier",
+        "loss_discriminator",
+        "loss_area",
+        "gradient_norm",
+        "score_real",
+        "score_pool",
+        "initial_accuracy",
+        "points_generated",
+    )
     progress_metrics = ("loss_area", "points_generated")
 
     def __init__(self, config: DiscriminatorOnlyPointsConfig, dataset: Dataset, device: torch.device) -> None:

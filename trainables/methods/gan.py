@@ -125,6 +125,14 @@ class Gan(Method):
         "real_batches",
         "evaluation_seed",
     )
+    round_metrics = (
+        "loss_generator",
+        "loss_discriminator",
+        "output_real",
+        "output_generated",
+        "gradient_penalty",
+        "images_generated",
+    )
     progress_metrics = ("images_generated",)
 
     def __init__(self, config: GanConfig, dataset: Dataset, device: torch.device) -> None:

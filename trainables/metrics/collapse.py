@@ -11,6 +11,9 @@ from torch import Tensor
 from trainables.metrics.distances import distances_to_nearest
 from trainables.metrics.ood import auroc
 
+CONFIDENT = 0.9
+"""A classifier is sure of an image if its most probable class has more than this probability."""
+
 NEAR = 0.25
 """Two images are near-duplicates if they are closer than this share of the usual distance between real neighbours."""
 
@@ -22,6 +25,15 @@ def class_entropy(probabilities: np.ndarray) -> float:
     """
     shares = np.bincount(probabilities.argmax(axis=1)) / len(probabilities)
     return float(-(shares[shares > 0] * np.log(shares[shares > 0])).sum()) + 0.0
+
+
+def confident_share(probabilities: np.ndarray) -> float:
+    """Share of the images, in [0, 1], of whose class a classifier is sure; `probabilities` `(n, K)` are its.
+
+    Images that are noise or a blur of two classes have no sure class. Read it with the entropy of the classes: images
+    of one class alone may all be sure.
+    """
+    return float((probabilities.max(axis=1) > CONFIDENT).mean())
 
 
 def duplicate_share(images: Tensor, typical_distance: float) -> float:

@@ -148,6 +148,11 @@ class MethodContract:
             assert metrics
             assert all(isinstance(value, float) and math.isfinite(value) for value in metrics.values())
 
+    def test_a_round_reports_what_the_method_declares(self, make: Make) -> None:
+        method = make()
+        declared = vars(type(method)).get("round_metrics")
+        assert declared is None or train(method, 1)[0].keys() <= set(declared)
+
     def test_the_seed_decides(self, make: Make) -> None:
         assert train(make(seed=1), 3) == train(make(seed=1), 3)
         assert train(make(seed=1), 3) != train(make(seed=2), 3)

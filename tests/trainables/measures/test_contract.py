@@ -13,6 +13,7 @@ from trainables.measures.settings import (
     PointsSettings,
     ReconstructionSettings,
     RestorationSettings,
+    SharpnessSettings,
 )
 from trainables.testing import MeasureContract
 
@@ -20,6 +21,7 @@ SETTINGS = (
     (FidelitySettings(num_samples=64, kid_subsets=3), "digits"),
     (FidelitySettings(num_samples=64, kid_subsets=3, features="efficientnet"), "digits"),
     (PixelsSettings(num_samples=64), "digits"),
+    (SharpnessSettings(num_samples=16), "digits"),
     (DetectionSettings(ood_sets=("scrambled",), num_scored=100, resamples=20), "digits"),
     (RestorationSettings(tasks=("noise0.1",), num_images=20, num_real=50, kid_subsets=3), "digits"),
     (ReconstructionSettings(num_images=50), "digits"),

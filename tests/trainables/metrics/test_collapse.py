@@ -6,7 +6,7 @@ import torch
 
 from trainables.data.cache import open_dataset
 from trainables.data.tensors import to_tensor
-from trainables.metrics.collapse import class_entropy, copying, duplicate_share
+from trainables.metrics.collapse import class_entropy, confident_share, copying, duplicate_share
 from trainables.metrics.distances import distances_to_nearest
 
 
@@ -26,6 +26,13 @@ def test_entropy_counts_the_predicted_classes():
     undecided = np.full((100, 4), 0.25) + 1e-6 * np.eye(4)[[1] * 100]
     assert class_entropy(undecided) == 0.0
     assert class_entropy(np.eye(3)[[0, 0, 1]]) == pytest.approx(-(2 / 3 * np.log(2 / 3) + 1 / 3 * np.log(1 / 3)))
+
+
+def test_a_classifier_is_sure_of_the_images_whose_class_has_nine_tenths():
+    probabilities = np.array([[0.95, 0.03, 0.02], [0.04, 0.91, 0.05], [0.9, 0.1, 0.0], [0.5, 0.3, 0.2]])
+    assert confident_share(probabilities) == 0.5
+    assert confident_share(np.eye(3)) == 1.0
+    assert confident_share(np.full((5, 10), 0.1)) == 0.0
 
 
 def test_real_images_have_hardly_any_duplicates_and_collapsed_ones_nothing_else(digits):

@@ -1,0 +1,145 @@
+"""Published settings of discriminator-only generation against settings that were found, and against plain GANs.
+
+All arms spend about the same CPU time, five times each. The rounds of the arms cost unequally much: the pace of an arm
+was measured by `python -m benchmarks arms`. A data set is a space of its own, since each has its own found settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from search_spaces import gan_scales
+from search_spaces.claim import SEED, Claim, where
+from search_spaces.discriminator_only_scales import LAPTOP_MEASURES, SCALES
+from search_spaces.grid import GridSpace, Point
+from search_spaces.published import LAMBDA_STAT, RATES, VARIANTS
+from search_spaces.space import Scale, Suggestion
+
+PUBLISHED, FOUND, WITHOUT, M0, M1 = "published", "found", "found, no gradient norm", "M0_B", "M1_B"
+
+PUBLISHED_SETTINGS = {**RATES, "lambda_stat": LAMBDA_STAT, **VARIANTS["all"].weights(), "pool_slack": 0.25}
+"""With all terms. The network and the batch are as small as those of the settings that were found."""
+
+ON_DIGITS: Mapping[str, Any] = {
+    "width": 1 / 16,
+    "batch_size": 64,
+    "initial_epochs": 5,
+    "discriminator_lr": 1e-2,
+    "image_lr": 0.2,
+    "max_updates": 10,
+    "lambda_stat": 1.0,
+    "lambda_tv": 0.0,
+    "lambda_gnorm": 0.1,
+    "lambda_ce": 0.0,
+    "fakes": "just_made",
+    "start": "earlier",
+    "earlier_share": 0.95,
+}
+ON_MNIST5K: Mapping[str, Any] = {
+    "width": 1 / 8,
+    "batch_size": 32,
+    "initial_epochs": 1,
+    "discriminator_lr": 6e-3,
+    "image_lr": 0.2,
+    "max_updates": 6,
+    "lambda_stat": 0.1,
+    "lambda_tv": 10.0,
+    "lambda_gnorm": 0.1,
+    "lambda_ce": 0.0,
+    "fakes": "just_made",
+    "start": "earlier",
+    "earlier_share": 0.98,
+}
+
+SMALLEST = {"width": 1 / 64, "max_updates": 2, "initial_epochs": 1}
+
+
+class Found(GridSpace):
+    """[Yesilcimen 2022], section 4.2: is there something better, and does the gradient norm still help there?"""
+
+    name = "found"
+    description = "published against found settings and against plain GANs, at equal compute, on the digits"
+    methods = ("discriminator_only", "gan")
+    settings: ClassVar[Mapping[str, Any]] = ON_DIGITS
+    paces: ClassVar[Mapping[str, float]] = {PUBLISHED: 0.024, FOUND: 1.0, WITHOUT: 1.26, M0: 3.66, M1: 2.14}
+    """Rounds of an arm for each round of the arm with the found settings."""
+    grid: ClassVar = {"arm": (PUBLISHED, FOUND, WITHOUT, M0, M1)}
+    scales: ClassVar[Mapping[str, Scale]] = {
+        "smoke": replace(SCALES["smoke"], fixed={}),
+        "laptop": Scale("digits", rounds=400, evaluate_every=50, measures=LAPTOP_MEASURES, seeds=5),
+        "paper": replace(SCALES["paper"], fixed={}, rounds=18_760, evaluate_every=469, seeds=5),
+    }
+
+    def suggestion(self, point: Point) -> Suggestion:
+        arm = point["arm"]
+        pace = self.paces[arm]
+        if arm in (M0, M1):
+            depth, rate = (M0, M1).index(arm), gan_scales.RATES[self.scale_name]
+            rates = {"generator_lr": rate, "discriminator_lr": rate}
+            config = {**gan_scales.SMALL, **rates, "generator_depth": depth, "discriminator_depth": depth}
+            return Suggestion(config, method="gan", pace=pace)
+        settings = {**self.settings, **SMALLEST} if self.scale_name == "smoke" else self.settings
+        if arm == PUBLISHED:
+            network = {name: settings[name] for name in ("width", "batch_size", "initial_epochs")}
+            limit = {"max_updates": 2} if self.scale_name == "smoke" else {}
+            return Suggestion({**PUBLISHED_SETTINGS, **network, **limit}, method="discriminator_only", pace=pace)
+        off = {"lambda_gnorm": 0.0} if arm == WITHOUT else {}
+        return Suggestion({**settings, **off}, method="discriminator_only", pace=pace)
+
+    def point_name(self, point: Point) -> str:
+        return point["arm"]
+
+    def published(self, point: Point) -> Mapping[str, float]:
+        return VARIANTS["all"].figures if point["arm"] == PUBLISHED else {}
+
+    def claims(self) -> list[Claim]:
+        source = "[Yesilcimen 2022], section 4.2"
+        return [
+            Claim(
+                "The gradient norm lowers the Frechet distance also with just-made fakes and earlier starts.",
+                source,
+                "fid_best",
+                lower=where(arm=FOUND),
+                higher=where(arm=WITHOUT),
+                paired_by=(SEED,),
+            ),
+            Claim(
+                "The settings that were found have a lower Frechet distance than the published ones.",
+                source,
+                "fid_best",
+                lower=where(arm=FOUND),
+                higher=where(arm=PUBLISHED),
+                paired_by=(SEED,),
+            ),
+            Claim(
+                "A discriminator alone, with the settings that were found, is better than the plain GAN M0_B.",
+                source,
+                "fid_best",
+                lower=where(arm=FOUND),
+                higher=where(arm=M0),
+                paired_by=(SEED,),
+            ),
+            Claim(
+                "A discriminator alone, with the settings that were found, is better than the GAN M1_B.",
+                source,
+                "fid_best",
+                lower=where(arm=FOUND),
+                higher=where(arm=M1),
+                paired_by=(SEED,),
+            ),
+        ]
+
+
+class FoundMnist5k(Found):
+    """The same on 28x28 digits."""
+
+    name = "found_mnist5k"
+    description = "the same on mnist5k"
+    settings = ON_MNIST5K
+    paces: ClassVar[Mapping[str, float]] = {PUBLISHED: 0.03, FOUND: 1.0, WITHOUT: 1.0, M0: 1.0, M1: 1.0}
+    scales: ClassVar[Mapping[str, Scale]] = {
+        **Found.scales,
+        "laptop": replace(Found.scales["laptop"], dataset="mnist5k", rounds=640, evaluate_every=80),
+    }

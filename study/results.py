@@ -1,0 +1,84 @@
+"""python -m study.results PAGE: write the tables of a page again, from the exported results that it names.
+
+A table stands between two comments. The first names a file of `python -m study.report NAME --export FILE` beside the
+page, and the columns:
+
+    <!-- table results/NAME.json: data = dataset; latents = params.latents; energy = energy -->
+    <!-- end of table -->
+
+A column is `first_trial`, `dataset`, `params.<name>`, or a metric: the mean of its seeds, with their standard deviation
+where there are several. Trials that have not finished say how they ended.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from trainables import command_line
+from trainables.errors import InputError
+
+TABLE = re.compile(r"(<!-- table (?P<file>\S+): (?P<columns>.*?) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class ResultsConfig:
+    """Write the tables of a page again, from the exported results that it names."""
+
+    page: Annotated[Path, tyro.conf.Positional]
+    """A Markdown file."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    return command_line.run(ResultsConfig, "python -m study.results", rewrite, arguments)
+
+
+def rewrite(config: ResultsConfig) -> int:
+    """Write the page; returns 0."""
+    if not config.page.is_file():
+        raise InputError(f"there is no page {config.page}: name a Markdown file.")
+    config.page.write_text(with_tables(config.page), encoding="utf-8")
+    return 0
+
+
+def with_tables(page: Path) -> str:
+    """The text of a page, its tables made from their files."""
+    return TABLE.sub(lambda found: _between(found, page), page.read_text(encoding="utf-8"))
+
+
+def _between(found: re.Match[str], page: Path) -> str:
+    from study.reporting.document import Table
+    from study.reporting.markdown import table
+
+    file = page.parent / found["file"]
+    if not file.is_file():
+        raise InputError(f"{page} names {file}, which is not there: export the study, or take the table out.")
+    columns = dict(each.split(" = ") for each in " ".join(found["columns"].split()).split("; "))
+    trials = json.loads(file.read_text(encoding="utf-8"))["trials"]
+    rows = [[_cell(trial, column) for column in columns.values()] for trial in trials]
+    return found[1] + "\n".join(table(Table(list(columns), rows))) + "\n" + found[4]
+
+
+def _cell(trial: dict[str, Any], column: str) -> str:
+    from study.reporting.numbers import shown, with_deviation
+
+    if column in ("first_trial", "dataset"):
+        return str(trial[column])
+    if column.startswith("params."):
+        return shown(trial["params"].get(column.removeprefix("params.")))
+    if trial["state"] != "finished":
+        return str(trial["state"])
+    if column not in trial["seeds"]:
+        raise InputError(f"trial {trial['trial']} has no metric {column!r}: it has {', '.join(trial['seeds'])}.")
+    return with_deviation(trial["seeds"][column])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
