@@ -244,16 +244,24 @@ def test_labelled_and_unlabelled_rows_have_noise_of_their_own(tiny_dataset):
     assert torch.equal(noise[8:], network.noise((3, torch.Generator().manual_seed(2)), device=CPU))
 
 
+SMALL = {
+    Sgan: {"generator_width": 0.25, "discriminator_width": 0.25, "init_std": 0.05, "batch_size": 64}
+    | dict.fromkeys(("generator_lr", "discriminator_lr"), 1e-3),
+    FeatureMatching: {"generator_width": 0.25, "discriminator_width": 0.25, "average_rate": 0.02, "batch_size": 50},
+}
+
+
 @pytest.mark.slow
-def test_unlabelled_images_help_with_25_labels(cache_dir):
-    """Feature matching against its own discriminator, on the digits: in four of five draws at least."""
+@METHODS
+def test_unlabelled_images_help_with_25_labels(method_type, cache_dir):
+    """On the digits, each method against its own discriminator: in four of five draws at least."""
     digits = prepare("digits", cache_dir)
     better = 0
     for draw in range(5):
         found = []
         for weight in (0.0, 1.0):
-            settings = {"discriminator_width": 0.25, "average_rate": 0.02, "batch_size": 50, "generator_width": 0.25}
-            method = make(FeatureMatching, digits, labels=25, label_draw=draw, unlabelled_weight=weight, **settings)
+            settings = {"labels": 25, "label_draw": draw, "unlabelled_weight": weight}
+            method = make(method_type, digits, **SMALL[method_type], **settings)
             for _ in range(400):
                 method.train_round()
             found.append(accuracy(method, digits.test))
