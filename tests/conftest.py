@@ -17,8 +17,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Programs that the tests start find what an earlier one has compiled.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-# Ray would let trials wait for everything else on a busy machine, until somebody takes them for lost.
-os.environ.update({"RAY_worker_niceness": "0"})
+# On a busy machine, Ray would let trials wait for everything else until somebody takes them for lost, and end them when
+# others fill the memory.
+os.environ.update({"RAY_worker_niceness": "0", "RAY_memory_monitor_refresh_ms": "0"})
 
 
 @pytest.fixture(scope="session")

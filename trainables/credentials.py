@@ -6,8 +6,8 @@ import re
 from urllib.parse import unquote_plus
 
 _SECRET = r"pass|pwd|secret|token|credential|api_?key|odbc_connect"
-_USER = re.compile(r"://(?:[^:/?#@\s]*:\S*|[^:/?#@\s]*)@")
-"""A user, and a password in which "/", "@" and "?" may be unquoted; up to the last "@"."""
+_USER = re.compile(r"://(?:[^:/?#@\s]*:(?:\S*|(?!\d+[/?\s])[^\n'\"]*)|[^:/?#@\s]*)@")
+"""A user, and a password in which "/", "@", "?" and blanks may be unquoted; up to the last "@"."""
 _SETTING = re.compile(r"([\w%.+-]+)(\s?=\s?)('[^']*'|\"[^\"]*\"|\{[^}]*\}|[^\s&;,'\"]+)")
 """A setting, as in the query of a URL, in a connection string, or in a message."""
 

@@ -31,6 +31,7 @@ from trainables.methods.base import Method
 from trainables.methods.discriminator_only_config import DiscriminatorOnlyConfig
 from trainables.protocol import Protocol, base_name
 from trainables.registry import resolve
+from trainables.training import PARAMETERS
 
 SCALES = ("smoke", "laptop", "paper")
 REFERENCES = Path(__file__).parents[2] / "docs/references.md"
@@ -163,7 +164,7 @@ def _training_metrics(space, images):
     method = method_of(space)(config, dataset, torch.device("cpu"))
     reported = method.train_round()
     swings = {f"{name}_swing_overall" for name in reported if name.startswith("loss_")}
-    return {*reported, *swings, *({"movement"} if isinstance(method, Follows) else set())}
+    return {*reported, PARAMETERS, *swings, *({"movement"} if isinstance(method, Follows) else set())}
 
 
 def test_claims_are_sentences_that_can_be_read_alone(space):
@@ -341,11 +342,10 @@ def test_the_arms_of_found_differ_in_what_their_names_say(name):
     assert found.pop("lambda_gnorm") > without.pop("lambda_gnorm") == 0
     assert found == without
     published = DiscriminatorOnlyConfig(**arms["published"].config).model_dump()
-    smaller = {"width", "batch_size", "initial_epochs", "pool_slack"}
-    assert {field for field, value in DiscriminatorOnlyConfig() if published[field] != value} <= smaller
-    assert {field: published[field] for field in smaller - {"pool_slack"}} == {
-        f: found[f] for f in smaller - {"pool_slack"}
-    }
+    network = ("width", "batch_size", "initial_epochs")
+    changed = {field for field, value in DiscriminatorOnlyConfig() if published[field] != value}
+    assert changed <= {*network, "pool_slack", "max_updates"}
+    assert [published[field] for field in network] == [found[field] for field in network]
     assert [arms[arm].config["generator_depth"] for arm in ("M0_B", "M1_B")] == [0, 1]
     assert {arm: suggestion.method for arm, suggestion in arms.items() if suggestion.method == "gan"} == {
         "M0_B": "gan",

@@ -48,7 +48,7 @@ def refused(capsys, *arguments):
         (["--space", "toy_plane", "--objectives", "modes"], "unknown objective 'modes'"),
         (["--space", "gradnorm", "--ood-sets", "mnits"], "unknown data set 'mnits': did you mean 'mnist'"),
         (["--space", "gradnorm", "--ood-sets", "spiral"], "this data set has points, name data sets of images"),
-        (["--space", "gradnorm", "--ood-sets", "digits"], "--ood-sets digits: that is what is trained on"),
+        (["--space", "gradnorm", "--ood-sets", "mnist5k"], "--ood-sets mnist5k: that is what is trained on"),
         (["--space", "gradnorm", "--inception-sha256", "ab"], "are for --features inception, not lenet"),
         (
             ["--space", "gradnorm", "--features", "inception", "--objectives", "fid_lenet"],

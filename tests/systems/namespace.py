@@ -15,12 +15,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.systems.driver import Driver
-from tests.systems.program import START_SECONDS, Program, training
+from tests.systems.program import training
+from tests.systems.ray_node import RayNode
 
 PORT = 6379
-
-ATTEMPTS = 3
-"""A node of Ray gives up when it has not joined within 30 seconds, which a busy machine may need."""
 
 
 def why_not() -> str | None:
@@ -35,10 +33,8 @@ def why_not() -> str | None:
     return None
 
 
-class Raylet(Program):
-    """A node of a cluster, with all that runs on it."""
-
-    survives_its_test = True
+class Raylet(RayNode):
+    """A node with an address of its own."""
 
     def __init__(self, command: Sequence[object], log: Path, environment: Mapping[str, str], address: str) -> None:
         super().__init__(command, log, environment)
@@ -84,14 +80,10 @@ class Nodes:
         role += [] if self.raylets else ["--include-dashboard", "false"]
         command = [*self._prefix, *prefix, Path(sys.executable).parent / "ray", "start", "--block", *role]
         command += ["--node-ip-address", address, "--num-cpus", cpus, "--num-gpus", gpus]
-        for attempt in range(ATTEMPTS):
-            raylet = Raylet(command, self.folder / f"{address}-{attempt}.log", self.environment, address)
-            raylet.start()
-            raylet.until(lambda on=raylet: "--block" in on.screen() or not on.is_running(), START_SECONDS)
-            if raylet.is_running():
-                self.raylets.append(raylet)
-                return raylet
-        raise AssertionError(f"{ATTEMPTS} attempts to join the cluster:\n{raylet.screen()}")
+        raylet = Raylet(command, self.folder / f"{address}.log", self.environment, address)
+        self.raylets.append(raylet)
+        raylet.start()
+        return raylet
 
     def close(self) -> None:
         """End all nodes, the head last, and remove the namespace."""

@@ -11,12 +11,13 @@ import urllib.request
 from pathlib import Path
 from typing import Literal
 
-from tests.systems.program import Program, Server, free_port
+from tests.systems.program import START_SECONDS, Program, free_port
+from tests.systems.ray_node import RayNode
 
 BIN = Path(sys.executable).parent
 
 
-class RayCluster(Server):
+class RayCluster(RayNode):
     """A head with a token of its own; nothing of it listens beyond loopback."""
 
     def __init__(self, folder: Path, mode: Literal["token", "disabled"] = "token") -> None:
@@ -39,6 +40,15 @@ class RayCluster(Server):
             "PATH": f"{BIN}:{os.environ['PATH']}",  # where jobs find Python
         }
         super().__init__(command, folder / "ray.log", environment)
+
+    def start(self) -> None:
+        """Start it and wait until it takes jobs."""
+        super().start()
+        self.until_it_answers()
+
+    def until_it_answers(self) -> None:
+        """Wait until it takes jobs."""
+        self.until(self.answers, START_SECONDS)
 
     def answers(self) -> bool:
         """Whether it takes jobs: its dashboard answers before that."""

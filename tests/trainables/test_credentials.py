@@ -10,6 +10,7 @@ WITH_PASSWORD = [
     "postgresql://me:hid/den@h/db",
     "postgresql://me:hid@den@h/db",
     "postgresql://me:hid?den#@h/db",
+    "postgresql://me:hid den@h/db",
     "postgresql+psycopg2://:hidden@h/db",
     "postgresql://h/db?user=me&password=hidden",
     "postgresql://h/db?user=me&pass%77ord=hidden",
@@ -29,7 +30,7 @@ def test_a_password_is_found_and_not_shown(url):
     assert without_credentials(f"at {url} now").startswith("at ")
 
 
-@pytest.mark.parametrize("url", WITH_PASSWORD[:6])
+@pytest.mark.parametrize("url", WITH_PASSWORD[:7])
 def test_these_are_passwords_to_sqlalchemy(url):
     made = sqlalchemy.make_url(url)
     assert made.password or "password" in made.query
@@ -41,6 +42,7 @@ def test_these_are_passwords_to_sqlalchemy(url):
         "postgresql://me@h/db",
         "postgresql://h:5432/db?sslmode=require",
         "http://127.0.0.1:5000",
+        "http://h:5000 is away: write to admin@example.org",
         "sqlite:////tmp/a@b/mlflow.db",
         "sqlite:///relative.db?timeout=60",
     ],
