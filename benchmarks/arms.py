@@ -1,4 +1,4 @@
-"""The CPU time of a round of each arm of the spaces `found` and `found_mnist5k`, from which their paces are set."""
+"""The CPU time of a round of each arm of `found`, `found_mnist5k` and `compare`, from which their paces are set."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from statistics import median
 
 import torch
 
+from search_spaces.compare import ALONE, Compare
 from search_spaces.found import FOUND, Found, FoundMnist5k
 from trainables.data.cache import prepare
 from trainables.methods.base import Method, method_class
 
-SPACES = (Found, FoundMnist5k)
+SPACES = {Found: FOUND, FoundMnist5k: FOUND, Compare: ALONE}
+"""The spaces, each with the arm whose pace is 1."""
 TURNS = 4
 """Rounds of each arm, in turns, so that other work on the machine slows all of them."""
 BEFORE = 1
@@ -21,9 +23,9 @@ BEFORE = 1
 
 
 def main() -> None:
-    """Print the milliseconds of a round of each arm, and its rounds for each round of the settings that were found."""
+    """Print the milliseconds of a round of each arm, and its rounds for each round of the arm whose pace is 1."""
     torch.set_num_threads(1)  # as in a trial
-    for space_class in SPACES:
+    for space_class, unit in SPACES.items():
         space = space_class("laptop")
         with tempfile.TemporaryDirectory() as folder:
             dataset = prepare(space.scale.dataset, Path(folder))
@@ -42,5 +44,5 @@ def main() -> None:
         rounds = {arm: median(times[BEFORE:]) for arm, times in seconds.items()}
         for arm, each in rounds.items():
             print(
-                f"{space.name:14} {arm:24} {1e3 * each:8.1f} ms a round   pace {rounds[FOUND] / each:6.3f}", flush=True
+                f"{space.name:14} {arm:34} {1e3 * each:8.1f} ms a round   pace {rounds[unit] / each:6.3f}", flush=True
             )

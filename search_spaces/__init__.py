@@ -15,6 +15,8 @@ SPACES = {
     "labels": "search_spaces.labels:Labels",
     "collapse": "search_spaces.collapse:Collapse",
     "toy_collapse": "search_spaces.collapse:ToyCollapse",
+    "compare": "search_spaces.compare:Compare",
+    "vae_gan": "search_spaces.vae_gan:VaeGanArms",
     "toy_spiral": "search_spaces.toy_spiral:ToySpiral",
     "toy_plane": "search_spaces.toy_plane:ToyPlane",
     "toy_line": "search_spaces.toy_line:ToyLine",

@@ -21,7 +21,7 @@ SECTIONS = ("quality", "ood", "train", "cost", "interval")
 SEARCHED = "searched"
 """The section of the suggested parameters, which a run has once."""
 
-COSTS = ("seconds_", "memory_mb", "evaluation_share", "images_per_second", "round")
+COSTS = ("seconds_", "memory_mb", "evaluation_share", "images_per_second", "parameters", "round")
 OF_DETECTION = tuple(f"{metric}_" for metric in DETECTION_METRICS)
 INTERVALS = ("_low", "_high", "_std")
 """They end the name of a number that says how far a metric varies."""

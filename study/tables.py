@@ -17,6 +17,7 @@ from trainables.measures.settings import RESAMPLED
 from trainables.methods.base import method_class
 from trainables.preparation import Preparation
 from trainables.protocol import AT_BEST, BEST, Protocol, base_name
+from trainables.training import PARAMETERS, SECONDS_CPU
 
 CLAIMS_TITLE = "the document's claims, by the last metrics of each trial's seeds (the rule: study/claims.py)"
 
@@ -49,7 +50,7 @@ def columns_of(plan: StudyPlan, trials: Sequence[FrozenTrial]) -> list[str]:
     metrics = [trial.user_attrs.get(METRICS, {}) for trial in trials]
     resampled = [name + RESAMPLED for name in objectives]
     progress = dict.fromkeys(n for name in plan.space.method_names for n in method_class(name).progress_metrics)
-    costs = [*progress, "seconds_training"]
+    costs = [*progress, "seconds_training", SECONDS_CPU, PARAMETERS]
     differing = [name for name in costs if len({found.get(name) for found in metrics}) > 1]
     measured = {name for found in metrics for name in found}
     return [*plan.objectives, *(name for name in [*resampled, *others, *differing] if name in measured)]

@@ -37,6 +37,12 @@ REPORTED = "reported_ms"
 SECONDS = ("seconds_training", "seconds_evaluation", "seconds_saving")
 """What a training's time goes into. A report is saved with the checkpoint: the time for that is in the next one."""
 
+SECONDS_CPU = "seconds_cpu"
+"""The CPU time of the process in training, which other processes on the machine hardly change."""
+
+PARAMETERS = "parameters"
+"""The number of weights of the networks that a method needs when it is trained."""
+
 FOLLOWED = 256
 """Samples of the same latents whose movement is measured."""
 
@@ -67,7 +73,7 @@ class Training:
         self.oscillation = Oscillation()
         self.curves = Curves(spec.curves)
         self.followed: Tensor | None = None
-        self.totals: dict[str, float] = defaultdict(float, dict.fromkeys(SECONDS, 0.0))
+        self.totals: dict[str, float] = defaultdict(float, dict.fromkeys((*SECONDS, SECONDS_CPU), 0.0))
         state = self.checkpoints.load_newest()
         if state is not None:
             self.load_state_dict(state)
@@ -77,15 +83,16 @@ class Training:
 
         Raises `NonFiniteLossError` where training diverges.
         """
-        started = time.perf_counter()
+        started, started_cpu = time.perf_counter(), time.process_time()
         metrics = self._train_rounds()
-        trained = time.perf_counter()
+        trained, trained_cpu = time.perf_counter(), time.process_time()
         evaluation = self.evaluator(self.method, sub_seed(self.config.seed, f"evaluation {self.round}"))
         metrics |= self._movement()
         improved = self._update_best(evaluation.metrics)
         self._draw(evaluation, improved)
         evaluated = time.perf_counter()
         self.totals["seconds_training"] += trained - started
+        self.totals[SECONDS_CPU] += trained_cpu - started_cpu
         self.totals["seconds_evaluation"] += evaluated - trained
         if improved:
             self._export(evaluation)
@@ -95,12 +102,16 @@ class Training:
         self.curves.add(self.round, {**metrics, **evaluation.metrics})
         if self.is_done:
             metrics |= self.curves.properties(self.spec.rounds)
-        metrics |= {**evaluation.metrics, **self.best, REPORTED: time.time_ns() // 1_000_000}
+        metrics |= {**evaluation.metrics, **self.best, PARAMETERS: self._parameters()}
+        metrics[REPORTED] = time.time_ns() // 1_000_000
         self.report = flat_report(metrics, self.totals, self.round)
         # A finished trial needs one: the checkpoint before it also holds what further rounds would have needed.
         self.checkpoints.save(self.state_dict(), self.round, kept=1 if self.is_done else KEPT)
         self.totals["seconds_saving"] += time.perf_counter() - evaluated
         return self.report
+
+    def _parameters(self) -> float:
+        return float(sum(p.numel() for network in self.method.networks().values() for p in network.parameters()))
 
     @property
     def is_done(self) -> bool:

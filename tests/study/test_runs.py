@@ -363,7 +363,7 @@ def test_the_settings_of_two_measures_of_a_kind_are_told_apart(tmp_path):
 def test_searched_numbers_are_metrics_on_the_scale_that_was_searched(tmp_path):
     plan = make_plan(StudyConfig(space="gradnorm", rounds=10, storage_dir=tmp_path))
     optuna_study = create_study("s", optuna.storages.InMemoryStorage(), plan.directions, [])
-    params = {"image_lr": 0.1, "discriminator_lr": 0.01, "lambda_tv": 2e-5, "lambda_gnorm": 50.0}
+    params = {"image_lr": 0.1, "discriminator_lr": 0.01, "lambda_tv": 0.02, "lambda_gnorm": 5.0}
     optuna_study.enqueue_trial(params)
     event = events.trial_started(make_spec(plan, optuna_study.ask(), plan.protocols), {})
     metrics = event["metrics"]

@@ -7,6 +7,7 @@ import pytest
 from mlflow import MlflowClient
 
 import study
+from search_spaces.ablation import Ablation
 from tests.systems.report import DIVERGED, distance
 from trainables.errors import InputError
 
@@ -55,11 +56,14 @@ def test_samples_are_a_picture_and_a_trial_without_one_is_a_sentence(searched):
 
 def test_claims_are_those_that_the_driver_judged(ablation, searched):
     claims = ablation.claims()
-    assert list(claims["verdict"]) == ["supported"]
-    (claim,) = claims.to_dict("records")
-    # Three variants with the gradient norm against their partners without it, three seeds each.
-    assert len(claim["lower"]) == len(claim["higher"])
-    assert claim["low"] < claim["difference"] < claim["high"]
+    assert list(claims["claim"]) == [claim.text for claim in Ablation("smoke").claims()]
+    claim = claims.iloc[0]
+    assert claim["claim"].startswith("The gradient norm lowers")
+    # Three variants with the gradient norm, each 9 better than its partner without it; three seeds.
+    assert len(claim["lower"]) == len(claim["higher"]) == 9
+    assert claim["difference"] == pytest.approx(9)
+    assert claim["low"] < 9 < claim["high"]
+    assert (claim["verdict"], claim["after_the_fact"]) == ("supported", False)
     assert searched.claims().empty
 
 
