@@ -147,7 +147,7 @@ class FoundMnist5k(Found):
     name = "found_mnist5k"
     description = "the same on mnist5k"
     settings = ON_MNIST5K
-    # The first rounds of the published arm end after few updates, later ones need not: it may spend more than the others.
+    # The first rounds of the published arm end after few updates, later ones need not: it may spend more than others.
     paces: ClassVar[Mapping[str, float]] = {PUBLISHED: 1.4, FOUND: 1.0, WITHOUT: 1.35, M0: 3.5, M1: 2.1}
     scales: ClassVar[Mapping[str, Scale]] = {
         **Found.scales,
