@@ -21,9 +21,8 @@ install: $(VENV)/installed  ## make .venv and install everything into it
 study: install  ## run the main job: a laptop study of the gradient-norm method
 	$(BIN)/python -m study.launch --space gradnorm
 
-ui: install  ## show the studies in outputs/ in MLflow on http://127.0.0.1:5000
-	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow server --backend-store-uri sqlite:///outputs/mlflow.db \
-		--host 127.0.0.1 --port 5000
+ui: install  ## show the newest study in outputs/ in MLflow on http://127.0.0.1:5000; ARGS="NAME --open"
+	$(BIN)/python -m study.ui $(ARGS)
 
 test: install  ## lint, types, import contracts, tests
 	$(BIN)/ruff check .

@@ -41,7 +41,9 @@ COSTS = ("seconds_training", "seconds_evaluation", "seconds_saving", "memory_mb"
 
 def record(storage: Path, trials: int, evaluations: int) -> StudyPlan:
     """Put a study of `gradnorm` at the laptop scale into the MLflow of a storage folder; all of it is delivered."""
-    config = StudyConfig(space="gradnorm", name="recorded", trials=trials, rounds=ROUNDS, storage_dir=storage)
+    config = StudyConfig(
+        space="gradnorm", name="recorded", trials=trials, rounds=ROUNDS * evaluations, storage_dir=storage
+    )
     plan = make_plan(config)
     check_writable(plan.storage)
     runs = Runs(plan.tracking_uri, plan.space.name, plan.name, plan.artifacts)

@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from optuna.trial import TrialState
 from rich.console import Console as RichConsole
 from rich.console import RenderableType
 from rich.live import Live
+from rich.table import Table
 
 from search_spaces.space import spoken
 from study.interruption import Interruption
@@ -38,6 +39,8 @@ class Console:
 
     def __init__(self) -> None:
         self._console = RichConsole(highlight=False, width=None if sys.stdout.isatty() else 160)
+        self.tables: list[Table] = []
+        """The tables that were printed."""
 
     def live(self, show: Callable[[], RenderableType]) -> AbstractContextManager:
         """On a terminal, keep what `show` returns below the lines that are printed meanwhile; else nothing."""
@@ -82,7 +85,8 @@ class Console:
             (preparation,) = preparations.values()
             references = references_of(preparation, shown_metrics(preparation.protocol))
         title = f"study {plan.name}: {title}, then the first trials"
-        self._console.print(results_table(plan, title, [*shown.values()], references))
+        self.tables.append(results_table(plan, title, [*shown.values()], references))
+        self._console.print(self.tables[-1])
         counts = Counter(trial.state.name.lower() for trial in trials if trial.state != TrialState.WAITING)
         self.print(", ".join(f"{number} {STATES[state]}" for state, number in sorted(counts.items())))
         objective = plan.objectives[0]
@@ -96,7 +100,8 @@ class Console:
         """Print a verdict on each of the document's claims, and what would decide those that are undecided."""
         if not judged:
             return
-        self._console.print(claims_table(judged))
+        self.tables.append(claims_table(judged))
+        self._console.print(self.tables[-1])
         each, holm = counts(judged).values()
         self.print("claims, each for itself: " + ", ".join(f"{number} {verdict}" for verdict, number in each.items()))
         self.print("claims, by Holm's correction: " + ", ".join(f"{n} {verdict}" for verdict, n in holm.items()))
@@ -105,35 +110,48 @@ class Console:
         if more := seeds_that_decide(judged, plan.seeds):
             seeds, decided = more
             self.print(f"With {seeds} seeds, about {decided} more would be decided, if further runs are like these:")
-            options = more_seeds_command(_shown(plan.folder.study_json), seeds, self._storage(plan))
+            options = more_seeds_command(_shown(plan.folder.study_json), seeds, _storage(plan))
             self.print(f"  {_shown(Path(sys.executable))} -m study.launch {options}")
 
-    def print_next_steps(self, plan: StudyPlan, interruption: Interruption) -> None:
-        """Print the exact commands that show the study and continue it."""
-        python = Path(sys.executable)
-        launch = f"  {_shown(python)} -m study.launch"
-        storage = self._storage(plan)
+    def print_next_steps(self, plan: StudyPlan, interruption: Interruption, pages: Mapping[str, str]) -> None:
+        """Print the exact commands that show the study and continue it; `pages` are addresses in MLflow."""
+        commands = {name: f"  {command}" for name, command in next_commands(plan, _shown(Path(sys.executable))).items()}
         if interruption.received:
             self.print(f"\nStopped by {interruption.received.name}. Go on with:")
-            self.print(f"{launch} {shlex.join(['--resume', plan.name, *storage])}")
+            self.print(commands["resume"])
             return
-        self.print("\nLook at every trial in MLflow (then open http://127.0.0.1:5000):")
+        self.print("\nLook at every trial in MLflow:")
         if plan.config.tracking_uri is None:
-            mlflow = _shown(python.parent / "mlflow")
-            store = shlex.quote(plan.tracking_uri)
-            self.print(f"  {mlflow} server --backend-store-uri {store} --host 127.0.0.1 --port 5000")
+            self.print(commands["ui"])
         else:
             self.print(f"  it is on the tracking server that you named, {without_credentials(plan.tracking_uri)}.")
-        can_go_on = not plan.space.exhaustive
+        for what, url in pages.items():
+            self.print(f"  {what}: {url}")
+        can_go_on = "extend" in commands
         self.print(f"Train the best settings again with other seeds{', or go on searching' if can_go_on else ''}:")
-        self.print(f"{launch} {shlex.join(['--confirm', plan.name, '--top', '3', '--seeds', '5', *storage])}")
+        self.print(commands["confirm"])
         if can_go_on:
-            more = str(2 * plan.trials)
-            self.print(f"{launch} {shlex.join(['--resume', plan.name, '--trials', more, *storage])}")
+            self.print(commands["extend"])
 
-    @staticmethod
-    def _storage(plan: StudyPlan) -> list[str]:
-        return [] if plan.storage == absolute(Path("outputs")) else ["--storage-dir", str(plan.storage)]
+
+def next_commands(plan: StudyPlan, python: str = "python") -> dict[str, str]:
+    """The commands that show, resume, confirm and, where something is searched, extend a study."""
+
+    def command(module: str, *arguments: str) -> str:
+        return f"{python} -m {module} {shlex.join([*arguments, *_storage(plan)])}"
+
+    commands = {
+        "ui": f"{command('study.ui', plan.name)} --open",
+        "resume": command("study.launch", "--resume", plan.name),
+        "confirm": command("study.launch", "--confirm", plan.name, "--top", "3", "--seeds", "5"),
+    }
+    if not plan.space.exhaustive:
+        commands["extend"] = command("study.launch", "--resume", plan.name, "--trials", str(2 * plan.trials))
+    return commands
+
+
+def _storage(plan: StudyPlan) -> list[str]:
+    return [] if plan.storage == absolute(Path("outputs")) else ["--storage-dir", str(plan.storage)]
 
 
 def _shown(path: Path) -> str:

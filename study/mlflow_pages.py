@@ -1,7 +1,7 @@
 """Pages of MLflow's user interface that show a study: their addresses, and the layout of the charts.
 
 The layout is kept as MLflow's own "share this view" keeps one, in a tag of the experiment. Its format is MLflow's own
-affair; where a version does not know it, the page shows its usual charts. `tests/integration/test_mlflow_page.py`
+affair; where a version does not know it, the page shows its usual charts. `tests/integration/test_smoke_study.py`
 opens the pages in a browser.
 """
 
@@ -20,6 +20,8 @@ from study.plan import StudyPlan
 from study.trial_specs import distributions_of
 from trainables.protocol import base_name
 
+COMPARED = 5
+"""How many of the best trials are compared with the first trials."""
 VIEW_TAG = "mlflow.sharedViewState."
 FLAT = "Model metrics"
 """How MLflow calls the section of metrics whose names have no slash."""
@@ -59,7 +61,10 @@ def view_tag(plan: StudyPlan) -> dict[str, str]:
     params, metrics = _searched(plan)
     measures = [settings for protocol in plan.protocols.values() for settings in protocol.measures]
     main = dict.fromkeys([objective, base_name(objective), *_shown(plan)])
-    lines = [{"type": "LINE", "metricKey": name, "displayName": name, "isGenerated": True} for name in main]
+    as_they_are = {"isGenerated": True, "lineSmoothness": 0, "useGlobalLineSmoothing": False}
+    lines = [
+        {"type": "LINE", "metricKey": name, "displayName": name, "xAxisKey": "step", **as_they_are} for name in main
+    ]
     parallel = {"type": "PARALLEL", "selectedParams": params, "selectedMetrics": [*metrics, objective]}
     frames = dict.fromkeys(name for settings in measures for name in settings.frames)
     images = [{"type": "IMAGE", "imageKeys": [n], "isGenerated": True, "step": plan.rounds} for n in frames]
@@ -71,6 +76,7 @@ def view_tag(plan: StudyPlan) -> dict[str, str]:
         "orderByKey": f"metrics.`{objective}`",
         "orderByAsc": plan.directions[0] == "minimize",
         "isAccordionReordered": True,
+        "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
         "compareRunCharts": [{"uuid": _id(f"chart {n}"), **chart, **of_chart} for n, chart in enumerate(charts)],
         "compareRunSections": [
             {"uuid": uuid, "name": name, "display": name == FLAT, "isReordered": True, "deleted": False}

@@ -13,14 +13,16 @@ from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import TrialScheduler
 
 from study import events
-from study.console import Console
+from study.console import Console, next_commands
 from study.folder import LOCK_SECONDS, check_writable, trial_key
 from study.interruption import Interruption, clean_stop
+from study.mlflow_pages import COMPARED, pages
 from study.nodes.capacity import Capacity, alive_nodes, check_fits
 from study.nodes.cluster import check_address, cluster
 from study.nodes.placement import Packing, placement_groups
 from study.nodes.preflight import NodeCheck, check_nodes, lines, require_all, servers
-from study.optuna_storage import create_study, find_study, is_database, ranked
+from study.notes import note
+from study.optuna_storage import FIRST_TRIAL, create_study, find_study, is_database, ranked
 from study.outside import staged
 from study.plan import StudyPlan, study_json
 from study.progress import Progress
@@ -33,6 +35,7 @@ from study.spool import Event, Spool
 from study.tracking import Tracker
 from study.trial_specs import first_configs, in_rounds, make_spec, mutations
 from study.trials import FAILURE, number_of
+from study.ui import HOST, PORT
 from study.verdicts import CLAIMS_FILE, judge_all, write_claims
 from trainables.credentials import without_credentials
 from trainables.errors import InputError
@@ -78,20 +81,21 @@ def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Tr
         interruption = Interruption()
         try:
             interruption = _tune(plan, preparations, study, spool, tags, console, trainable)
-            for event in _end_of_study(plan, study, interruption):
-                spool.put(event)
             judged = judge_all(plan, study, preparations)
+            console.print_results(plan, preparations, study)
+            console.print_claims(plan, judged)
+            text = note(console.tables, [*next_commands(plan).values()])
+            for event in _end_of_study(plan, study, interruption, text):
+                spool.put(event)
             if judged:
                 write_claims(plan.folder.path / CLAIMS_FILE, judged, registered(plan.folder.path))
                 spool.put(events.claims_judged(judged, plan.folder.path / CLAIMS_FILE))
         finally:
             seconds = INTERRUPTED_DELIVERY_SECONDS if interruption.received else DELIVERY_SECONDS
             undelivered = spool.close(seconds)
-    console.print_results(plan, preparations, study)
-    console.print_claims(plan, judged)
     if not (plan.config.no_report or interruption.received or undelivered):
         _report(plan, console)
-    console.print_next_steps(plan, interruption)
+    console.print_next_steps(plan, interruption, _pages(plan, study, runs))
     for reason in list(dict.fromkeys(runs.refused))[:REFUSALS_SHOWN]:
         console.warn(f"the tracking server refused a part of the study: {reason}")
     if len(runs.refused) > REFUSALS_SHOWN:
@@ -284,7 +288,17 @@ def _endings(plan: StudyPlan, study: optuna.Study, runs: Runs) -> Iterator[Event
             yield events.trial_ended(trial.number, folder, trial.user_attrs.get(FAILURE))
 
 
-def _end_of_study(plan: StudyPlan, study: optuna.Study, interruption: Interruption) -> Iterator[Event]:
+def _pages(plan: StudyPlan, study: optuna.Study, runs: Runs) -> dict[str, str]:
+    """MLflow's pages of the study, at the server that was named or at the one that `python -m study.ui` starts."""
+    is_server = plan.tracking_uri.startswith("http")
+    server = without_credentials(plan.tracking_uri).rstrip("/") if is_server else f"http://{HOST}:{PORT}"
+    first = [trial for trial in study.get_trials(deepcopy=False) if FIRST_TRIAL in trial.user_attrs]
+    compared = [trial_key(trial.number) for trial in [*ranked(study)[:COMPARED], *first]]
+    ids = [runs.ids[key] for key in compared if key in runs.ids]
+    return pages(server, runs.experiment_id, plan.name, ids)
+
+
+def _end_of_study(plan: StudyPlan, study: optuna.Study, interruption: Interruption, text: str) -> Iterator[Event]:
     """The Pareto front, the best trial and the status; the best weights are copied into the study's folder."""
     finished = ranked(study)
     best = finished[0].number if finished else None
@@ -295,7 +309,7 @@ def _end_of_study(plan: StudyPlan, study: optuna.Study, interruption: Interrupti
         front = {trial.number for trial in study.best_trials}
         for trial in finished:
             yield events.trial_compared(trial.number, trial.number in front)
-    yield events.study_ended(best, exported, _status(study, interruption))
+    yield events.study_ended(best, exported, _status(study, interruption), text)
 
 
 def _status(study: optuna.Study, interruption: Interruption) -> str:

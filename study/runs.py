@@ -79,7 +79,8 @@ class Runs:
             )
             if found and artifacts:
                 mend_moved(tracking_uri, found.artifact_location, artifacts.absolute())
-            self._ids = self._existing()
+            self.ids = self._existing()
+            """The run of each trial, and of the study."""
         except InputError:
             raise
         except Exception as error:
@@ -96,7 +97,7 @@ class Runs:
 
     def id_of(self, trial: str, start_time_ms: int, name: str = "") -> str:
         """The run of a trial (or of the study, `PARENT`), made if there is none; `name` is shown for a trial."""
-        if trial not in self._ids:
+        if trial not in self.ids:
             tags = {STUDY_TAG: self.study, TRIAL_TAG: trial}
             if trial == PARENT:
                 name = self.study
@@ -106,8 +107,8 @@ class Runs:
             run = self.client.create_run(
                 self.experiment_id, start_time_ms, tags | {MLFLOW_RUN_NAME: name}, run_name=name
             )
-            self._ids[trial] = run.info.run_id
-        return self._ids[trial]
+            self.ids[trial] = run.info.run_id
+        return self.ids[trial]
 
     def deliver(self, event: Event) -> None:
         """Apply an event; applying it twice changes nothing. Raises where the server cannot be reached.

@@ -16,7 +16,9 @@ from optuna.trial import TrialState
 
 from study.optuna_storage import open_storage
 from study.runs import read
+from tests.systems.browser import Charts, browser_page, why_not
 from tests.systems.driver import Driver
+from tests.systems.mlflow_server import MlflowServer
 from tests.systems.outcome import Outcome
 from tests.systems.storage import of_tiny
 
@@ -73,10 +75,12 @@ def test_the_screen_shows_progress_and_the_way_on(study, storage):
     assert re.search(r"\[ *2/2\] trial +\d  fid_lenet_best +\d+\.\d\d  best .* left", shown)
     assert "fid_lenet_noise" in shown
     assert "published: all" in shown
-    assert f"mlflow server --backend-store-uri sqlite:///{storage}/mlflow.db --host 127.0.0.1" in shown
+    assert f"-m study.ui s --storage-dir {storage} --open" in shown
+    assert "its trials, the best first: http://127.0.0.1:5000/#/experiments/" in shown
+    assert "the best trials beside the first trials: http://127.0.0.1:5000/#/compare-runs?" in shown
     assert "-m study.launch --confirm s --top 3 --seeds 5" in shown
     assert "-m study.launch --resume s --trials 4" in shown
-    assert len(shown.splitlines()) < 48
+    assert len(shown.splitlines()) < 56
     assert study.errors == ""
 
 
@@ -121,6 +125,10 @@ def test_mlflow_has_the_params_metrics_and_pictures_of_a_trial(runs):
         assert run.data.metrics[f"cost/{metric}"] > 0
     pictures = {artifact.path for artifact in client.list_artifacts(run.info.run_id, "pictures")}
     assert pictures == {"pictures/samples.png", "pictures/nearest.png", "pictures/scores.png"}
+    images = [artifact.path for artifact in client.list_artifacts(run.info.run_id, "images")]
+    frames = {tuple(path.removeprefix("images/").split("+")[:3]) for path in images}
+    assert frames == {(name, "step", step) for name in ("samples", "nearest") for step in ("2", "4")}
+    assert len(images) == 8, "each with its small copy"
 
 
 def test_the_best_trials_weights_are_the_studys(runs, storage):
@@ -162,6 +170,45 @@ def test_it_listens_on_loopback_alone(study):
         pytest.skip("iproute2, which ss is of, is not installed")
     assert len(study.listened) > 3, "Ray's own servers"
     assert [address for address in study.listened if not address.startswith(LOOPBACK)] == []
+
+
+# --- MLflow's pages, in a browser -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def addresses(study, storage, tmp_path_factory):
+    """The two addresses that the study printed, at a server that shows its files."""
+    if reason := why_not():
+        pytest.skip(reason)
+    server = MlflowServer(tmp_path_factory.mktemp("server"), f"sqlite:///{storage}/mlflow.db")
+    server.start()
+    printed = re.findall(r"http://127\.0\.0\.1:5000(/#/\S+)", study.screen)
+    yield [server.uri + address for address in printed]
+    server.stop()
+
+
+def test_the_charts_show_each_trial_its_images_and_what_was_searched(addresses):
+    with browser_page() as page:
+        charts = Charts(page, addresses[0])
+        charts.wait_for_trials(2)
+        assert page.get_by_text("0000 published: all", exact=True).first.is_visible()
+        assert charts.titles()[:3] == ["fid_lenet_best", "Parallel Coordinates", "samples"]
+        assert charts.lines("fid_lenet_best") == 2
+        last, first = (charts.images("samples", step) for step in (4, 2))
+        assert len(last) == len(first) == 2
+        assert not set(last) & set(first)
+        axes = charts.axes()
+        assert axes[-1] == "fid_lenet_best"
+        assert len(axes) == 8
+        assert any(axis.startswith("search") and axis.endswith("age_lr") for axis in axes), axes
+
+
+def test_the_comparison_shows_the_best_trials_and_the_published_ones(addresses):
+    with browser_page() as page:
+        page.goto(addresses[1], wait_until="commit")
+        page.get_by_text("Comparing 2 Runs from 1 Experiment").wait_for()
+        assert page.get_by_text("0000 published: all").first.is_visible()
+        assert page.get_by_text("image_lr").first.is_visible()
 
 
 def test_the_same_name_again_is_refused(study, storage, launch):
