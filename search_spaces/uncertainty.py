@@ -43,7 +43,7 @@ CLASSIFIER = {"width": 1 / 4, "num_features": 64}
 
 SETTINGS: dict[str, dict[str, Mapping[str, Any]]] = {
     "smoke": {
-        "discriminator_only": {"width": 1 / 64, "batch_size": 16, "initial_epochs": 1, "max_updates": 3},
+        "discriminator_only": {"width": 1 / 64, "batch_size": 128, "initial_epochs": 1, "max_updates": 3},
         "gan": {"generator_width": 1 / 16, "discriminator_width": 1 / 16, "batch_size": 16},
         "sgan": {"generator_width": 1 / 16, "discriminator_width": 1 / 16, "batch_size": 16},
         "duq": {"width": 1 / 16, "num_features": 8, "embedding_size": 4, "batch_size": 16},

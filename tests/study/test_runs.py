@@ -21,7 +21,7 @@ from study.optuna_storage import create_study
 from study.planning import make_plan
 from study.runs import PATIENCE, Runs, read
 from study.spool import Spool
-from study.trial_specs import make_spec
+from study.trial_specs import distributions_of, make_spec
 from trainables.credentials import without_credentials
 from trainables.errors import InputError
 from trainables.measures.frames import frame_path
@@ -363,14 +363,14 @@ def test_the_settings_of_two_measures_of_a_kind_are_told_apart(tmp_path):
 def test_searched_numbers_are_metrics_on_the_scale_that_was_searched(tmp_path):
     plan = make_plan(StudyConfig(space="gradnorm", rounds=10, storage_dir=tmp_path))
     optuna_study = create_study("s", optuna.storages.InMemoryStorage(), plan.directions, [])
-    params = {"image_lr": 0.1, "discriminator_lr": 0.01, "lambda_tv": 0.02, "lambda_gnorm": 5.0}
+    off = distributions_of(plan.space)["lambda_tv"].low
+    params = {"image_lr": 0.1, "lambda_tv": 2 * off}  # in the decade that means "off"
     optuna_study.enqueue_trial(params)
     event = events.trial_started(make_spec(plan, optuna_study.ask(), plan.protocols), {})
     metrics = event["metrics"]
     assert metrics["searched/image_lr"] == 0.1
     assert metrics["searched/log10_image_lr"] == pytest.approx(-1)
     assert metrics["searched/lambda_tv"] == 0.0
-    off = optuna_study.trials[0].distributions["lambda_tv"].low
     assert metrics["searched/log10_lambda_tv"] == pytest.approx(math.log10(off)), "the same for all that are off"
     assert "image_lr 0.1" in event["tags"]["setting"]
     assert "lambda_tv off" in event["tags"]["setting"]

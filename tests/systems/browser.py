@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
+MOVE_MS = 500
 WAIT_MS = 180_000
 """How long a page may take on a busy machine."""
 NO_ASSISTANT = "".join(
@@ -82,9 +83,11 @@ class Charts:
         """The addresses of the images of a name at a step, as soon as one is shown; the grid is moved there."""
         card = self.card(name)
         card.locator("img").first.wait_for()  # before, the page moves the slider by itself
-        chosen = card.locator("input[type=number]")
-        chosen.fill(str(step))
-        chosen.press("Enter")
+        slider = card.get_by_role("slider")
+        slider.focus()
+        while (at := int(slider.get_attribute("aria-valuenow") or step)) != step:
+            self.page.keyboard.press("ArrowLeft" if at > step else "ArrowRight")
+            self.page.wait_for_timeout(MOVE_MS)
         shown = card.locator(f"img[src*='{name}%2Bstep%2B{step}%2B']")
         shown.first.wait_for()
         return [image.get_attribute("src") or "" for image in shown.all()]
