@@ -91,9 +91,12 @@ def _shown(plan: StudyPlan) -> list[str]:
 
 
 def _searched(plan: StudyPlan) -> tuple[list[str], list[str]]:
-    """The searched parameters by their names among MLflow's params, if they are categories, and metrics."""
+    """The searched parameters by their names among MLflow's params, if they are categories, and metrics.
+
+    Parameters that only some trials have are left out: MLflow leaves out the trials without one.
+    """
     params, metrics = [], []
-    for name, found in distributions_of(plan.space).items():
+    for name, found in distributions_of(plan.space, of_all_trials=True).items():
         if isinstance(found, CategoricalDistribution) and not all(isinstance(c, int | float) for c in found.choices):
             params.append(f"{SEARCHED}.{name}")
         else:

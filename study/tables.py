@@ -50,7 +50,7 @@ def columns_of(plan: StudyPlan, trials: Sequence[FrozenTrial]) -> list[str]:
     metrics = [trial.user_attrs.get(METRICS, {}) for trial in trials]
     resampled = [name + RESAMPLED for name in objectives]
     progress = dict.fromkeys(n for name in plan.space.method_names for n in method_class(name).progress_metrics)
-    costs = [*progress, "seconds_training", SECONDS_CPU, PARAMETERS]
+    costs = [*progress, SECONDS_CPU, PARAMETERS]
     differing = [name for name in costs if len({found.get(name) for found in metrics}) > 1]
     measured = {name for found in metrics for name in found}
     return [*plan.objectives, *(name for name in [*resampled, *others, *differing] if name in measured)]

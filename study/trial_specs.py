@@ -131,13 +131,19 @@ def mutations(space: SearchSpace) -> dict[str, tuple[float, float]]:
     }
 
 
-def distributions_of(space: SearchSpace) -> dict[str, BaseDistribution]:
-    """Optuna's distribution of each parameter that the first trials and some random suggestions have."""
+def distributions_of(space: SearchSpace, of_all_trials: bool = False) -> dict[str, BaseDistribution]:
+    """Optuna's distribution of each parameter that the first trials and some random suggestions have.
+
+    With `of_all_trials`, of those parameters alone that each of them has, whatever the others are.
+    """
     tried: list[Trial | FixedTrial] = [*_fixed_trials(space)]
     tried += [] if space.exhaustive else [_random_study().ask() for _ in range(SUGGESTIONS_TRIED)]
     for trial in tried:
         suggested(space, trial)
-    return {name: found for trial in tried for name, found in trial.distributions.items()}
+    found = {name: distribution for trial in tried for name, distribution in trial.distributions.items()}
+    if not of_all_trials:
+        return found
+    return {name: found[name] for name in found if all(name in trial.distributions for trial in tried)}
 
 
 def check_method(plan: StudyPlan) -> None:

@@ -22,7 +22,7 @@ def tiny(new_storage):
 def screen(tiny, launch, monkeypatch):
     """What the study shows on a terminal."""
     monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes the pipe for a terminal
-    return launch(tiny, *of_tiny(), "--name", "t", report=True)
+    return launch(tiny, *of_tiny(), "--name", "t", "--scheduler", "none", report=True)
 
 
 def test_a_study_on_a_terminal_shows_its_trials_and_writes_its_report(screen, tiny):

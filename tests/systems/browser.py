@@ -70,7 +70,7 @@ class Charts:
         """How many lines the chart of a metric has, as soon as it has some."""
         # Each has a faint twin, for what smoothing would hide.
         lines = self.card(metric).locator("path.js-line[style*='stroke-opacity: 1;']")
-        lines.first.wait_for()
+        lines.first.wait_for(state="attached")  # a level line has no height, so it is never "visible"
         return lines.count()
 
     def axes(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Protocol
 
@@ -53,7 +54,7 @@ CHUNK = 1000
 
 def images_at_once(shape: tuple[int, ...], most: int) -> int:
     """How many images of this shape `(C, H, W)` are computed on at once: `most`, fewer if they are above 64x64."""
-    return max(1, min(most, most * 64 * 64 // (shape[1] * shape[2])))
+    return max(1, min(most, most * 64 * 64 // math.prod(shape[1:])))
 
 
 def extract_array(extractor: Extractor, images: np.ndarray) -> Extracted:
