@@ -28,10 +28,10 @@ SCALES = {
     "laptop": Scale(
         dataset="mnist5k",
         trials=24,
-        rounds=1215,
+        rounds=405,
         evaluate_every=135,
         evaluate_at=(45,),
-        grace=1 / 27,
+        grace=1 / 9,
         measures=LAPTOP_MEASURES,
         fixed={"width": 1 / 8, "batch_size": 32, "initial_epochs": 1, "pool_slack": 0.25},
     ),
