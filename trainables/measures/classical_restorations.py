@@ -23,6 +23,9 @@ from trainables.metrics.restoration import psnr
 CHOSEN_ON = 20
 """Training images on which the parameters of classical methods are chosen."""
 
+FILLED_FROM = 5000
+"""Training images at most from which holes are filled: all of a large data set would not fit into memory as floats."""
+
 Parameters = Mapping[str, float]
 """The chosen parameter of each classical method of a task, by the method's name."""
 
@@ -31,7 +34,7 @@ def choose_parameters(task: Task, dataset: Dataset, seed: int) -> dict[str, floa
     """The parameter of each method with the best mean PSNR on training images."""
     originals = to_tensor(choose(dataset.train.examples, CHOSEN_ON, seed))
     degraded = TASKS[task](originals, torch.Generator().manual_seed(seed))
-    methods = classical_methods(TASKS[task], _unit(to_tensor(dataset.train.examples)))
+    methods = _methods(task, dataset)
 
     def quality(method: Classical, parameter: float) -> float:
         return psnr(_restore(method, parameter, degraded), originals)
@@ -53,8 +56,7 @@ def classical_restorations(
     key = {"task": task, "parameters": dict(parameters), "degraded_sha256": digest}
 
     def make(partial: Path) -> None:
-        methods = classical_methods(TASKS[task], _unit(to_tensor(dataset.train.examples)))
-        for name, method in methods.items():
+        for name, method in _methods(task, dataset).items():
             restored = _restore(method, parameters[name], degraded.cpu())
             np.save(partial / f"{name}.npy", restored.numpy(), allow_pickle=False)
 
@@ -63,6 +65,11 @@ def classical_restorations(
         name: torch.from_numpy(np.load(folder / f"{name}.npy", allow_pickle=False)).to(degraded.device)
         for name in parameters
     }
+
+
+def _methods(task: Task, dataset: Dataset) -> dict[str, Classical]:
+    training = choose(dataset.train.examples, FILLED_FROM, seed=0)
+    return classical_methods(TASKS[task], _unit(to_tensor(training)))
 
 
 def _restore(method: Classical, parameter: float, degraded: Tensor) -> Tensor:

@@ -42,6 +42,8 @@ class Problem:
     task: Task
     degraded: Tensor
     classical: dict[str, Tensor]
+    best_psnr: float
+    """Of the classical methods."""
 
 
 class Restoration(Measure):
@@ -95,15 +97,16 @@ class Restoration(Measure):
             degraded = TASKS[task](self.originals, rng)
             parameters = self.settings.parameters[task]
             classical = classical_restorations(task, parameters, degraded, self.dataset, self.cache_dir)
-            self._problems[task] = Problem(task, degraded, classical)
+            best = max(psnr(images, self.originals) for images in classical.values())
+            self._problems[task] = Problem(task, degraded, classical, best)
         return self._problems[task]
 
     def __call__(self, subject: Subject) -> Measured:
         problem = self.problem(getattr(subject.method, "task", self.settings.tasks[0]))
         restored = subject.method.restore(problem.degraded).clamp(-1.0, 1.0)
         metrics = self.image_metrics(restored, problem.task)
-        best = max(psnr(images, self.originals) for images in problem.classical.values())
-        return Measured(metrics | {"psnr_gain": metrics[f"psnr_{problem.task}"] - best}, (problem, restored))
+        gain = metrics[f"psnr_{problem.task}"] - problem.best_psnr
+        return Measured(metrics | {"psnr_gain": gain}, (problem, restored))
 
     def image_metrics(self, restored: Tensor, task: Task) -> dict[str, float]:
         """The metrics of restored test images `(n, C, H, W)` in [-1, 1]."""
