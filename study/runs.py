@@ -116,21 +116,20 @@ class Runs:
         What will never be taken is left out, and nothing else with it.
         """
         try:
-            self._kept(lambda: self._apply(event))
+            self._kept("an event", lambda: self._apply(event))
         except Exception:
             self._failures += 1
             raise
         self._failures = 0
 
-    def _kept(self, *steps: Callable[[], object]) -> None:
-        """Take the steps; one that fails and would fail again is remembered in `refused`."""
-        for step in steps:
-            try:
-                step()
-            except Exception as error:
-                if self._is_worth_another_try(error):
-                    raise
-                self.refused.append(first_line(error))
+    def _kept(self, what: str, step: Callable[[], object]) -> None:
+        """Take a step; if it fails and would fail again, `refused` says what was refused, and why."""
+        try:
+            step()
+        except Exception as error:
+            if self._is_worth_another_try(error):
+                raise
+            self.refused.append(f"{what}: {first_line(error)}")
 
     def _is_worth_another_try(self, error: Exception) -> bool:
         """False also where the server has failed on this event for a while, and takes others: a 500 that stays."""
@@ -156,21 +155,20 @@ class Runs:
             self._log(run_id, metrics[part], params[part], tags[part])
         for artifact_path, local in event.get("artifacts", {}).items():
             if Path(local).is_dir():
-                self._kept(partial(self.client.log_artifacts, run_id, local, artifact_path))
+                self._kept(artifact_path, partial(self.client.log_artifacts, run_id, local, artifact_path))
             elif Path(local).exists():
-                self._kept(partial(self.client.log_artifact, run_id, local))
+                self._kept(Path(local).name, partial(self.client.log_artifact, run_id, local))
         for artifact_path, text in event.get("texts", {}).items():
-            self._kept(partial(self.client.log_text, run_id, text, artifact_path))
+            self._kept(artifact_path, partial(self.client.log_text, run_id, text, artifact_path))
         if frames := frames_after(Path(event["frames"]), step) if "frames" in event else {}:
-            self._kept(partial(log_frames, self.client, run_id, frames, step, at))
+            self._kept("frames", partial(log_frames, self.client, run_id, frames, step, at))
         if "inputs" in event:
-            self._kept(partial(log_datasets, self.client, run_id, event["inputs"]))
+            self._kept("data sets", partial(log_datasets, self.client, run_id, event["inputs"]))
         if (weights := event.get("model")) and Path(weights).exists():
-            self._kept(
-                partial(log_model, self.client, run_id, f"{self.study}-{event['trial']}", Path(weights), SEARCHED)
-            )
+            name = f"{self.study}-{event['trial']}"
+            self._kept("model", partial(log_model, self.client, run_id, name, Path(weights), SEARCHED))
         for tag, value in event.get("experiment_tags", {}).items():
-            self._kept(partial(self.client.set_experiment_tag, self.experiment_id, tag, value))
+            self._kept(f"tag {tag}", partial(self.client.set_experiment_tag, self.experiment_id, tag, value))
         status = event.get("status")
         if status == "RUNNING":
             self.client.update_run(run_id, status)
@@ -185,11 +183,12 @@ class Runs:
         except Exception as error:
             if self._is_worth_another_try(error):
                 raise
-            self._kept(
-                *(partial(log, metrics=[each]) for each in metrics),
-                *(partial(log, params=[each]) for each in params),
-                *(partial(log, tags=[each]) for each in tags),
-            )
+            for metric in metrics:
+                self._kept(f"metric {metric.key}", partial(log, metrics=[metric]))
+            for param in params:
+                self._kept(f"parameter {param.key}", partial(log, params=[param]))
+            for tag in tags:
+                self._kept(f"tag {tag.key}", partial(log, tags=[tag]))
 
 
 @dataclass(frozen=True)

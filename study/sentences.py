@@ -5,7 +5,12 @@ from __future__ import annotations
 from trainables.credentials import without_credentials
 
 
+ASIDE = "(raised as a result of "
+"""How a line of SQLAlchemy's begins that may precede the error itself."""
+
+
 def first_line(error: Exception) -> str:
     """The first line of an error's message, without credentials, short enough for a sentence."""
-    line = without_credentials((str(error).splitlines() or [type(error).__name__])[0])
+    lines = [line for line in str(error).splitlines() if not line.startswith(ASIDE)]
+    line = without_credentials((lines or [type(error).__name__])[0])
     return line if len(line) <= 160 else line[:157] + "..."
