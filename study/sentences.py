@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from trainables.credentials import without_credentials
 
-
 ASIDE = "(raised as a result of "
 """How a line of SQLAlchemy's begins that may precede the error itself."""
 

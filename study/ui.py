@@ -68,12 +68,23 @@ def show(config: UiConfig) -> int:
 
 
 def _announce(config: UiConfig, tracking_uri: str, address: str) -> None:
+    for what, url in addresses(config.name, tracking_uri, address).items():
+        print(f"{what}:\n  {url}", flush=True)
+        if config.open:
+            webbrowser.open(url)
+
+
+def addresses(name: str | None, tracking_uri: str, server: str) -> dict[str, str]:
+    """The addresses of a study's pages, by what they show; without a name, of the newest study's.
+
+    The study is read from `tracking_uri`, a server or a database, and `server` is the address that a browser opens.
+    """
     # Imported late: help and bad input need no MLflow.
     from study.events import DIRECTION, FIRST_TRIAL_TAG, OBJECTIVE
     from study.mlflow_pages import COMPARED, pages
     from study.runs import newest, rows
 
-    name = config.name or newest(tracking_uri)
+    name = name or newest(tracking_uri)
     recorded, trials = rows(tracking_uri, name)
     objective = f"metrics.{recorded[f'tags.{OBJECTIVE}']}"
     finished = trials[trials["status"] == "FINISHED"]
@@ -81,10 +92,7 @@ def _announce(config: UiConfig, tracking_uri: str, address: str) -> None:
         finished = finished.sort_values(objective, ascending=recorded[f"tags.{DIRECTION}"] == "minimize")
     first = trials[trials[f"tags.{FIRST_TRIAL_TAG}"].notna()] if f"tags.{FIRST_TRIAL_TAG}" in trials else trials[:0]
     compared = [*finished["run_id"][:COMPARED], *first["run_id"]]
-    for what, url in pages(without_credentials(address), recorded["experiment_id"], name, compared).items():
-        print(f"{what}:\n  {url}", flush=True)
-        if config.open:
-            webbrowser.open(url)
+    return pages(without_credentials(server), recorded["experiment_id"], name, compared)
 
 
 @contextmanager

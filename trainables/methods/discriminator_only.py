@@ -245,7 +245,8 @@ class DiscriminatorOnly(Method):
             scores, _ = network(x)
             return losses.hinge_real(scores), scores
 
-        settings = DescentSettings(self.config.image_lr, updates, self.config.update_noise)
+        config = self.config
+        settings = DescentSettings(config.image_lr, updates, config.update_noise, config.clip_images)
         with frozen(network), parametrize.cached():
             return descend(starts, objective, settings, self.pixel_terms, rng)
 

@@ -39,6 +39,9 @@ class DiscriminatorOnlyConfig(MethodConfig):
     update_noise: float = Field(
         0.0, ge=0, description="deviation of the noise added to images after each update (Welling and Teh 2011)"
     )
+    clip_images: bool = Field(
+        False, description="after each update, pixels are kept in the range of the data (Du and Mordatch 2019)"
+    )
     sample_updates: int = Field(
         0, ge=0, description="updates of new images from noise, after training; 0: they are made as in training"
     )

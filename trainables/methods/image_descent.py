@@ -17,12 +17,14 @@ UPDATES_BETWEEN_CHECKS = 16
 class DescentSettings:
     """Adam (beta 0.9, 0.999), whose learning rate is multiplied by `factor` when the loss stops falling.
 
-    `noise` is the deviation of the noise that is added to each pixel after each update.
+    `noise` is the deviation of the noise that is added to each pixel after each update. With `clip`, pixels outside
+    [-1, 1] are then set to the nearest end.
     """
 
     lr: float
     max_updates: int
     noise: float = 0.0
+    clip: bool = False
     score_target: float = 1.0
     factor: float = 0.5
     patience: int = 10
@@ -131,6 +133,8 @@ def descend(
         if settings.noise > 0:
             noise = torch.randn(x.shape, generator=rng).to(x.device)
             x.add_(noise.mul_(active * settings.noise))
+        if settings.clip:
+            x.clamp_(-1.0, 1.0)
         num_updates = num_updates + active
         last_loss = choose(active > 0, loss, last_loss)
         last_score = choose(active > 0, score, last_score)

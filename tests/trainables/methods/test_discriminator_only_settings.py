@@ -22,7 +22,7 @@ class EnergyBasedConfig(DiscriminatorOnlyConfig):
     def tiny(cls, **settings):
         others = {"spectral_norm": True, "ema_decay": 0.5, "gradient_penalty": "r1", "decay_rounds": 4}
         starts = {"start": "earlier", "earlier_share": 0.8, "buffer_size": 40, "earlier_noise": 0.1}
-        of_updates = {"update_noise": 0.01, "discriminator_updates": 2}
+        of_updates = {"update_noise": 0.01, "clip_images": True, "discriminator_updates": 2}
         return super().tiny(**{"fakes": "just_made", **others, **starts, **of_updates, **settings})
 
 
@@ -246,6 +246,12 @@ def test_noise_in_the_updates_comes_from_the_generator_of_the_call():
     method.train_round()
     assert torch.equal(method.sample(5, rng(1)), method.sample(5, rng(1)))
     assert not torch.equal(method.sample(5, rng(1)), make().sample(5, rng(1)))
+
+
+def test_fakes_of_clipped_generation_are_in_the_range_of_the_data():
+    made = [make(image_lr=1.0, clip_images=clip)._generate().images.abs().max() for clip in (False, True)]
+    assert made[0] > 1.5
+    assert made[1] == 1.0
 
 
 # --- refusals ---------------------------------------------------------------------------------------

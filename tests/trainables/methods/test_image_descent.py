@@ -126,3 +126,26 @@ def test_without_noise_nothing_is_drawn():
     before = rng.get_state()
     descend(torch.zeros(2, 1, 4, 4), flat, DescentSettings(lr=0.1, max_updates=3), rng=rng)
     assert torch.equal(rng.get_state(), before)
+
+
+def test_clipped_images_are_in_range_after_every_update():
+    """As Adam of torch with a projection; the target is in the range for half of the pixels."""
+    target = torch.linspace(-3.0, 3.0, 32).view(2, 1, 4, 4)
+    start = 2 * torch.randn(2, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+    seen = []
+
+    def objective(x):
+        seen.append(x.detach().clone())
+        return quadratic(target)(x)
+
+    images = descend(start, objective, DescentSettings(lr=0.1, max_updates=8, clip=True)).images
+    theirs = start.clone().requires_grad_()
+    adam = torch.optim.Adam([theirs], lr=0.1)
+    for x in (*seen[1:], images):
+        adam.zero_grad()
+        (theirs - target).square().sum().backward()
+        adam.step()
+        with torch.no_grad():
+            theirs.clamp_(-1.0, 1.0)
+        assert torch.allclose(x, theirs, atol=1e-5)
+        assert x.abs().max() <= 1.0
