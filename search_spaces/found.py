@@ -44,6 +44,7 @@ ON_DIGITS: Mapping[str, Any] = {
     "fakes": "just_made",
     "start": "earlier",
     "earlier_share": 0.95,
+    "clip_images": True,
 }
 ON_MNIST5K: Mapping[str, Any] = {
     "width": 1 / 8,
@@ -51,14 +52,15 @@ ON_MNIST5K: Mapping[str, Any] = {
     "initial_epochs": 1,
     "discriminator_lr": 6e-3,
     "image_lr": 0.2,
-    "max_updates": 10,
+    "max_updates": 6,
     "lambda_stat": 0.1,
     "lambda_tv": 10.0,
     "lambda_gnorm": 0.1,
     "lambda_ce": 0.0,
     "fakes": "just_made",
     "start": "earlier",
-    "earlier_share": 0.95,
+    "earlier_share": 0.98,
+    "clip_images": True,
 }
 # Both were found by hand, with few trainings. A study of `gradnorm` or `beyond` may find better ones: put them here.
 

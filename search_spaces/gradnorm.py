@@ -1,4 +1,4 @@
-"""The main space: loss weights, learning rates and updates of discriminator-only generation, and two of its choices."""
+"""The main space: loss weights, learning rates and updates of discriminator-only generation, and three of its choices."""
 
 from __future__ import annotations
 
@@ -37,15 +37,16 @@ LAPTOP_RATES: Mapping[str, Range] = {"discriminator_lr": (2e-3, 2e-2), "image_lr
 SHARES = (0.9, 0.99)
 """The shares of a batch that may start from earlier images, where some do."""
 
-AS_PUBLISHED = {"fakes": "pool", "start": "noise", "discriminator_updates": 1}
+AS_PUBLISHED = {"fakes": "pool", "start": "noise", "clip_images": False, "discriminator_updates": 1}
 """The choices of the document, which has no others."""
 
 
 class GradNorm(SearchSpace):
     """[Yesilcimen 2022], section 4.2.4: which weights, rates and limit give the lowest Frechet distance.
 
-    Two choices of energy-based models are searched, too: whether the discriminator's fakes are the images just made
-    instead of a pool's best-scored ones, and whether generation starts from earlier images instead of noise.
+    Three choices of energy-based models are searched, too: whether the discriminator's fakes are the images just made
+    instead of a pool's best-scored ones, whether generation starts from earlier images instead of noise, and whether
+    images are kept in the range of the data.
     """
 
     name = "gradnorm"
@@ -70,6 +71,7 @@ class GradNorm(SearchSpace):
                 **{name: weight_or_off(trial, name, low, high) for name, (low, high) in self.weights.items()},
                 "fakes": trial.suggest_categorical("fakes", ("pool", "just_made")),
                 **_start(trial),
+                "clip_images": trial.suggest_categorical("clip_images", (False, True)),
                 "discriminator_updates": trial.suggest_int("discriminator_updates", 1, 2),
             }
         )
