@@ -32,6 +32,7 @@ SCALES = {
         evaluate_every=162,
         evaluate_at=(18, 54),
         grace=1 / 27,
+        least_progress=0.1,
         measures=LAPTOP_MEASURES,
         fixed={"width": 1 / 8, "batch_size": 32, "initial_epochs": 1, "pool_slack": 0.25},
     ),

@@ -1,4 +1,4 @@
-"""The main space: loss weights, learning rates and updates of discriminator-only generation, and three of its choices."""
+"""The main space: loss weights, rates and updates of discriminator-only generation, and three of its choices."""
 
 from __future__ import annotations
 

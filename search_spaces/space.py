@@ -60,6 +60,9 @@ class Scale:
     """Rounds after which there is an evaluation besides the regular ones."""
     grace: float = GRACE
     """The share of its budget that a trial may use before it can be stopped early."""
+    least_progress: float = 0.0
+    """Early stopping ends a trial that has then not gone this share of the way from noise to test images. It spares the
+    first trials, which have few others to be compared with, their whole budget. 0: it asks for none."""
     fixed: Mapping[str, Any] = field(default_factory=dict)
     """Settings of the method that are not searched and differ from its defaults."""
     gpus_per_trial: float = 0.0

@@ -233,7 +233,7 @@ def _tune(
         with_resources(trainable, placement_groups(plan.resources)),
         tune_config=TuneConfig(
             search_alg=searcher,
-            scheduler=_scheduler(plan, study),
+            scheduler=_scheduler(plan, preparations, study),
             num_samples=-1,  # the searcher says when there are no more: a lost trial is handed out again
             reuse_actors=True,
             trial_name_creator=_trial_name,
@@ -258,7 +258,7 @@ def _tune(
     return interruption
 
 
-def _scheduler(plan: StudyPlan, study: optuna.Study) -> TrialScheduler:
+def _scheduler(plan: StudyPlan, preparations: Preparations, study: optuna.Study) -> TrialScheduler:
     """The scheduler of the study, which knows what trials reported to earlier drivers."""
     history = [(trial.number, trial.intermediate_values) for trial in study.get_trials(deepcopy=False)]
     return make_scheduler(
@@ -271,7 +271,19 @@ def _scheduler(plan: StudyPlan, study: optuna.Study) -> TrialScheduler:
         mutations(plan.space) if plan.scheduler == "pbt" else {},
         plan.space.scale.evaluate_at,
         plan.space.scale.grace,
+        _needed(plan, preparations),
     )
+
+
+def _needed(plan: StudyPlan, preparations: Preparations) -> float | None:
+    """The objective after the least progress that the scale asks for, where noise and test images have a value."""
+    share = plan.space.scale.least_progress
+    if share == 0 or len(preparations) > 1:
+        return None
+    (preparation,) = preparations.values()
+    base = base_name(plan.objectives[0])
+    noise, goal = (preparation.references.get(f"{base}_{of}") for of in ("noise", "test_images"))
+    return None if noise is None or goal is None else noise + share * (goal - noise)
 
 
 def _trial_name(trial: RayTrial) -> str:

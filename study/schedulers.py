@@ -57,6 +57,8 @@ class _Task:
     mutations: Ranges
     grace: float
     """The share of the budget that a trial may use before it can be stopped."""
+    needed: float | None
+    """The objective that a trial must have when it can be stopped."""
 
     def part(self, share: float) -> int:
         """A share of the budget, rounded up to a round after which trials are evaluated."""
@@ -75,18 +77,20 @@ def make_scheduler(
     mutations: Ranges | None = None,
     evaluate_at: Sequence[int] = (),
     grace: float = GRACE,
+    needed: float | None = None,
 ) -> TrialScheduler:
     """The scheduler `name` for trials of at most `rounds` rounds that report every `evaluate_every` rounds.
 
     They also report after the rounds `evaluate_at`. `history` is what trials have reported to earlier drivers of the
     study; "asha", "hyperband" and "median" go on from it. `mutations` are the settings that "pbt" perturbs. "asha" and
-    "median" stop no trial before the share `grace` of its budget. Raises `InputError` as `check_scheduler` does, and
+    "median" stop no trial before the share `grace` of its budget; "asha" then stops each one that is worse than
+    `needed`. Raises `InputError` as `check_scheduler` does, and
     for "pbt" without `mutations`.
     """
     objectives = [objective] if isinstance(objective, str) else list(objective)
     check_scheduler(name, len(objectives))
     mode: Literal["min", "max"] = "min" if direction == "minimize" else "max"
-    task = _Task(objectives[0], mode, rounds, evaluate_every, evaluate_at, mutations or {}, grace)
+    task = _Task(objectives[0], mode, rounds, evaluate_every, evaluate_at, mutations or {}, grace, needed)
     scheduler = MAKERS[name](task)
     if isinstance(scheduler, _ByNumber):
         scheduler.replay(history)
@@ -173,10 +177,13 @@ class SuccessiveHalving(_ByNumber, AsyncHyperBandScheduler):
     """
 
     def __init__(self, task: _Task, brackets: int = 1) -> None:
+        grace = task.part(task.grace if brackets == 1 else 1 / REDUCTION**2)
+        self._needed = task.needed if brackets == 1 else None
+        self._needed_from = grace
         super().__init__(
             task,
             max_t=task.rounds,
-            grace_period=task.part(task.grace if brackets == 1 else 1 / REDUCTION**2),
+            grace_period=grace,
             reduction_factor=REDUCTION,
             brackets=brackets,
         )
@@ -189,7 +196,14 @@ class SuccessiveHalving(_ByNumber, AsyncHyperBandScheduler):
 
     def _hear(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         action = super()._hear(tune_controller, trial, result)
-        return TrialScheduler.STOP if self._is_overtaken(trial.trial_id) else action
+        ends = self._is_hopeless(result) or self._is_overtaken(trial.trial_id)
+        return TrialScheduler.STOP if ends else action
+
+    def _is_hopeless(self, result: dict[str, Any]) -> bool:
+        value = result.get(self._metric)
+        if self._needed is None or result[TIME] < self._needed_from or not is_finite(value):
+            return False
+        return self._metric_op * value < self._metric_op * self._needed
 
     def _is_overtaken(self, key: str) -> bool:
         """Whether a rung has filled up, and the trial would not pass it any more. Ray keeps values to be maximised."""

@@ -148,6 +148,16 @@ def test_the_first_rung_is_where_the_space_says():
     assert sorted(milestone for milestone, _ in bracket._rungs) == [45, 135, 405, 1215]
 
 
+@pytest.mark.parametrize(("direction", "sign"), [("minimize", 1), ("maximize", -1)])
+def test_a_trial_without_the_least_progress_ends_at_the_first_rung_though_it_meets_no_other(direction, sign):
+    def ending(*values):
+        scheduler = make_scheduler("asha", METRIC, direction, 27, 9, evaluate_at=(3,), grace=1 / 9, needed=sign * 90.0)
+        return run(scheduler, 0, {time: sign * value for time, value in zip((3, 9, 27), values, strict=True)}, 27)
+
+    assert ending(99.0, 80.0, 70.0) == 3
+    assert ending(89.0, 80.0, 70.0) is None
+
+
 def test_a_trial_that_others_have_overtaken_at_a_rung_ends_at_its_next_evaluation():
     """The first trial of a study meets nobody at a rung: else it would use its whole budget, however bad it is."""
     scheduler = make("asha")
