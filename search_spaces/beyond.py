@@ -59,18 +59,25 @@ class Beyond(GradNorm):
         return Suggestion(chosen)
 
     def first_trials(self) -> list[FirstTrial]:
-        """The published settings, which have a width and a batch of their own at the paper scale alone."""
+        """Those of `gradnorm`; the published ones have a width and a batch of their own at the paper scale alone."""
         return [
-            replace(first, params={**first.params, **self._rest_as_published()}) for first in super().first_trials()
+            replace(first, params={**first.params, **self._rest_as_published(), **_conditional(first.params)})
+            for first in super().first_trials()
         ]
 
     def _rest_as_published(self) -> dict[str, Any]:
-        defaults = {"pool_size": 3.0, "fake_batches": 3}
         off_weights = {"update_noise": off(NOISE[0]), "ema_forgets": off(FORGETTING[0])}
         switches = {"spectral_norm": False, "gradient_penalty": "norm", "decay": False}
         width, batch_size = AS_PUBLISHED[self.scale_name]
         initial = {"initial_epochs": 10 if self.scale_name == "paper" else 1}
-        return {**defaults, **off_weights, **switches, **initial, "width": width, "batch_size": batch_size}
+        return {**off_weights, **switches, **initial, "width": width, "batch_size": batch_size}
+
+
+def _conditional(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The method's defaults of what belongs to the choices of a first trial."""
+    pool = {"pool_size": 3.0, "fake_batches": 3} if params["fakes"] == "pool" else {}
+    earlier = {"buffer_size": 2000, "earlier_noise": off(NOISE[0])} if params["start"] == "earlier" else {}
+    return {**pool, **earlier}
 
 
 def _pool(trial: BaseTrial) -> dict[str, Any]:

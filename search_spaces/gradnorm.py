@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -34,11 +35,14 @@ LAPTOP_WEIGHTS: Mapping[str, Range] = {
 }
 LAPTOP_RATES: Mapping[str, Range] = {"discriminator_lr": (2e-3, 2e-2), "image_lr": (5e-2, 0.5)}
 
-SHARES = (0.9, 0.99)
-"""The shares of a batch that may start from earlier images, where some do."""
+NOISE_SHARES = (0.01, 0.1)
+"""The shares of a batch that may start from noise, where the others start from earlier images."""
 
 AS_PUBLISHED = {"fakes": "pool", "start": "noise", "clip_images": False, "discriminator_updates": 1}
 """The choices of the document, which has no others."""
+
+USUAL = {"fakes": "just_made", "start": "earlier", "clip_images": True, "discriminator_updates": 1}
+"""The choices with which energy-based models are trained since Du and Mordatch 2019."""
 
 
 class GradNorm(SearchSpace):
@@ -77,8 +81,15 @@ class GradNorm(SearchSpace):
         )
 
     def first_trials(self) -> list[FirstTrial]:
-        """The published settings: all terms, the gradient norm alone, the baseline."""
-        return [self._published(name) for name in ("all", "gnorm", "baseline")]
+        """The published settings (all terms, the gradient norm alone, the baseline), and what is usual elsewhere."""
+        return [*(self._published(name) for name in ("all", "gnorm", "baseline")), self._usual()]
+
+    def _usual(self) -> FirstTrial:
+        """The choices of energy-based models, with the middle of every range: nothing of it was tuned."""
+        ranges = {**self.rates, **self.weights, "max_updates": self.max_updates, "noise_share": NOISE_SHARES}
+        params: dict[str, Any] = {name: math.sqrt(low * high) for name, (low, high) in ranges.items()}
+        params["max_updates"] = round(params["max_updates"])
+        return FirstTrial("usual choices, middle of the ranges", {**USUAL, **params})
 
     def _published(self, name: str) -> FirstTrial:
         variant = published.VARIANTS[name]
@@ -93,9 +104,8 @@ class GradNorm(SearchSpace):
 
 
 def _start(trial: BaseTrial) -> dict[str, Any]:
-    """Where generation starts. The share of earlier images is on a log scale of what is left: 10% to 1% of noise."""
+    """Where generation starts."""
     start = trial.suggest_categorical("start", ("noise", "earlier"))
     if start == "noise":
         return {"start": start}
-    low, high = SHARES
-    return {"start": start, "earlier_share": 1 - trial.suggest_float("noise_share", 1 - high, 1 - low, log=True)}
+    return {"start": start, "earlier_share": 1 - trial.suggest_float("noise_share", *NOISE_SHARES, log=True)}

@@ -22,7 +22,7 @@ warnings.simplefilter("ignore", ExperimentalWarning)
 warnings.filterwarnings("ignore", message="Fixed parameter .* is out of range", category=UserWarning)
 
 # Studies are short here: Optuna's default of ten random trials would be half a study.
-START_UP = 6
+START_UP = 8
 
 GRID_PROBES = 50
 """Random trials that show which parameters a space has: some are there only with certain values of others."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import inspect
 import re
 import subprocess
@@ -324,7 +325,9 @@ def test_the_first_trials_have_exactly_the_published_settings(name, scale):
     """Also where a scale searches other ranges; the limit of updates is the scale's largest."""
     space = space_class(name)(scale)
     published = {first.name: config for first, config in first_configs(space)}
-    assert [*published] == ["published: all", "published: gnorm", "published: baseline"]
+    *names, last = published
+    assert names == ["published: all", "published: gnorm", "published: baseline"]
+    assert last == "usual choices, middle of the ranges"
     for first, (tv, ce, gnorm) in {"all": (1e-3, 1e-4, 50), "gnorm": (0, 0, 50), "baseline": (0, 0, 0)}.items():
         config = published[f"published: {first}"]
         assert (config.lambda_stat, config.lambda_tv, config.lambda_ce, config.lambda_gnorm) == (100, tv, ce, gnorm)
@@ -332,6 +335,17 @@ def test_the_first_trials_have_exactly_the_published_settings(name, scale):
         changed = {"width", "batch_size", "initial_epochs", "pool_slack", "buffer_size", "max_updates"}
         others = {"lambda_stat", "lambda_tv", "lambda_ce", "lambda_gnorm"} | changed
         assert config.model_dump(exclude=others) == type(config)().model_dump(exclude=others)
+
+
+@pytest.mark.parametrize("name", ["gradnorm", "beyond"])
+def test_the_last_first_trial_has_the_choices_of_energy_based_models_and_the_middle_of_every_range(name):
+    *_, (_, config) = first_configs(space_class(name)("laptop"))
+    assert (config.fakes, config.start, config.clip_images) == ("just_made", "earlier", True)
+    rates = (config.discriminator_lr, config.image_lr, config.max_updates)
+    assert rates == pytest.approx((math.sqrt(4e-5), math.sqrt(0.025), 4))
+    weights = (config.lambda_stat, config.lambda_tv, config.lambda_gnorm, config.lambda_ce)
+    assert weights == pytest.approx((10**-0.5, 10**0.5, 10**-0.5, 10**-3.5))
+    assert config.earlier_share == pytest.approx(1 - 10**-1.5)
 
 
 @pytest.mark.parametrize("name", ["found", "found_mnist5k"])

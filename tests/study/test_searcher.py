@@ -66,7 +66,7 @@ def stored(journal, name="s"):
 
 
 def test_the_first_trials_come_first(searcher, space, journal):
-    specs = [searcher.suggest(f"t{i}")["spec"] for i in range(4)]
+    specs = [searcher.suggest(f"t{i}")["spec"] for i in range(5)]
     for spec, first in zip(specs, space.first_trials(), strict=False):
         assert spec["config"]["image_lr"] == first.params["image_lr"]
     names = [trial.user_attrs.get(FIRST_TRIAL) for trial in stored(journal)]
@@ -264,12 +264,12 @@ def suggestions(tmp_path, space, seed, name):
 def test_one_trial_at_a_time_the_seed_decides_what_is_suggested(tmp_path, space):
     """Beyond the sampler's random start-up trials."""
     assert suggestions(tmp_path, space, 1, "a") == suggestions(tmp_path, space, 1, "b")
-    assert suggestions(tmp_path, space, 1, "c")[3:] != suggestions(tmp_path, space, 2, "d")[3:]
+    assert suggestions(tmp_path, space, 1, "c")[4:] != suggestions(tmp_path, space, 2, "d")[4:]
 
 
 def test_studies_with_neighbouring_seeds_share_no_suggestions(tmp_path, space):
-    first = suggestions(tmp_path, space, 0, "a")[3:]
-    second = suggestions(tmp_path, space, 1, "b")[3:]
+    first = suggestions(tmp_path, space, 0, "a")[4:]
+    second = suggestions(tmp_path, space, 1, "b")[4:]
     assert not {str(config) for config in first} & {str(config) for config in second}
 
 
