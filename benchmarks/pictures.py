@@ -1,6 +1,6 @@
-"""The pictures of docs/looking.md and docs/report.md: MLflow's pages and the report of the newest study in outputs/.
+"""The pictures of the documentation, of the newest study in outputs/: its best trial, MLflow's pages, its report.
 
-Chromium opens them as a reader would. It measures nothing but how long the pages take.
+Chromium opens the pages as a reader would; how long they take is printed.
 """
 
 from __future__ import annotations
@@ -10,21 +10,27 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from PIL import Image
+
+import study
 from study.runs import newest
 from study.ui import addresses
 from tests.systems.browser import Charts, browser_page
 from tests.systems.mlflow_server import MlflowServer
 
 OUTPUTS, DOCS = Path("outputs"), Path("docs")
-DESK, PHONE = (1600, 1200), (400, 900)
+DESK, REPORT, PHONE = (1600, 1200), (1600, 860), (400, 900)
+GAP = 16
 SETTLED_MS = 8000
 """How long a page may draw after its last request."""
 
 
 def main() -> None:
-    """Write docs/mlflow-charts.png, docs/mlflow-comparison.png, docs/report.png and docs/report-phone.png."""
+    """Write docs/laptop-study.png, mlflow-charts.png, mlflow-comparison.png, report.png and report-phone.png there."""
     database = f"sqlite:///{OUTPUTS.absolute() / 'mlflow.db'}"
     name = newest(database)
+    trial = study.load(name, storage_dir=OUTPUTS).best().name
+    best_trial(OUTPUTS / "studies" / name / "trials" / f"{trial:04d}" / "pictures").save(DOCS / "laptop-study.png")
     with tempfile.TemporaryDirectory() as folder:
         server = MlflowServer(Path(folder), database)
         server.start()
@@ -35,8 +41,21 @@ def main() -> None:
         finally:
             server.stop()
     report = (OUTPUTS / "studies" / name / "report.html").absolute().as_uri()
-    _keep(report, "report", DESK)
+    _keep(report, "report", REPORT)
     _keep(report, "report-phone", PHONE)
+
+
+def best_trial(pictures: Path) -> Image.Image:
+    """A trial's samples, twice as large, beside its discriminator's scores and its nearest training images."""
+    samples, scores, nearest = (Image.open(pictures / f"{name}.png") for name in ("samples", "scores", "nearest"))
+    samples = samples.resize((2 * samples.width, 2 * samples.height), Image.Resampling.NEAREST)
+    scores = scores.resize((nearest.width, scores.height * nearest.width // scores.width), Image.Resampling.LANCZOS)
+    height = max(samples.height, scores.height + GAP + nearest.height)
+    sheet = Image.new("RGB", (samples.width + GAP + nearest.width, height), "white")
+    sheet.paste(samples, (0, 0))
+    sheet.paste(scores, (samples.width + GAP, 0))
+    sheet.paste(nearest, (samples.width + GAP, scores.height + GAP))
+    return sheet
 
 
 def _keep(url: str, name: str, size: tuple[int, int], wait_for: Callable[[Charts], object] | None = None) -> None:

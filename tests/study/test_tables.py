@@ -86,14 +86,14 @@ def test_what_was_published_is_beside_what_the_trial_has(plan):
     first = made.space.first_trials()[0]
     assert first.published["fid_inception_best"] == 25.26
     values = {"fid_inception_best": 31.5, "initial_accuracy": 0.97}
-    trials = trials_of(made, values, values, values, values)
-    header, _, row, suggested = shown(results_table(made, "", [trials[0], trials[3]]))
+    trials = trials_of(made, *[values] * (len(made.space.first_trials()) + 1))
+    header, _, row, suggested = shown(results_table(made, "", [trials[0], trials[-1]]))
     assert "published" in header
     assert "fid_inception 25.26," in row
     assert "initial_accuracy 0.9945 (here 0.97)" in row
     assert "25.26" not in suggested
     assert f"{first.name}: discriminator_lr" in row
-    assert "published" not in shown(results_table(made, "", [trials[3]]))[0]
+    assert "published" not in shown(results_table(made, "", [trials[-1]]))[0]
 
 
 def test_a_weight_that_the_space_leaves_out_is_off(plan):
