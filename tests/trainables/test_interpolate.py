@@ -13,22 +13,30 @@ from trainables.interpolate import main
 from trainables.methods.base import method_class
 
 
+def write(path, name, dataset, settings=None, rounds=1):
+    """Train a method for some rounds, and export it."""
+    method_type = method_class(name)
+    config = method_type.Config.tiny(**settings or {})
+    method = method_type(config, dataset, torch.device("cpu"))
+    for _ in range(rounds):
+        method.train_round()
+    export(name, config.model_dump(mode="json"), dataset.name, method, path, rounds, {}, "", "minimize")
+
+
 @pytest.fixture(scope="module")
 def storage(tmp_path_factory, cache_dir):
     folder = tmp_path_factory.mktemp("storage")
     (folder / "cache").symlink_to(cache_dir)
     (folder / "empty").mkdir()
-    trained = {"vae": ("digits", {"hidden_units": 200, "latent_dim": 8, "batch_size": 100, "lr": 3e-3}, 300), "gan": ("digits", {}, 1)}
-    trained |= {"discriminator_only": ("digits", {}, 1), "points": ("spiral", {"generator": "mlp"}, 1)}
-    for name, (dataset, settings, rounds) in trained.items():
-        method_type = method_class("gan" if name == "points" else name)
-        config = method_type.Config.tiny(**settings, **({"discriminator": "mlp"} if name == "points" else {}))
-        method = method_type(config, prepare(dataset, cache_dir), torch.device("cpu"))
-        for _ in range(rounds):
-            method.train_round()
-        path = folder / f"{name}.safetensors"
-        kind = "gan" if name == "points" else name
-        export(kind, config.model_dump(mode="json"), dataset, method, path, 1, {}, "", "minimize")
+    learned = {"hidden_units": 200, "latent_dim": 8, "batch_size": 100, "lr": 3e-3}
+    points = {"generator": "mlp", "discriminator": "mlp"}
+    for file, name, dataset, settings, rounds in (
+        ("vae", "vae", "digits", learned, 300),
+        ("gan", "gan", "digits", {}, 1),
+        ("points", "gan", "spiral", points, 1),
+        ("discriminator_only", "discriminator_only", "digits", {}, 1),
+    ):
+        write(folder / f"{file}.safetensors", name, prepare(dataset, cache_dir), settings, rounds)
     return folder
 
 
@@ -97,12 +105,7 @@ def test_arithmetic_needs_classes(storage, run, cache_dir, tmp_path):
     pictures.mkdir()
     for i, image in enumerate(prepare("digits", cache_dir).train.examples[:40]):
         Image.fromarray(image[0]).save(pictures / f"{i}.png")
-    dataset = f"folder:{pictures}"
-    method_type = method_class("vae")
-    config = method_type.Config.tiny()
-    method = method_type(config, prepare(dataset, cache_dir), torch.device("cpu"))
-    path = storage / "unlabelled.safetensors"
-    export("vae", config.model_dump(mode="json"), dataset, method, path, 1, {}, "", "minimize")
+    write(storage / "unlabelled.safetensors", "vae", prepare(f"folder:{pictures}", cache_dir))
     status, shown, out = run("unlabelled.safetensors", "--arithmetic")
     assert status == 2
     assert "--arithmetic needs a classifier" in shown
