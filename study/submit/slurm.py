@@ -37,8 +37,22 @@ OWN = {"job-name": "--name", "cpus-per-task": "--cpus-per-node", "mail-user": "-
 OWN |= {name: f"--{name}" for name in ("nodes", *LIMITS)}
 """Options of `sbatch` that have an option here."""
 OF_THE_SCRIPT = frozenset(
-    """array dependency export no-requeue ntasks ntasks-per-node open-mode output parsable requeue signal test-only
-    wait wrap""".split()
+    [
+        "array",
+        "dependency",
+        "export",
+        "no-requeue",
+        "ntasks",
+        "ntasks-per-node",
+        "open-mode",
+        "output",
+        "parsable",
+        "requeue",
+        "signal",
+        "test-only",
+        "wait",
+        "wrap",
+    ]
 )
 """Options of `sbatch` without which the script would not be what it is."""
 
