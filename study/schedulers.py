@@ -211,7 +211,7 @@ class SuccessiveHalving(_ByNumber, AsyncHyperBandScheduler):
         early = result[TIME] < self._needed_from
         if self._needed is None or early or trial.number in self.spared or not is_finite(value):
             return False
-        return self._metric_op * value < self._metric_op * self._needed
+        return value > self._needed if self._mode == "min" else value < self._needed
 
     def _is_overtaken(self, key: str) -> bool:
         """Whether a rung has filled up, and the trial would not pass it any more. Ray keeps values to be maximised."""
