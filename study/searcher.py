@@ -103,14 +103,14 @@ class OptunaSearcher(NotInSnapshot, Searcher):
         self.on_trial_result(trial_id, result)  # Ray leaves out the last one
         trial, spec = self._trials.pop(trial_id), self._specs.pop(trial_id)
         del self._rounds[trial_id]
+        if PER_SEED in result:
+            trial.set_user_attr(PER_SEED, [each and numbers(each) for each in result[PER_SEED]])
         if FAILURE in result:
             self._fail(trial, result[FAILURE])
         elif bad := [metric for metric in self._objectives if not is_finite(result.get(metric))]:
             self._fail(trial, f"{bad[0]} is {result.get(bad[0])}")
         else:
             trial.set_user_attr(METRICS, numbers(result))
-            if PER_SEED in result:
-                trial.set_user_attr(PER_SEED, [numbers(each) for each in result[PER_SEED]])
             if result["round"] < spec.rounds:
                 self._study.tell(trial, state=TrialState.PRUNED)
             else:

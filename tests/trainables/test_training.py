@@ -9,13 +9,14 @@ import torch
 from PIL import Image
 
 from trainables.checkpoints import CheckpointFolder
+from trainables.cohort import make_training
 from trainables.data.tensors import to_tensor
 from trainables.evaluator import Evaluator
 from trainables.export import load_export, read_header
 from trainables.measures.settings import FidelitySettings
 from trainables.methods.base import NonFiniteLossError, sub_seed
 from trainables.preparation import prepare_protocol
-from trainables.repetitions import Repetitions, make_training
+from trainables.repetitions import Repetitions
 from trainables.training import Training
 from trainables.trial_spec import TrialSpec
 

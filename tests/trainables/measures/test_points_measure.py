@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
+from trainables.cohort import make_training
 from trainables.data.cache import open_dataset, prepare
 from trainables.evaluator import Evaluator
 from trainables.export import load_export, read_header
@@ -13,7 +14,6 @@ from trainables.measures.settings import FidelitySettings, PointsSettings
 from trainables.measures.subject import Subject
 from trainables.preparation import prepare_protocol
 from trainables.protocol import Protocol
-from trainables.repetitions import make_training
 from trainables.training import Training
 from trainables.trial_spec import TrialSpec
 
