@@ -20,7 +20,7 @@ from trainables.methods.stackable import Stackable
 from trainables.stack import Stack
 
 NUMBERS = (1, 3, 10, 30)
-SECONDS = 2.0
+SECONDS = 0.4
 """About how long the trainings one after the other take in a turn."""
 TURNS = 3
 

@@ -27,7 +27,7 @@ from trainables.methods.abilities import Follows
 from trainables.methods.base import method_class, sub_seed
 from trainables.metrics.points import movement
 from trainables.oscillation import Oscillation
-from trainables.protocol import AT_BEST, BEST, base_name
+from trainables.protocol import AT_BEST, BEST, BEST_ROUND, base_name
 from trainables.trial_spec import TrialSpec
 
 State = dict[str, Any]
@@ -73,7 +73,7 @@ class Training:
         self.report: dict[str, float] = {}
         """What the last `advance` returned. A process may die before anybody has heard it."""
         self.best: dict[str, float] = {}
-        """For each metric, its best value so far and its value in the evaluation whose weights are kept."""
+        """For each metric, its best value so far and its value in the evaluation whose weights are kept; its round."""
         self.metrics = spec.protocol.metrics()
         self.oscillation = Oscillation()
         self.curves = Curves(spec.curves)
@@ -195,6 +195,7 @@ class Training:
             improved |= name == objective and math.isfinite(best) and best != before
             self.best[name + BEST] = best
         if improved or keeps_newest:
+            self.best[BEST_ROUND] = float(self.round)
             self.best |= {name + AT_BEST: value for name, value in measured.items() if name in self.metrics}
         return improved or keeps_newest
 

@@ -102,6 +102,11 @@ def test_the_absolute_energy_is_in_the_units_of_the_line(cache):
     assert metrics["energy"] == pytest.approx(expected / np.sqrt(narrow.test.std()), rel=1e-4)
 
 
+def test_the_spread_is_the_ratio_of_deviations(cache):
+    narrow = measure(LINE, cache)
+    assert of(narrow, Fixed(narrow.test * 0.5 + 3))["spread"] == pytest.approx(0.5, rel=1e-4)
+
+
 def test_the_grid_covers_the_data_and_more(cache):
     spiral = measure("spiral", cache)
     assert spiral.grid.shape == (3600, 2)
