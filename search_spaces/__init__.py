@@ -12,6 +12,8 @@ SPACES = {
     "table51_cifar10": "search_spaces.table51:Table51Cifar10",
     "balance": "search_spaces.balance:Balance",
     "restoration": "search_spaces.restoration:Restoration",
+    "inversion": "search_spaces.inversion:Inversion",
+    "inversion_faces": "search_spaces.inversion:InversionFaces",
     "labels": "search_spaces.labels:Labels",
     "collapse": "search_spaces.collapse:Collapse",
     "toy_collapse": "search_spaces.collapse:ToyCollapse",

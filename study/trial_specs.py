@@ -20,7 +20,7 @@ from study.plan import StudyPlan
 from trainables.data.cache import open_dataset
 from trainables.errors import InputError, lookup
 from trainables.methods.base import MethodConfig, method_class
-from trainables.preparation import check_abilities
+from trainables.preparation import check_abilities, prepare_config
 from trainables.protocol import Protocol
 from trainables.trial_spec import TrialSpec
 
@@ -31,10 +31,11 @@ SUGGESTIONS_TRIED = 20
 def make_spec(plan: StudyPlan, trial: BaseTrial, protocols: Mapping[str, Protocol]) -> TrialSpec:
     """The spec of a trial. `protocols` are the prepared protocols of the study's data sets, by name."""
     suggestion = plan.space.suggest(trial)
+    method, dataset = method_name(plan.space, suggestion), suggestion.dataset or plan.datasets[0]
     return TrialSpec(
         number=trial.number,
-        method=method_name(plan.space, suggestion),
-        config=method_config(plan, trial.number, suggestion),
+        method=method,
+        config=prepare_config(method, method_config(plan, trial.number, suggestion), dataset, plan.cache_dir),
         params=trial.params,
         log_scales={
             name: found.low
@@ -46,7 +47,7 @@ def make_spec(plan: StudyPlan, trial: BaseTrial, protocols: Mapping[str, Protoco
         evaluate_every=_at_pace(plan.evaluate_every, suggestion),
         evaluate_at=plan.space.scale.evaluate_at,
         seeds=plan.seeds,
-        protocol=protocols[suggestion.dataset or plan.datasets[0]],
+        protocol=protocols[dataset],
         objective=plan.objectives[0],
         curves=tuple(dict.fromkeys(claim.reported_as for claim in plan.claims if claim.curve)),
         cache_dir=str(plan.cache_dir),

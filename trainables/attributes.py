@@ -101,3 +101,28 @@ def success_rate(
     wanted = torch.tensor([label for _, label in found], device=images.device)
     kept = decoded.classify(images).view(triples, 4)[:, 3].to(wanted) == wanted
     return float((kept & (after - before > (much - little) / 2)).float().mean())
+
+
+def class_change_rate(
+    codes: Tensor, classes: Tensor, decoded: Decoded, rng: torch.Generator, changes: int = 100, shuffled: bool = False
+) -> float:
+    """The share of `changes` in which the attribute vector from one class to another makes an image of the other one.
+
+    The vector is added to a code of the first class. If `shuffled`, it is of as many codes of each of two groups that
+    were drawn from both classes: that is the level of chance. Raises `ValueError` where there are not two classes.
+    """
+    labels = [int(label) for label in classes.unique()]
+    if len(labels) < 2:
+        raise ValueError("a change of class needs codes of two classes.")
+    changed, wanted = [], []
+    for _ in range(changes):
+        before, after = (labels[i] for i in torch.randperm(len(labels), generator=rng)[:2].tolist())
+        members = ((classes == before) | (classes == after)).nonzero().flatten()
+        is_after = classes[members] == after
+        start = members[~is_after][torch.randint(int((~is_after).sum()), (1,), generator=rng)]
+        if shuffled:
+            is_after = is_after[torch.randperm(len(members), generator=rng)]
+        changed.append(codes[start] + attribute_vector(codes[members], is_after))
+        wanted.append(after)
+    found = decoded.classify(decoded.decode(torch.cat(changed)))
+    return float((found == torch.tensor(wanted, device=found.device)).float().mean())

@@ -19,7 +19,7 @@ from torch import Tensor
 from trainables.data.cache import prepare
 from trainables.data.dataset import Dataset, Split
 from trainables.data.sources import source_of
-from trainables.errors import InputError
+from trainables.errors import InputError, lookup
 from trainables.files import write_atomically
 from trainables.measures.base import Direction
 from trainables.methods.base import Method, method_class
@@ -109,6 +109,30 @@ def read_header(path: Path) -> ExportHeader:
     """The header of the exported file `path`; raises `InputError` if it is missing, damaged or another kind of file."""
     with _opened(path) as (header, _):
         return header
+
+
+def find_export(source: Path, storage_dir: Path) -> Path:
+    """The exported file that `source` means: itself, that of a trial, or the best of a study's trials.
+
+    The best is the best by the objective in its header. A `source` that is not a path is the name of a study in
+    `storage_dir`. Raises `InputError` if there is none.
+    """
+    if source.is_file():
+        return source
+    folder = source if source.is_dir() else _study_folder(source, storage_dir)
+    if (folder / BEST_FILE).is_file():
+        return folder / BEST_FILE
+    exported = sorted(folder.glob(f"trials/*/{BEST_FILE}"))
+    if not exported:
+        raise InputError(f"nothing has been exported in {folder}: no trial has been evaluated there yet.")
+    return min(exported, key=lambda path: read_header(path).loss)
+
+
+def _study_folder(name: Path, storage_dir: Path) -> Path:
+    studies = {folder.name: folder for folder in (storage_dir / "studies").glob("*/")}
+    if not studies:
+        raise InputError(f"there is no file or folder {name}, and no study in {storage_dir}: check --storage-dir.")
+    return lookup("file, folder or study", str(name), studies)
 
 
 def load_export(path: Path, cache_dir: Path, device: torch.device) -> Method:

@@ -20,10 +20,13 @@ SearchLoss = Literal["l1", "l2"]
 CHUNK = 512
 """Latents that are searched at once."""
 
+FOUND = 0.02
+"""The squared error of a pixel in [0, 1] below which an image counts as found: a bad minimum is far above."""
+
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """Adam on the latents, from several random starts.
+    """Adam on the latents.
 
     `prior_weight` is in units of the loss, a mean over values: 0 was used in the exercise.
     """
@@ -31,7 +34,6 @@ class SearchSettings:
     loss: SearchLoss = "l2"
     lr: float = 0.1
     iterations: int = 300
-    restarts: int = 3
     prior_weight: float = 0.0
 
 
@@ -50,24 +52,26 @@ class Inverted:
 def invert(
     generator: Generates,
     observed: Tensor,
+    starts: Tensor,
     settings: SearchSettings,
-    rng: torch.Generator,
     operator: Callable[[Tensor], Tensor] = lambda images: images,
 ) -> Inverted:
     """Search latents whose images, after `operator`, are like `observed` `(n, ...)`.
 
-    Images are searched independently of one another: the losses of a batch are summed. The generator's weights and
-    buffers do not change. The starts are drawn from `rng`, on the CPU.
+    Each image is searched from the same `starts` `(restarts, d)`, or from its own, `(restarts, n, d)`, and
+    independently of the other images: the losses of a batch are summed. So an image alone is found as in a batch, up to
+    rounding. The generator's weights and buffers do not change.
     """
-    starts = generator.draw_latents(len(observed) * settings.restarts, rng).to(observed.device)
-    targets = observed.repeat(settings.restarts, *[1] * (observed.dim() - 1))
+    n, restarts = len(observed), len(starts)
+    from_each = (starts if starts.dim() == 3 else starts[:, None]).to(observed.device).expand(-1, n, -1)
+    targets = observed.repeat(restarts, *[1] * (observed.dim() - 1))
     parts = [
         _search(generator, operator, start, target, settings)
-        for start, target in zip(starts.split(CHUNK), targets.split(CHUNK), strict=True)
+        for start, target in zip(from_each.flatten(0, 1).split(CHUNK), targets.split(CHUNK), strict=True)
     ]
-    losses = torch.cat([loss for _, loss in parts]).view(settings.restarts, -1)
-    latents = torch.cat([latent for latent, _ in parts]).view(settings.restarts, len(observed), -1)
-    best = latents[losses.argmin(0), torch.arange(len(observed), device=observed.device)]
+    losses = torch.cat([loss for _, loss in parts]).view(restarts, n)
+    latents = torch.cat([latent for latent, _ in parts]).view(restarts, n, -1)
+    best = latents[losses.argmin(0), torch.arange(n, device=observed.device)]
     with torch.no_grad():
         images = torch.cat([generator.generate(part) for part in best.split(CHUNK)])
     return Inverted(best, images, losses.T)
@@ -101,3 +105,18 @@ def _losses(made: Tensor, target: Tensor, loss: SearchLoss) -> Tensor:
     """The mean error of each image, `(n,)`."""
     errors = (made - target).flatten(1)
     return errors.square().mean(1) if loss == "l2" else errors.abs().mean(1)
+
+
+def pixel_errors(images: Tensor, originals: Tensor) -> Tensor:
+    """The mean squared error `(n,)` of the pixels, in [0, 1], of images `(n, C, H, W)` in [-1, 1]."""
+    return (images - originals).flatten(1).square().mean(1) / 4
+
+
+def relative_norm(latents: Tensor) -> float:
+    """The mean norm of latents `(n, d)`, divided by the root of `d`: near 1 where they are normal."""
+    return float((latents.norm(dim=1) / latents.shape[1] ** 0.5).mean())
+
+
+def spread(losses: Tensor) -> float:
+    """The mean over images of the standard deviation over restarts of losses `(n, restarts)`."""
+    return float(losses.std(1, correction=0).mean())

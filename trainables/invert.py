@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,18 +18,23 @@ from trainables.data.degradations import Degradation, Hole, identity
 from trainables.data.image_sets import read_image_set
 from trainables.data.tensors import to_tensor, to_uint8
 from trainables.errors import InputError
-from trainables.export import load_export
-from trainables.inversion import Inverted, SearchLoss, SearchSettings, invert
+from trainables.export import find_export, load_export
+from trainables.inversion import (
+    FOUND,
+    Inverted,
+    SearchLoss,
+    SearchSettings,
+    invert,
+    pixel_errors,
+    relative_norm,
+    spread,
+)
 from trainables.measures.restoration_figure import save_restorations
 from trainables.methods.abilities import Generates
 from trainables.metrics.restoration import psnr, psnr_per_image, psnr_pooled
-from trainables.sample import find_export
 
 SHOWN = 8
 """Images in the picture."""
-
-SUCCESS = 0.02
-"""The squared error of a pixel in [0, 1] below which an image counts as found: a bad minimum is far above."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class InvertConfig:
     """Adam on the latents."""
     iterations: int = 300
     restarts: int = 3
-    """Random starts of each image; the best is kept."""
+    """Random starts, the same for all images; the best is kept."""
     prior_weight: float = 0.0
     """The weight of the latent's squared norm, in units of the loss, a mean over values."""
     seed: int = 0
@@ -72,7 +76,7 @@ class InvertConfig:
 
     def search(self) -> SearchSettings:
         """How latents are searched."""
-        return SearchSettings(self.loss, self.lr, self.iterations, self.restarts, self.prior_weight)
+        return SearchSettings(self.loss, self.lr, self.iterations, self.prior_weight)
 
 
 def restore_images(config: InvertConfig) -> dict[str, Any]:
@@ -92,7 +96,8 @@ def restore_images(config: InvertConfig) -> dict[str, Any]:
     damage.check(tuple(originals.shape[1:]))
     rng = torch.Generator().manual_seed(config.seed)
     observed = damage(originals, rng)
-    found = invert(method, observed, config.search(), rng, damage.operator)
+    starts = method.draw_latents(config.restarts, rng)
+    found = invert(method, observed, starts, config.search(), damage.operator)
     restored = found.images.clamp(-1, 1)
     if config.mask:
         kept = Hole(config.mask).mask(*originals.shape[2:])
@@ -105,15 +110,15 @@ def restore_images(config: InvertConfig) -> dict[str, Any]:
 def _numbers(
     originals: Tensor, observed: Tensor, restored: Tensor, found: Inverted, config: InvertConfig
 ) -> dict[str, Any]:
-    errors = (found.images - originals).flatten(1).square().mean(1) / 4  # of pixels in [0, 1]
+    errors = pixel_errors(found.images, originals)
     numbers: dict[str, Any] = {
         "images": len(originals),
         "mse_of_generated": errors.mean().item(),
-        "share_found": (errors < SUCCESS).float().mean().item(),
+        "share_found": (errors < FOUND).float().mean().item(),
         "psnr_observed": psnr(observed.clamp(-1, 1), originals),
         "psnr_restored": psnr(restored, originals),
-        "latent_norm": (found.latents.norm(dim=1) / math.sqrt(found.latents.shape[1])).mean().item(),
-        "spread_of_restarts": found.losses.std(1, correction=0).mean().item(),
+        "latent_norm": relative_norm(found.latents),
+        "spread_of_restarts": spread(found.losses),
     }
     if config.mask:
         inside = (..., *Hole(config.mask).place(*originals.shape[2:]))

@@ -96,13 +96,21 @@ def check_abilities(method: str, protocol: Protocol) -> None:
 
 
 def check_method(method: str, config: dict[str, Any], dataset_name: str, cache_dir: Path) -> None:
-    """Build a method for a data set and discard it.
+    """Prepare what a method needs for a data set, build it and discard it.
 
     Raises `InputError` where that fails: no network for images of this size, no labels for a loss that needs them.
     """
     prepare(dataset_name, cache_dir)
+    prepared = prepare_config(method, config, dataset_name, cache_dir)
     build = method_class(method)
-    build(build.Config.model_validate(config), open_dataset(dataset_name, cache_dir), torch.device("cpu"))
+    build(build.Config.model_validate(prepared), open_dataset(dataset_name, cache_dir), torch.device("cpu"))
+
+
+def prepare_config(method: str, config: dict[str, Any], dataset_name: str, cache_dir: Path) -> dict[str, Any]:
+    """The config with which trials start, JSON; what it names is in the cache. Raises `InputError`."""
+    method_type = method_class(method)
+    prepared = method_type.prepare(method_type.Config.model_validate(config), dataset_name, cache_dir)
+    return dict(prepared.model_dump(mode="json"))
 
 
 def open_prepared(protocol_json: str, cache_dir: Path) -> None:

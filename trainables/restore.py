@@ -13,13 +13,12 @@ import tyro
 from PIL import Image
 
 from trainables.command_line import run
-from trainables.data.degradations import TASKS
+from trainables.data.degradations import TASKS, RandomMeasurements
 from trainables.data.image_sets import read_image_set
 from trainables.data.tensors import to_tensor, to_uint8
 from trainables.errors import InputError
-from trainables.export import load_export
+from trainables.export import find_export, load_export
 from trainables.methods.abilities import Restores
-from trainables.sample import find_export
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,11 @@ def restore(config: RestoreConfig) -> tuple[int, str]:
     method = load_export(exported, config.storage_dir / "cache", torch.device("cpu"))
     task = getattr(method, "task", None)
     if not isinstance(method, Restores) or task not in TASKS:
-        raise InputError(f"{exported} holds a method that restores no images: name a study of space 'restoration'.")
+        raise InputError(
+            f"{exported} holds a method that restores no images: name a study of space 'restoration', or 'inversion'."
+        )
+    if isinstance(TASKS[task].operator, RandomMeasurements):
+        raise InputError(f"{exported} restores images from random measurements, not from images: name another trial.")
     channels, height, width = method.dataset.shape
     factor = TASKS[task].factor
     expected = (channels, height // factor, width // factor)

@@ -14,8 +14,8 @@ import tyro
 from trainables.command_line import run
 from trainables.data.tensors import to_uint8
 from trainables.devices import device_of
-from trainables.errors import InputError, lookup
-from trainables.export import BEST_FILE, load_export, read_header
+from trainables.errors import InputError
+from trainables.export import find_export, load_export
 from trainables.measures.image_figures import save_sample_grid
 from trainables.methods.abilities import Samples
 from trainables.registry import look_in
@@ -70,30 +70,6 @@ def sample(config: SampleConfig) -> Path:
     except OSError as error:
         raise InputError(f"cannot write {config.out}: {error.strerror}.") from error
     return exported
-
-
-def find_export(source: Path, storage_dir: Path) -> Path:
-    """The exported file that `source` means: itself, that of a trial, or the best of a study's trials.
-
-    The best is the best by the objective in its header. A `source` that is not a path is the name of a study in
-    `storage_dir`. Raises `InputError` if there is none.
-    """
-    if source.is_file():
-        return source
-    folder = source if source.is_dir() else _study_folder(source, storage_dir)
-    if (folder / BEST_FILE).is_file():
-        return folder / BEST_FILE
-    exported = sorted(folder.glob(f"trials/*/{BEST_FILE}"))
-    if not exported:
-        raise InputError(f"nothing has been exported in {folder}: no trial has been evaluated there yet.")
-    return min(exported, key=lambda path: read_header(path).loss)
-
-
-def _study_folder(name: Path, storage_dir: Path) -> Path:
-    studies = {folder.name: folder for folder in (storage_dir / "studies").glob("*/")}
-    if not studies:
-        raise InputError(f"there is no file or folder {name}, and no study in {storage_dir}: check --storage-dir.")
-    return lookup("file, folder or study", str(name), studies)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -24,7 +24,7 @@ from trainables.extractors.by_name import load_extractor, prepare_extractor
 from trainables.files import sha256_of_array
 from trainables.measures.reference import Reference, feature_metrics
 from trainables.measures.settings import ExtractorName, FeatureSettings
-from trainables.metrics.parzen import parzen_log_likelihood
+from trainables.metrics.parzen import PUBLISHED_BANDWIDTHS, parzen_log_likelihood
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,9 @@ class ScoreConfig:
     """The number of parts over which the Inception Score is averaged; published scores often have 10."""
     parzen: bool = False
     """Add the log-likelihood of half of the real images under a Parzen window, whose bandwidth the other half gives."""
+    parzen_validation: Path | None = None
+    """The same by the published protocol: of ten bandwidths the best for these training images, and all real images,
+    which should be test images, are evaluated."""
     seed: int = 0
     """Decides the subsets of the kernel distance, and the halves of the real images."""
     gpu: bool = False
@@ -88,7 +91,11 @@ def score(config: ScoreConfig) -> dict[str, Any]:
         reference = Reference.of(extract_array(extractor, real)[0], protocol, device)
         metrics = feature_metrics(protocol, reference, *extract_array(extractor, fake))
         outcome: dict[str, Any] = {"metrics": metrics}
-        if config.parzen:
+        if config.parzen_validation is not None:
+            validation = read_image_set(config.parzen_validation)
+            published = parzen_log_likelihood(_unit(fake), _unit(validation), _unit(real), PUBLISHED_BANDWIDTHS)
+            outcome["parzen"] = asdict(published)
+        elif config.parzen:
             outcome["parzen"] = asdict(parzen_log_likelihood(*_parzen_sets(real, fake, config.seed)))
     except ValueError as error:
         raise InputError(f"{config.real} and {config.fake} cannot be compared: {error}") from error
@@ -116,12 +123,13 @@ def _parzen_sets(real: np.ndarray, fake: np.ndarray, seed: int) -> tuple[Tensor,
     """Samples, validation and test images, in [0, 1]."""
     order = np.random.default_rng(seed).permutation(len(real))
     half = len(real) // 2
-    samples, validation, test = ((_floats(x) + 1) / 2 for x in (fake, real[order[:half]], real[order[half:]]))
+    samples, validation, test = (_unit(x) for x in (fake, real[order[:half]], real[order[half:]]))
     return samples, validation, test
 
 
-def _floats(images: np.ndarray) -> Tensor:
-    return to_tensor(images).float()
+def _unit(images: np.ndarray) -> Tensor:
+    """Images in [0, 1]."""
+    return (to_tensor(images).float() + 1) / 2
 
 
 def main(arguments: list[str] | None = None) -> int:

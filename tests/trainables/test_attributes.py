@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from trainables.attributes import Decoded, attribute_vector, slant, success_rate, thickness
+from trainables.attributes import Decoded, attribute_vector, class_change_rate, slant, success_rate, thickness
 
 GENERATOR = torch.Generator().manual_seed(0)
 
@@ -72,3 +72,12 @@ def test_arithmetic_needs_two_classes_with_enough_codes():
     codes, classes, values, decoded = world(20)
     with pytest.raises(ValueError, match="two classes, each with 12 codes"):
         success_rate(codes, classes, values, decoded, torch.Generator())
+
+
+def test_a_vector_from_class_to_class_always_succeeds_with_an_affine_decoder_and_shuffled_ones_never_do():
+    codes, classes, _, decoded = world()
+    rng = torch.Generator().manual_seed(4)
+    assert class_change_rate(codes, classes, decoded, rng) == 1.0
+    assert class_change_rate(codes, classes, decoded, rng, shuffled=True) < 0.1
+    with pytest.raises(ValueError, match="codes of two classes"):
+        class_change_rate(codes, torch.zeros_like(classes), decoded, rng)

@@ -12,9 +12,9 @@ from PIL import Image
 from trainables.data.cache import open_dataset, prepare
 from trainables.data.dataset import Dataset, Split
 from trainables.data.tensors import to_uint8
-from trainables.export import export, load_export
+from trainables.export import export, find_export, load_export
 from trainables.methods.base import method_class
-from trainables.sample import find_export, main
+from trainables.sample import main
 
 CPU = torch.device("cpu")
 

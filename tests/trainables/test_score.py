@@ -14,6 +14,7 @@ from PIL import Image
 from trainables.data.cache import open_dataset
 from trainables.data.tensors import to_tensor
 from trainables.evaluator import Evaluator
+from trainables.metrics.parzen import parzen_log_likelihood
 from trainables.preparation import prepare_protocol
 from trainables.score import main
 
@@ -87,6 +88,23 @@ def test_parzen_is_added_when_asked_for(score, storage):
     parzen = score(real, fake, *LENET, "--parzen")["parzen"]
     assert 0.05 < parzen["bandwidth"] < 1
     assert np.isfinite(parzen["log_likelihood"])
+
+
+def test_the_published_parzen_protocol_takes_ten_bandwidths_and_all_real_images(score, storage, tmp_path):
+    folder = storage[0]
+    real, fake = np.load(folder / "real.npy"), np.load(folder / "fake.npy")
+    np.save(tmp_path / "test.npy", real[:300])
+    np.save(tmp_path / "validation.npy", real[300:500])
+    found = score(
+        tmp_path / "test.npy", folder / "fake.npy", *LENET, "--parzen-validation", str(tmp_path / "validation.npy")
+    )["parzen"]
+    samples, validation, test = (torch.from_numpy(images / 255.0) for images in (fake, real[300:500], real[:300]))
+    expected = parzen_log_likelihood(samples, validation, test, tuple(np.logspace(-1, 0, 10)))
+    assert found["bandwidth"] == pytest.approx(expected.bandwidth)
+    assert found["log_likelihood"] == pytest.approx(expected.log_likelihood, abs=1e-3)
+    refused = score(tmp_path / "test.npy", folder / "fake.npy", *LENET, "--parzen-validation", str(tmp_path / "no.npy"))
+    assert refused[0] == 2
+    assert "no.npy" in refused[1]
 
 
 def test_inception_takes_sets_of_different_sizes(score, storage, tmp_path, inception_weights):

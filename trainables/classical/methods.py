@@ -6,6 +6,7 @@ where they are used: trials read restored images from the cache.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -13,10 +14,10 @@ from functools import partial
 import numpy as np
 
 from trainables.classical.admm import admm_tv
-from trainables.data.degradations import BlockMean, Degradation, GaussianBlur, Hole
+from trainables.data.degradations import BlockMean, Degradation, GaussianBlur, Hole, RandomMeasurements
 
 Restore = Callable[[np.ndarray, float], np.ndarray]
-"""A degraded image and a parameter to a restored image."""
+"""A degraded image, or its measurements `(m,)`, and a parameter to a restored image."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,15 @@ def classical_methods(degradation: Degradation, training: np.ndarray) -> dict[st
                 "mean_image": Classical(partial(_fill, missing=missing, choices=training.mean(0, keepdims=True))),
                 "nearest_image": Classical(partial(_fill, missing=missing, choices=training)),
                 "biharmonic": Classical(partial(_biharmonic, missing=missing)),
+            }
+        case RandomMeasurements() as measured:
+            shape = training.shape[1:]
+            matrix = measured.matrix(int(np.prod(shape))).double().numpy()
+            return {"lasso": Classical(partial(_lasso, matrix=matrix, shape=shape), (1e-5, 1e-4, 1e-3))}
+        case _ if degradation.noise == 0:  # nothing is to be undone: how near are other images?
+            return {
+                "mean_image": Classical(lambda image, _: training.mean(0)),
+                "nearest_image": Classical(partial(_nearest, choices=training)),
             }
         case _:
             noise = degradation.noise
@@ -114,3 +124,22 @@ def _fill(image: np.ndarray, _: float, missing: np.ndarray, choices: np.ndarray)
     """Fill the hole from that of the `choices` `(n, C, H, W)` that is nearest in the pixels around it."""
     distances = np.square((choices - image)[..., ~missing]).sum(axis=(1, 2))
     return np.where(missing, choices[distances.argmin()], image)
+
+
+def _nearest(image: np.ndarray, _: float, choices: np.ndarray) -> np.ndarray:
+    """That of the `choices` `(n, C, H, W)` that is nearest."""
+    return choices[np.square(choices - image).sum(axis=(1, 2, 3)).argmin()]
+
+
+def _lasso(measured: np.ndarray, weight: float, matrix: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Compressed sensing without a generator (Tibshirani 1996): few pixels of an image are not black."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import Lasso
+
+    # Measured were pixels in [-1, 1], of which black ones are not 0, and the result was shifted like a pixel.
+    of_brightness = (2 * measured - 1 + matrix.sum(axis=1)) / 2
+    with warnings.catch_warnings():
+        # With few measurements and a small weight it is not done after 1,000 passes; then a larger weight is better.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = Lasso(alpha=weight, fit_intercept=False).fit(matrix, of_brightness)
+    return found.coef_.reshape(shape)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from trainables.data.tasks import Task
 from trainables.errors import InputError
 
 Operator = Callable[[Tensor], Tensor]
-"""A linear function of images `(n, C, H, W)`."""
+"""A linear function of images `(n, C, H, W)`, of each image alone."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,29 @@ class Hole:
         return images * self.mask(*images.shape[2:]).to(images)
 
 
+@dataclass(frozen=True)
+class RandomMeasurements:
+    """`count` weighted sums of an image's values, `(n, count)`, for compressed sensing (Bora et al. 2017).
+
+    The weights are `N(0, 1/count)`, drawn once: all images are measured alike.
+    """
+
+    count: int
+
+    def matrix(self, values: int) -> Tensor:
+        """The weights `(count, values)`, for images of so many values."""
+        return _gaussian_matrix(self.count, values)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        flat = images.flatten(1)
+        return flat @ self.matrix(flat.shape[1]).to(flat).T
+
+
+@cache
+def _gaussian_matrix(count: int, values: int) -> Tensor:
+    return torch.randn(count, values, generator=torch.Generator().manual_seed(0)) / count**0.5
+
+
 def identity(images: Tensor) -> Tensor:
     """The images themselves."""
     return images
@@ -92,6 +116,11 @@ class Degradation:
         return degraded + 2 * self.noise * torch.randn(degraded.shape, generator=rng).to(degraded)
 
     @property
+    def keeps_shape(self) -> bool:
+        """Whether degraded images have the shape of the originals."""
+        return not isinstance(self.operator, BlockMean | RandomMeasurements)
+
+    @property
     def factor(self) -> int:
         """How many times smaller the sides of degraded images are."""
         return self.operator.factor if isinstance(self.operator, BlockMean) else 1
@@ -112,6 +141,11 @@ class Degradation:
             raise InputError(f"a blur of {size}x{size} pixels is larger than images of {height}x{width}.")
 
 
+def _measured(count: int) -> Degradation:
+    """The noise of all measurements together has the expected norm 0.1."""
+    return Degradation(RandomMeasurements(count), 0.1 / count**0.5)
+
+
 TASKS: dict[Task, Degradation] = {
     "x2": Degradation(BlockMean(2)),
     "x4": Degradation(BlockMean(4)),
@@ -119,16 +153,13 @@ TASKS: dict[Task, Degradation] = {
     "noise0.2": Degradation(identity, 0.2),
     "blur": Degradation(GaussianBlur(), 0.003),
     "hole": Degradation(Hole()),
+    "projection": Degradation(identity),
+    "measured10": _measured(10),
+    "measured25": _measured(25),
+    "measured50": _measured(50),
+    "measured100": _measured(100),
+    "measured200": _measured(200),
+    "measured500": _measured(500),
 }
 """What is to be undone, by name: super-resolution, denoising, deblurring ([Kitov], with the 9x9 kernel and the noise of
-his source), inpainting ([Halbreich 2023], question 3)."""
-
-
-def measure_linearly(images: Tensor, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Random measurements for compressed sensing: `(matrix, measured)`, of shapes `(count, d)` and `(n, count)`.
-
-    Each entry of the matrix is `N(0, 1/count)` (Bora et al. 2017); `d` is the number of values of an image.
-    """
-    flat = images.flatten(1)
-    matrix = torch.randn(count, flat.shape[1], generator=rng).to(flat) / count**0.5
-    return matrix, flat @ matrix.T
+his source), inpainting ([Halbreich 2023], question 3), compressed sensing with the noise of Bora et al. 2017."""

@@ -105,8 +105,11 @@ class Restoration(Measure):
         problem = self.problem(getattr(subject.method, "task", self.settings.tasks[0]))
         restored = subject.method.restore(problem.degraded).clamp(-1.0, 1.0)
         metrics = self.image_metrics(restored, problem.task)
-        gain = metrics[f"psnr_{problem.task}"] - problem.best_psnr
-        return Measured(metrics | {"psnr_gain": gain}, (problem, restored))
+        reached = metrics[f"psnr_{problem.task}"]
+        metrics["psnr_gain"] = reached - problem.best_psnr
+        if "degraded" in problem.classical:
+            metrics["psnr_over_degraded"] = reached - psnr(problem.classical["degraded"], self.originals)
+        return Measured(metrics, (problem, restored))
 
     def image_metrics(self, restored: Tensor, task: Task) -> dict[str, float]:
         """The metrics of restored test images `(n, C, H, W)` in [-1, 1]."""
@@ -152,7 +155,8 @@ class Restoration(Measure):
     def draw(self, measured: Measured, folder: Path) -> None:
         """Write `restored.png`: originals, degraded and restored images, with the PSNR under each."""
         problem, restored = measured.seen
-        rows = {"degraded": problem.degraded} if "degraded" not in problem.classical else {}
+        is_smaller = TASKS[problem.task].factor > 1
+        rows = {"degraded": problem.degraded} if is_smaller else {}
         save_restorations(
             self.originals[:SHOWN],
             {name: images[:SHOWN] for name, images in {**rows, **problem.classical, "this model": restored}.items()},

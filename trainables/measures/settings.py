@@ -11,7 +11,7 @@ from pydantic import Field
 from trainables.data.dataset import Dataset
 from trainables.data.points import POINT_SETS, Mixture
 from trainables.data.sources import file_name, parent_of, source_of
-from trainables.data.tasks import TASK_NAMES, Task
+from trainables.data.tasks import IMAGE_TASKS, Task
 from trainables.errors import InputError
 from trainables.measures.base import MeasureSettings, Metric
 
@@ -179,7 +179,7 @@ class RestorationSettings(FeatureSettings):
     """How well degraded test images are restored. A method that has several tasks says by `task` which one it does."""
 
     measure: str = "restoration"
-    tasks: tuple[Task, ...] = Field(TASK_NAMES, min_length=1)
+    tasks: tuple[Task, ...] = Field(IMAGE_TASKS, min_length=1)
     num_images: int = Field(100, ge=BALL_NEIGHBOURS + 1, description="first test images; always degraded alike")
     num_real: int = Field(1000, ge=2, description="training images that restored ones are compared with as a set")
     parameters: dict[Task, dict[str, float]] = Field(default_factory=dict)
@@ -192,6 +192,7 @@ class RestorationSettings(FeatureSettings):
         of_classes = {"class_kept": shown} if self.features == "lenet" else {}
         return {
             "psnr_gain": shown,
+            "psnr_over_degraded": MAXIMIZED,
             "sharpness": Metric(target=1.0, shown=True),
             **of_tasks,
             **of_hole,

@@ -10,6 +10,7 @@ METHODS = {
     "feature_matching": "trainables.methods.feature_matching:FeatureMatching",
     "flow": "trainables.methods.flow:Flow",
     "gan": "trainables.methods.gan:Gan",
+    "inversion": "trainables.methods.inversion:Inversion",
     "presgan": "trainables.methods.presgan:PresGan",
     "restoration_gan": "trainables.methods.restoration_gan:RestorationGan",
     "sgan": "trainables.methods.sgan:Sgan",

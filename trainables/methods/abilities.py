@@ -7,6 +7,8 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from trainables.methods.latents import Distribution
+
 
 @runtime_checkable
 class Samples(Protocol):
@@ -45,6 +47,19 @@ class Generates(Protocol):
 
     def generate(self, latents: Tensor) -> Tensor:
         """The samples `(n, *shape)` of latents `(n, d)`, each of its own latent alone; gradients flow back to it."""
+        ...
+
+    def prior(self) -> Distribution:
+        """The distribution of latents."""
+        ...
+
+
+@runtime_checkable
+class Encodes(Protocol):
+    """Finds the latent of an example without a search."""
+
+    def encode(self, x: Tensor) -> Tensor:
+        """The latents `(n, d)` of examples `(n, *shape)`."""
         ...
 
 

@@ -12,6 +12,7 @@ from trainables.data.tensors import to_tensor
 from trainables.errors import InputError
 from trainables.methods import batchwise
 from trainables.methods.base import Method, MethodConfig
+from trainables.methods.latents import Distribution
 
 
 class AutoencodingConfig(MethodConfig):
@@ -56,6 +57,10 @@ class Autoencoding(Method):
     def draw_latents(self, n: int, rng: torch.Generator) -> Tensor:
         """`n` codes of the prior, on the CPU."""
         return torch.randn(n, self.config.latent_dim, generator=rng)
+
+    def prior(self) -> Distribution:
+        """Codes are standard normal."""
+        return "normal"
 
     def generate(self, latents: Tensor) -> Tensor:
         """As `decode`, with gradients."""

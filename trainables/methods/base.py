@@ -7,6 +7,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
@@ -74,6 +75,15 @@ class Method(ABC):
     """Abilities that the class has and this object, by its config, does not: optional measures leave it out."""
     progress_metrics: ClassVar[tuple[str, ...]] = ()
     """Metrics of a round that are summed over all rounds so far; the others are averaged between evaluations."""
+
+    @classmethod
+    def prepare(cls, config: Any, dataset: str, cache_dir: Path) -> Any:
+        """Put into the cache what `config` names; return the config that trials get. For the driver: may train.
+
+        The data set has been prepared before. Most methods need nothing: the config stays as it is. What is returned
+        may be prepared again, and does not change then. Raises `InputError` if something is not available.
+        """
+        return config
 
     def __init__(self, config: MethodConfig, dataset: Dataset, device: torch.device) -> None:
         self.config = config

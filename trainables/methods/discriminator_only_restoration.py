@@ -12,7 +12,7 @@ from torch.nn.utils import parametrize
 from trainables import losses, pixel_losses
 from trainables.data.dataset import Dataset
 from trainables.data.degradations import TASKS
-from trainables.data.tasks import Task
+from trainables.data.tasks import ImageTask
 from trainables.methods import batchwise
 from trainables.methods.discriminator_only import DiscriminatorOnly
 from trainables.methods.discriminator_only_config import DiscriminatorOnlyConfig
@@ -24,7 +24,7 @@ from trainables.networks.restoration import enlarged
 class DiscriminatorOnlyRestorationConfig(DiscriminatorOnlyConfig):
     """Training is that of `discriminator_only`. What follows is used when images are restored."""
 
-    task: Task = Field("noise0.1", description="what is undone: a name in trainables.data.degradations")
+    task: ImageTask = Field("noise0.1", description="what is undone: a name in trainables.data.degradations")
     lambda_data: float = Field(
         1.0, ge=0, description="weight of the squared error between the image, degraded again, and the input"
     )
@@ -53,7 +53,7 @@ class DiscriminatorOnlyRestoration(DiscriminatorOnly):
         self.degradation.check(dataset.shape)
 
     @property
-    def task(self) -> Task:
+    def task(self) -> ImageTask:
         """What the method undoes; measures of restoration ask."""
         return self.config.task
 

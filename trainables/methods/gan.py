@@ -274,6 +274,10 @@ class Gan(Stackable):
         """`n` latents of the prior, `(n, latent_dim)`, on the CPU."""
         return self.latents.draw(n, rng)
 
+    def prior(self) -> Distribution:
+        """The distribution of latents."""
+        return self.latents.distribution
+
     def generate(self, latents: Tensor) -> Tensor:
         """The samples of latents, with running statistics: each depends on its own latent alone. Keeps gradients."""
         network = self.networks()["generator"]

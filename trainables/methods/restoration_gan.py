@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from trainables.data.batches import EpochSampler
 from trainables.data.dataset import Dataset
 from trainables.data.degradations import TASKS
-from trainables.data.tasks import Task
+from trainables.data.tasks import ImageTask
 from trainables.data.tensors import to_tensor
 from trainables.errors import InputError
 from trainables.methods import batchwise
@@ -28,7 +28,7 @@ LOWEST_RATE = 0.1
 class RestorationGanConfig(MethodConfig):
     """The loss of G is `(1 - a) L1 + a L_adversarial`, with `a` the adversarial weight; 0.1 was used in srez."""
 
-    task: Task = Field("noise0.1", description="what is undone: a name in trainables.data.degradations")
+    task: ImageTask = Field("noise0.1", description="what is undone: a name in trainables.data.degradations")
     adversarial_weight: float = Field(0.1, ge=0, le=1, description="0: no discriminator is trained")
     compare_with: Literal["original", "degraded"] = Field(
         "original", description="L1 to the original, or between the restored image, degraded again, and the input"
@@ -82,7 +82,7 @@ class RestorationGan(Method):
         return torch.optim.Adam(network.parameters(), lr=self.config.lr, betas=(0.5, 0.999), fused=True)
 
     @property
-    def task(self) -> Task:
+    def task(self) -> ImageTask:
         """What the method undoes; measures of restoration ask."""
         return self.config.task
 

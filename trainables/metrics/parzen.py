@@ -16,6 +16,9 @@ CHUNK = 512
 BANDWIDTHS = tuple(10 ** (exponent / 10) for exponent in range(-20, 6))
 """The bandwidths that are tried, for pixels in [0, 1]: from 0.01 to 3.2."""
 
+PUBLISHED_BANDWIDTHS = tuple(10 ** (exponent / 9) for exponent in range(-9, 1))
+"""Those of Goodfellow et al. 2014, for pixels in [0, 1]: ten from 0.1 to 1."""
+
 
 @dataclass(frozen=True)
 class ParzenEstimate:

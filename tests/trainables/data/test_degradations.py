@@ -7,7 +7,7 @@ from scipy.ndimage import convolve
 from skimage.measure import block_reduce
 
 from trainables.data.cache import prepare
-from trainables.data.degradations import TASKS, BlockMean, Degradation, GaussianBlur, Hole, identity, measure_linearly
+from trainables.data.degradations import TASKS, BlockMean, Degradation, GaussianBlur, Hole, RandomMeasurements, identity
 from trainables.data.tasks import TASK_NAMES
 from trainables.errors import InputError
 
@@ -70,7 +70,8 @@ def test_noise_has_its_deviation_in_units_of_the_range_and_follows_from_the_gene
 
 def test_measurements_keep_the_norm_on_average():
     images = torch.randn(4, 1, 8, 8, generator=new_rng())
-    matrix, measured = measure_linearly(images, 5000, new_rng(1))
+    measure = RandomMeasurements(5000)
+    matrix, measured = measure.matrix(64), measure(images)
     assert matrix.shape == (5000, 64)
     torch.testing.assert_close(measured, images.flatten(1) @ matrix.T)
     assert (measured.norm(dim=1) / images.flatten(1).norm(dim=1)).tolist() == pytest.approx([1] * 4, rel=0.05)
