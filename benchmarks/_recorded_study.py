@@ -77,8 +77,8 @@ def _events(plan: StudyPlan, evaluations: int) -> Iterator[Event]:
             yield events.trial_reported(spec, result)
         folder = Path(spec.folder)
         (folder / BEST_FILE).write_bytes(rng.bytes(WEIGHTS_BYTES))
-        yield events.trial_ended(spec.number, folder, None)
-    yield events.study_ended(min(best, key=best.__getitem__), plan.folder.path / BEST_FILE, "FINISHED")
+        yield events.trial_ended(spec.number, folder, None, {})
+    yield events.study_ended(min(best, key=best.__getitem__), plan.folder.path / BEST_FILE, "FINISHED", {})
 
 
 def _result(spec: TrialSpec, value: float, rng: np.random.Generator) -> dict[str, float]:

@@ -57,6 +57,12 @@ class StudyConfig:
     objectives: tuple[str, ...] | None = None
     """Metrics to optimise instead of the space's own; with several, the Pareto front is searched. The first decides
     which weights of a trial are kept; the others are read in the same evaluation."""
+    constraints: tuple[str, ...] | None = None
+    """"METRIC<=NUMBER" or "METRIC>=NUMBER" ...: what a trial must keep at its end to be ranked. The samplers tpe, gp,
+    nsga2 and nsga3 learn to keep it."""
+    after: str | None = None
+    """NAME[,NAME]: learn from finished studies of the same space. Their trials are known to the sampler as they are;
+    where the scale, the data or the measures differ, their best three settings are tried first instead."""
     features: ExtractorName | None = None
     """Measure images by the features of Inception, of a classifier that is trained on the data set (lenet), or of
     EfficientNet-Lite0 (efficientnet), instead of the scale's own."""
@@ -73,6 +79,14 @@ class StudyConfig:
     objective is searched, none where several are, or where every trial counts: in grids and for claims."""
     seed: int = 0
     """Seeds the sampler and the trainings: trial n trains with seed + n; all trials of a grid have the same seeds."""
+    time_budget: str | None = field(default=None, metadata=CHANGEABLE)
+    """The time of all runs of the study together, as in 90m, 2h or 1d12h: no trial starts that would not end in time,
+    and those that run are paused at a checkpoint; --resume goes on with them."""
+    gpu_hours: float | None = field(default=None, metadata=CHANGEABLE)
+    """The GPU hours of all trials together: a limit like --time-budget."""
+    until: str | None = field(default=None, metadata=CHANGEABLE)
+    """METRIC=VALUE, as in fid_lenet_best=30: when a trial has reached it, that trial is trained to its end, the others
+    are paused and no further ones start."""
     max_concurrent: int | None = field(default=None, metadata=CHANGEABLE)
     """How many trials run at once; by default as many as the cluster's CPUs and GPUs allow."""
     cpus_per_trial: float = field(default=1.0, metadata=CHANGEABLE)
@@ -87,6 +101,8 @@ class StudyConfig:
     """MLflow's tracking server; by default a SQLite file in the storage folder."""
     address: str | None = field(default=None, metadata=CHANGEABLE)
     """Join the Ray cluster at this address instead of starting one here."""
+    cluster_grows: bool = field(default=False, metadata=CHANGEABLE)
+    """With --address: the cluster has an autoscaler, so --max-concurrent trials run or wait, however many fit now."""
     placement: Placement = field(default="spread", metadata=CHANGEABLE)
     """Where trials run on a cluster: spread over the nodes, or packed on as few as --max-concurrent trials need."""
     check: bool = field(default=False, metadata=CHANGEABLE)
@@ -96,6 +112,8 @@ class StudyConfig:
     resume: str | None = field(default=None, metadata=CHANGEABLE)
     """Go on with the study of this name; with a higher --trials, extend it. "auto": go on with study --name if it is
     there, start it otherwise."""
+    revive: int | None = field(default=None, metadata=CHANGEABLE)
+    """With --resume: the best trials that were stopped early, so many, go on from their checkpoints to their end."""
     confirm: str | None = None
     """Rerun the best configurations of the finished study of this name, as a new study."""
     top: int = 3

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import optuna
 from optuna.trial import BaseTrial, FixedTrial, FrozenTrial
 
 from search_spaces.space import FirstTrial, SearchSpace, Suggestion
-from study.optuna_storage import open_storage, ranked
+from study.optuna_storage import load, ranked
 from study.plan import StudyPlan
 from study.trial_specs import method_config, method_name
 from trainables.errors import InputError
@@ -23,13 +22,7 @@ PARAMETER = "confirmed_trial"
 
 def confirm_best(original: StudyPlan, top: int) -> SearchSpace:
     """The space of the best `top` trials of a study; raises `InputError` where there are none."""
-    try:
-        study = optuna.load_study(study_name=original.name, storage=open_storage(original.optuna_storage))
-    except (KeyError, OSError) as error:
-        raise InputError(
-            f"the trials of study {original.name!r} are not in {original.folder.path}: "
-            "name the --optuna-storage that it was started with."
-        ) from error
+    study = load(original.optuna_storage, original.name)
     best = ranked(study)[:top]
     if not best:
         raise InputError(f"study {original.name!r} has no finished trial to confirm.")

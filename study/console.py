@@ -19,7 +19,7 @@ from rich.table import Table
 
 from search_spaces.space import spoken
 from study.interruption import Interruption
-from study.optuna_storage import FIRST_TRIAL, ranked
+from study.optuna_storage import FIRST_TRIAL, INHERITED, best_inherited, is_feasible, ranked, trained
 from study.plan import StudyPlan
 from study.tables import claims_table, references_of, results_table, shown_metrics
 from study.verdicts import Judged, counts, more_seeds_command, seeds_that_decide
@@ -69,6 +69,8 @@ class Console:
                 self.print(note)
             for name, value in references_of(preparation, {base_name(plan.objectives[0])}).items():
                 self.print(f"{name}: {value:.4g}" if len(preparations) == 1 else f"{dataset}: {name}: {value:.4g}")
+        for note in plan.earlier.notes:
+            self.print(note)
         self.print(f"study {plan.name}: {plan.trials} trials of {spoken(plan.budget)}, in {plan.folder.path}")
 
     def print_results(self, plan: StudyPlan, preparations: Preparations, study: optuna.Study) -> None:
@@ -87,8 +89,14 @@ class Console:
         title = f"study {plan.name}: {title}, then the first trials"
         self.tables.append(results_table(plan, title, [*shown.values()], references))
         self._console.print(self.tables[-1])
-        counts = Counter(trial.state.name.lower() for trial in trials if trial.state != TrialState.WAITING)
+        own = [trial for trial in trained(study) if trial.state != TrialState.WAITING]
+        counts = Counter(trial.state.name.lower() for trial in own)
         self.print(", ".join(f"{number} {STATES[state]}" for state, number in sorted(counts.items())))
+        if infeasible := [trial.number for trial in own if not is_feasible(trial)]:
+            self.print(f"infeasible, and not ranked: trials {', '.join(map(str, infeasible))}")
+        if (better := best_inherited(study)) is not None:
+            whose = better.user_attrs[INHERITED]
+            self.print(f"A study before this one has a better trial, {whose}: {better.values[0]:.4g}")
         objective = plan.objectives[0]
         if finished and not several:
             value = finished[0].values[0]
@@ -113,13 +121,21 @@ class Console:
             options = more_seeds_command(_shown(plan.folder.study_json), seeds, _storage(plan))
             self.print(f"  {_shown(Path(sys.executable))} -m study.launch {options}")
 
-    def print_next_steps(self, plan: StudyPlan, interruption: Interruption, pages: Mapping[str, str]) -> None:
-        """Print the exact commands that show the study and continue it; `pages` are addresses in MLflow."""
+    def print_next_steps(
+        self, plan: StudyPlan, interruption: Interruption, limited: str | None, pages: Mapping[str, str]
+    ) -> None:
+        """Print the exact commands that show the study and continue it; `pages` are addresses in MLflow.
+
+        `limited` says why the study ended before its trials were done.
+        """
         commands = {name: f"  {command}" for name, command in next_commands(plan, _shown(Path(sys.executable))).items()}
         if interruption.received:
             self.print(f"\nStopped by {interruption.received.name}. Go on with:")
             self.print(commands["resume"])
             return
+        if limited is not None:
+            self.print(f"\nThe study ends before its {plan.trials} trials: {limited}. Go on, with higher limits:")
+            self.print(commands["resume"])
         self.print("\nLook at every trial in MLflow:")
         if plan.config.tracking_uri is None:
             self.print(commands["ui"])

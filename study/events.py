@@ -26,8 +26,8 @@ from mlflow.utils.mlflow_tags import (
 
 from study.about import SEARCH_FILE, Search
 from study.folder import trial_key
+from study.metric_names import COST, in_sections
 from study.metric_names import SEARCHED as SEARCHED_SECTION
-from study.metric_names import in_sections
 from study.mlflow_pages import view_tag
 from study.plan import StudyPlan, describe
 from study.spool import Event
@@ -51,6 +51,10 @@ SEARCHED = "searched."
 PARETO_FRONT = "pareto_front"
 """The tag of a trial with several objectives: whether it is on the Pareto front."""
 BEST_TRIAL = "best_trial"
+INFEASIBLE = "infeasible"
+"""The tag of a trial with the constraints that it does not keep; it is not ranked."""
+INHERITED_TAG = "inherited_trials"
+"""The tag of a study with the number of trials that other studies trained: theirs are the first numbers."""
 PER_SEED_FILE = "per_seed.json"
 """The artifact of a trial with several seeds: a list of the last metrics of each."""
 REFERENCES_FILE = "references.csv"
@@ -84,8 +88,11 @@ def study_tags(plan: StudyPlan, preparations: Preparations) -> dict[str, str]:
     }
 
 
-def study_started(plan: StudyPlan, preparations: Preparations, tags: dict[str, str]) -> Event:
-    """What is the same for all trials: options, protocols, reference values (a table)."""
+def study_started(plan: StudyPlan, preparations: Preparations, tags: dict[str, str], inherited: int = 0) -> Event:
+    """What is the same for all trials: options, protocols, reference values (a table).
+
+    `inherited` is the number of trials that other studies trained.
+    """
     params = describe(plan)
     trials = params.pop("trials")  # params cannot change, and a resumed study may be extended
     del params["measures"]  # the complete ones are in the protocols
@@ -96,7 +103,9 @@ def study_started(plan: StudyPlan, preparations: Preparations, tags: dict[str, s
         "trial": PARENT,
         "time_ms": now_ms(),
         "params": {} if plan.is_resumed else params,
-        "tags": tags | {"trials": str(trials), OBJECTIVE: plan.objectives[0], DIRECTION: plan.directions[0]},
+        "tags": tags
+        | {"trials": str(trials), OBJECTIVE: plan.objectives[0], DIRECTION: plan.directions[0]}
+        | ({INHERITED_TAG: str(inherited)} if inherited else {}),
         "experiment_tags": EXPERIMENT_KIND
         | view_tag(plan)
         | {
@@ -112,12 +121,16 @@ def study_started(plan: StudyPlan, preparations: Preparations, tags: dict[str, s
     }
 
 
-def study_ended(best: int | None, weights: Path, status: str, note: str = "") -> Event:
-    """The best trial and its weights, if there are any, and how the study ended; `note` is Markdown."""
+def study_ended(best: int | None, weights: Path, status: str, hours: dict[str, float], note: str = "") -> Event:
+    """The best trial and its weights, if there are any, what all trials cost, and how the study ended.
+
+    `hours` are those of `Spending`, `note` is Markdown.
+    """
     tags = {} if best is None else {BEST_TRIAL: trial_key(best)}
     return {
         "trial": PARENT,
         "time_ms": now_ms(),
+        "metrics": _costs(hours),
         "tags": tags | ({MLFLOW_RUN_NOTE: note} if note else {}),
         "artifacts": {"best": str(weights)},
         "status": status,
@@ -148,6 +161,8 @@ def trial_started(spec: TrialSpec, tags: dict[str, str]) -> Event:
     }
     if spec.first_trial is not None:
         of_trial |= {FIRST_TRIAL_TAG: spec.first_trial, MLFLOW_RUN_NOTE: f"First trial: {spec.first_trial}"}
+    if spec.revived is not None:
+        of_trial["revived"] = trial_key(spec.revived)
     return trial_event(
         spec.number,
         name=f"{trial_key(spec.number)} {spec.first_trial or ''}".strip(),
@@ -177,10 +192,17 @@ def trial_reported(spec: TrialSpec, result: dict[str, Any]) -> Event:
     return trial_event(spec.number, metrics=metrics, tags=tags, frames=frames, step=result["round"], **at)
 
 
-def trial_ended(number: int, folder: Path, failure: str | None) -> Event:
+def trial_ended(
+    number: int,
+    folder: Path,
+    failure: str | None,
+    hours: dict[str, float],
+    round_number: int = 0,
+    infeasible: Sequence[str] = (),
+) -> Event:
     """The pictures of a trial, the metrics of each of its seeds, how it ended, and the model if it did not fail.
 
-    `folder` is the trial's.
+    `folder` is the trial's, `hours` is what it cost by its last round, `infeasible` are the constraints that it breaks.
     """
     failed = {FAILURE: failure, MLFLOW_RUN_NOTE: f"Failed: {failure}"}
     return trial_event(
@@ -190,7 +212,9 @@ def trial_ended(number: int, folder: Path, failure: str | None) -> Event:
             "error": str(folder / "error.txt"),
             "per_seed": str(folder / PER_SEED_FILE),
         },
-        tags=failed if failure else {},
+        tags=failed if failure else {INFEASIBLE: ", ".join(infeasible)} if infeasible else {},
+        metrics=_costs(hours),
+        step=round_number,
         model="" if failure else str(folder / BEST_FILE),
         status="FAILED" if failure else "FINISHED",
     )
@@ -218,6 +242,10 @@ def trial_event(number: int, **event: Any) -> Event:
 def now_ms() -> int:
     """Milliseconds since the epoch."""
     return int(time.time() * 1000)
+
+
+def _costs(hours: dict[str, float]) -> dict[str, float]:
+    return {f"{COST}/{name}": value for name, value in hours.items()}
 
 
 def _protocol_params(prefix: str, protocol: Protocol) -> dict[str, Any]:

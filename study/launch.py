@@ -73,10 +73,12 @@ def print_plan(plan: StudyPlan) -> None:
     from optuna.storages import InMemoryStorage
 
     from study.optuna_storage import FIRST_TRIAL, ask, create_study
-    from study.trial_specs import method_config, method_name
+    from study.trial_specs import first_trials, method_config, method_name
 
     print(json.dumps(describe(plan), indent=2))
-    study = create_study(plan.name, InMemoryStorage(), plan.directions, plan.space.first_trials())
+    for note in plan.earlier.notes:
+        print(note)
+    study = create_study(plan.name, InMemoryStorage(), plan.directions, first_trials(plan), plan.earlier.trials)
     shown = min(SUGGESTIONS_SHOWN, plan.trials)
     print(f"the first {shown} configurations of {', '.join(plan.space.method_names)}:")
     for _ in range(shown):

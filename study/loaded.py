@@ -17,15 +17,16 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from PIL import Image
 
 from study.about import SEARCH_FILE, Objective, Search
-from study.events import SEARCHED
+from study.events import INFEASIBLE, INHERITED_TAG, SEARCHED
 from study.run_files import RunFiles
 from study.runs import Recorded, read
 from study.tracking_uri import tracking_uri_of
 from study.verdicts import CLAIMS_FILE
 from trainables.errors import InputError
 
-STATES = ("finished", "stopped early", "failed", "unfinished", "running")
-"""How a trial ended, or that it has not: a finished one used its whole budget."""
+STATES = ("finished", "infeasible", "stopped early", "failed", "unfinished", "running")
+"""How a trial ended, or that it has not: a finished one used its whole budget, an infeasible one too, and it breaks a
+constraint."""
 PICTURES = "pictures"
 """The folder of a trial's artifacts with its pictures."""
 SAMPLES = f"{PICTURES}/samples.png"
@@ -137,7 +138,7 @@ class LoadedStudy:
     def deleted(self) -> int:
         """How many runs of trials are missing between the others: somebody has deleted them."""
         numbers = self._trials.index
-        return 0 if numbers.empty else int(numbers.max()) + 1 - len(numbers)
+        return 0 if numbers.empty else int(numbers.max()) + 1 - len(numbers) - int(self.tag(INHERITED_TAG, "0"))
 
     @property
     def is_running(self) -> bool:
@@ -226,7 +227,9 @@ class LoadedStudy:
             return "unfinished"
         if status == "FAILED" or f"metrics.{self.objectives[0].name}" not in row:
             return "failed"
-        return "finished" if row.get("metrics.round", 0) >= float(row.get("params.rounds", 0)) else "stopped early"
+        if row.get("metrics.round", 0) < float(row.get("params.rounds", 0)):
+            return "stopped early"
+        return "infeasible" if f"tags.{INFEASIBLE}" in row else "finished"
 
     def _typed(self, name: str, text: str) -> Any:
         """A parameter as Optuna has it, from MLflow's text."""

@@ -24,6 +24,8 @@ BOOKKEEPING = (
     "seconds_training",
     "seconds_evaluation",
     "seconds_saving",
+    "seconds_cpu",
+    "parameters",
 )
 """What every training reports of itself (`trainables.training`)."""
 
@@ -48,11 +50,7 @@ def make_objectives(asked: Sequence[str], protocols: Mapping[str, Protocol]) -> 
     All are read from one set of weights, the best by the first objective: so `auroc_best` as a further objective is
     read as `auroc_at_best`. Raises `InputError`, with the nearest names, for a metric that not every trial reports.
     """
-    measured = [protocol.metrics() for protocol in protocols.values()]
-    known = [n for n, m in measured[0].items() if m.target is None and all(n in others for others in measured)]
-    names = dict.fromkeys([*known, *(name + BEST for name in known)])
-    families = {short for protocol in protocols.values() for s in protocol.measures for short in s.families()}
-    names |= dict.fromkeys([*families, *(short + BEST for short in families)])
+    names = dict.fromkeys(ranked_metrics(protocols))
     objectives: list[str] = []
     for name in asked:
         # The first objective has no `_at_best`: it decides which evaluation is the best.
@@ -62,6 +60,14 @@ def make_objectives(asked: Sequence[str], protocols: Mapping[str, Protocol]) -> 
     if len({base_name(name) for name in objectives}) < len(objectives):
         raise InputError(f"--objectives {' '.join(asked)}: a metric is named twice, leave one of them out.")
     return tuple(objectives)
+
+
+def ranked_metrics(protocols: Mapping[str, Protocol]) -> list[str]:
+    """What every trial reports, and more or less of is better: metrics, by name and by family, and their best."""
+    measured = [protocol.metrics() for protocol in protocols.values()]
+    known = [n for n, m in measured[0].items() if m.target is None and all(n in others for others in measured)]
+    families = {short for protocol in protocols.values() for s in protocol.measures for short in s.families()}
+    return [name + ending for ending in ("", BEST) for name in (*known, *sorted(families))]
 
 
 def make_claims(space: SearchSpace, protocols: Mapping[str, Protocol]) -> list[Claim]:
@@ -98,6 +104,13 @@ def _reported(space: SearchSpace, protocols: Mapping[str, Protocol]) -> set[str]
     swings = {f"{name}{ending}" for name in losses for ending in ("_swing", "_swing_overall")}
     best = {name + ending for name in measured for ending in (BEST, AT_BEST, RESAMPLED)}
     return measured | best | swings | of_rounds | {*BOOKKEEPING}
+
+
+def reported_metrics(space: SearchSpace, protocols: Mapping[str, Protocol]) -> set[str]:
+    """The metrics that a trial may report, as far as its method says."""
+    found = _reported(space, protocols)
+    measured = {name for protocol in protocols.values() for name in protocol.metrics()}
+    return found or {*measured, *(name + BEST for name in measured), *BOOKKEEPING}
 
 
 def _with_features(

@@ -16,7 +16,8 @@ from trainables.methods.base import method_class
 from trainables.protocol import BEST, base_name
 from trainables.trial_spec import TrialSpec
 
-SECTIONS = ("quality", "ood", "train", "cost", "interval")
+COST = "cost"
+SECTIONS = ("quality", "ood", "train", COST, "interval")
 """The sections of what a trial reports; `quality` and `ood` (detection) hold what its measures found."""
 SEARCHED = "searched"
 """The section of the suggested parameters, which a run has once."""
@@ -40,7 +41,7 @@ def in_sections(metrics: Iterable[str], spec: TrialSpec) -> dict[str, str]:
     def section(metric: str) -> str:
         base = base_name(metric).removesuffix(RESAMPLED)
         if metric.startswith(COSTS) or metric in costs:
-            return "cost"
+            return COST
         if metric.endswith(INTERVALS):
             return "interval"
         if base.startswith(OF_DETECTION) or base == "auroc":

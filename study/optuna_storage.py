@@ -27,6 +27,11 @@ FIRST_TRIAL = "first_trial"
 METRICS = "metrics"
 """The user attribute with the last metrics of a trial."""
 
+INHERITED = "inherited"
+"""The user attribute of a trial that another study trained: its number there, and that study's name."""
+REVIVED = "revived"
+"""The user attribute of a trial that goes on where another one was stopped early: the number of that one."""
+
 OF_A_TRIAL = re.compile(rb'\{"op_code": ?[5-9],')
 """How a journal's records begin that say something of a trial (Optuna's `JournalOperation`)."""
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
@@ -89,6 +94,17 @@ def find_study(where: str, name: str, must_exist: bool) -> tuple[BaseStorage, bo
     return storage, is_there
 
 
+def load(where: str, name: str) -> optuna.Study:
+    """A study that another one reads; raises `InputError` where the storage does not hold it."""
+    try:
+        return optuna.load_study(study_name=name, storage=open_storage(where))
+    except (KeyError, OSError) as error:
+        raise InputError(
+            f"the trials of study {name!r} are not in {without_credentials(where)}: "
+            "name the --optuna-storage that it was started with."
+        ) from error
+
+
 def _says_something_of_a_trial(piece: bytes) -> bool:
     """Whether a damaged record of a journal was a parameter, a value, a state or an attribute of a trial.
 
@@ -99,18 +115,39 @@ def _says_something_of_a_trial(piece: bytes) -> bool:
 
 
 def create_study(
-    name: str, storage: BaseStorage, directions: Sequence[Direction], first_trials: Iterable[FirstTrial]
+    name: str,
+    storage: BaseStorage,
+    directions: Sequence[Direction],
+    first_trials: Iterable[FirstTrial],
+    inherited: Sequence[FrozenTrial] = (),
 ) -> optuna.Study:
-    """A new Optuna study with its first trials enqueued."""
+    """A new Optuna study with the trials that others trained, and with its first trials enqueued."""
     study = optuna.create_study(study_name=name, storage=storage, directions=list(directions))
+    study.add_trials(inherited)
     for first in first_trials:
         study.enqueue_trial(dict(first.params), user_attrs={FIRST_TRIAL: first.name})
     return study
 
 
+def trained(study: optuna.Study, *states: TrialState) -> list[FrozenTrial]:
+    """The trials of this study itself, by default in whatever state they are; none that another study trained."""
+    found = study.get_trials(deepcopy=False, states=states or None)
+    return [trial for trial in found if INHERITED not in trial.user_attrs]
+
+
+def num_inherited(study: optuna.Study) -> int:
+    """How many trials other studies trained."""
+    return len(study.get_trials(deepcopy=False)) - len(trained(study))
+
+
 def num_started(study: optuna.Study) -> int:
-    """How many trials have been asked for, in whatever state they are."""
-    return sum(trial.state != TrialState.WAITING for trial in study.get_trials(deepcopy=False))
+    """How many trials have been asked for, in whatever state they are; one that is revived counts once."""
+    return sum(t.state != TrialState.WAITING and REVIVED not in t.user_attrs for t in trained(study))
+
+
+def waits_revived(study: optuna.Study) -> bool:
+    """Whether a trial that is to be revived has not been asked for yet."""
+    return any(REVIVED in trial.user_attrs for trial in trained(study, TrialState.WAITING))
 
 
 def ask(study: optuna.Study, sampler: str, seed: int) -> optuna.Trial:
@@ -131,8 +168,23 @@ def reopen(study: optuna.Study, sampler: str, seed: int) -> list[optuna.Trial]:
     return trials
 
 
+def is_feasible(trial: FrozenTrial) -> bool:
+    """Whether a trial that has ended keeps all constraints."""
+    return all(violation <= 0 for violation in trial.constraints.values())
+
+
 def ranked(study: optuna.Study) -> list[FrozenTrial]:
-    """Trials that used their whole budget, the best first by the first objective."""
-    finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    """Feasible trials of the study that used their whole budget, the best first by the first objective."""
+    return _sorted(study, trained(study, TrialState.COMPLETE))
+
+
+def best_inherited(study: optuna.Study) -> FrozenTrial | None:
+    """The trial of another study that is better than all of this one's own, by the first objective."""
+    best = _sorted(study, study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))[:1]
+    return best[0] if best and INHERITED in best[0].user_attrs else None
+
+
+def _sorted(study: optuna.Study, complete: Iterable[FrozenTrial]) -> list[FrozenTrial]:
+    finished = [trial for trial in complete if is_feasible(trial)]
     reverse = study.directions[0] == optuna.study.StudyDirection.MAXIMIZE
     return sorted(finished, key=lambda trial: trial.values[0], reverse=reverse)

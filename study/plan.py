@@ -10,7 +10,10 @@ from typing import Any
 from search_spaces.claim import Claim
 from search_spaces.space import Budget, Epochs, SearchSpace
 from study.config import Placement, StudyConfig, to_json
+from study.constraints import Constraint
+from study.earlier import Earlier
 from study.folder import StudyFolder
+from study.limits import Limits
 from study.nodes.capacity import Resources
 from study.outside import OutsideFile
 from trainables.measures.base import Direction
@@ -36,6 +39,8 @@ class StudyPlan:
     objectives: tuple[str, ...]
     """Full names; the first decides which weights are the best."""
     directions: tuple[Direction, ...]
+    constraints: tuple[Constraint, ...]
+    """What a trial must keep to be ranked."""
     claims: tuple[Claim, ...]
     trials: int
     seeds: int
@@ -45,6 +50,10 @@ class StudyPlan:
     evaluated_after: Budget
     sampler: str
     scheduler: str
+    earlier: Earlier
+    """What a new study knows from others."""
+    limits: Limits
+    """Where the study ends before all its trials are done."""
     resources: Resources
     """What one trial asks for."""
     storage: Path
@@ -120,6 +129,8 @@ def describe(plan: StudyPlan) -> dict[str, Any]:
         },
         "fixed": dict(plan.fixed),
         "measures": [settings.model_dump(mode="json") for settings in next(iter(plan.protocols.values())).measures],
+        **({"constraints": [each.text for each in plan.constraints]} if plan.constraints else {}),
+        **({} if plan.config.after is None else {"after": plan.config.after}),
         **({} if plan.outside is None else {"outside": f"{plan.outside.path.name} {plan.outside.sha256}"}),
     }
 

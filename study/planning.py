@@ -18,7 +18,10 @@ from search_spaces import SPACES
 from search_spaces.space import SearchSpace
 from study import outside
 from study.config import AUTO, StudyConfig, differing, resumed, started_from
+from study.constraints import make_constraints
+from study.earlier import Earlier, learn_from
 from study.folder import StudyFolder, studies_in
+from study.limits import make_limits
 from study.measurement import make_claims, make_objectives, make_protocols
 from study.nodes.capacity import Resources
 from study.outside import OutsideFile
@@ -51,6 +54,8 @@ def make_plan(config: StudyConfig, said: Collection[str] | None = None) -> Study
     elif config.from_file is not None:
         config = _from_another(started_from(config, said), config.from_file)
     _check_numbers(config)
+    if config.revive is not None and not is_resumed:
+        raise InputError("--revive lets trials go on that were stopped early: name their study with --resume.")
     return _confirming(config, is_resumed) if config.confirm else _searching(config, is_resumed)
 
 
@@ -120,6 +125,8 @@ def _confirming(config: StudyConfig, is_resumed: bool) -> StudyPlan:
 
     if config.assignments:
         raise InputError("--confirm trains the settings that a study has found: leave out --set.")
+    if config.after is not None:
+        raise InputError("--confirm searches nothing: leave out --after.")
     where = StudyConfig(storage_dir=config.storage_dir, optuna_storage=config.optuna_storage)
     original = make_plan(replace(where, resume=config.confirm))
     space = confirm_best(original, config.top)
@@ -157,6 +164,9 @@ def _with_space(config: StudyConfig, is_resumed: bool, space: SearchSpace, file:
     folder = StudyFolder(studies_in(storage) / name)
     tracking_uri = with_driver(config.tracking_uri or own_file(storage))
     protocol = protocols[datasets[0]]
+    resources = Resources(
+        config.cpus_per_trial, scale.gpus_per_trial if config.gpus_per_trial is None else config.gpus_per_trial
+    )
     plan = StudyPlan(
         name=name,
         config=config,
@@ -167,6 +177,7 @@ def _with_space(config: StudyConfig, is_resumed: bool, space: SearchSpace, file:
         protocols=protocols,
         objectives=objectives,
         directions=tuple(protocol.direction(objective) for objective in objectives),
+        constraints=make_constraints(config.constraints or (), space, protocols, objectives[0]),
         claims=tuple(make_claims(space, protocols)),
         trials=_num_trials(config, space),
         seeds=config.seeds or scale.seeds,
@@ -174,9 +185,9 @@ def _with_space(config: StudyConfig, is_resumed: bool, space: SearchSpace, file:
         evaluated_after=scale.evaluate_every,
         sampler=config.sampler,
         scheduler=scheduler,
-        resources=Resources(
-            config.cpus_per_trial, scale.gpus_per_trial if config.gpus_per_trial is None else config.gpus_per_trial
-        ),
+        earlier=Earlier(),
+        limits=make_limits(config.time_budget, config.gpu_hours, config.until, resources.gpus, protocols),
+        resources=resources,
         storage=storage,
         folder=folder,
         cache_dir=storage / "cache",
@@ -187,7 +198,17 @@ def _with_space(config: StudyConfig, is_resumed: bool, space: SearchSpace, file:
     _check_method(plan)
     if plan.sampler == "grid" and not space.exhaustive:
         check_grid(space.suggest)
-    return plan
+    return plan if config.after is None or is_resumed else _after(plan, config.after)
+
+
+def _after(plan: StudyPlan, names: str) -> StudyPlan:
+    """The plan with what it learns from other studies."""
+    from study.trial_specs import check_first
+
+    where = StudyConfig(storage_dir=plan.storage, optuna_storage=plan.config.optuna_storage)
+    earlier = learn_from(plan, names.split(","), lambda name: make_plan(replace(where, resume=name)))
+    check_first(plan, earlier.first)
+    return replace(plan, earlier=earlier)
 
 
 def _space_class(name: str) -> type[SearchSpace]:
@@ -248,6 +269,7 @@ def _check_numbers(config: StudyConfig) -> None:
         ("--rounds", config.rounds, 1),
         ("--seeds", config.seeds, 1),
         ("--top", config.top, 1),
+        ("--revive", config.revive, 1),
         ("--max-concurrent", config.max_concurrent, 1),
         ("--seed", config.seed, 0),
         ("--gpus-per-trial", config.gpus_per_trial, 0),
@@ -258,5 +280,7 @@ def _check_numbers(config: StudyConfig) -> None:
         raise InputError(f"--cpus-per-trial is {config.cpus_per_trial}: it must be above 0.")
     if config.gpus_per_trial is not None and config.gpus_per_trial > 1 and config.gpus_per_trial % 1:
         raise InputError(f"--gpus-per-trial is {config.gpus_per_trial}: above 1 it must be a whole number.")
+    if config.cluster_grows and (config.address is None or config.max_concurrent is None):
+        raise InputError("--cluster-grows is for a cluster with an autoscaler: say --address and --max-concurrent.")
     if config.check and config.address is None:
         raise InputError("--check asks the nodes of a cluster: name it with --address.")

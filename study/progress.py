@@ -12,9 +12,11 @@ from ray.tune.experiment import Trial as RayTrial
 from rich.text import Text
 
 from study.console import Console
-from study.optuna_storage import ranked
+from study.constraints import broken
+from study.optuna_storage import ranked, trained
 from study.plan import StudyPlan
-from study.trials import FAILURE, PROCESS_LOST, NotInSnapshot, budget_of, is_finite, number_of
+from study.revival import revived
+from study.trials import FAILURE, PROCESS_LOST, NotInSnapshot, budget_of, is_finite, number_of, numbers
 
 RUNNING_SHOWN = 8
 """Running trials of which the live view has a line."""
@@ -26,15 +28,14 @@ class Progress(NotInSnapshot, Callback):
     `view` shows the same of the trials that are running.
     """
 
-    def __init__(
-        self, console: Console, plan: StudyPlan, study: optuna.Study, will_restart: Callable[[int], bool]
-    ) -> None:
+    def __init__(self, console: Console, plan: StudyPlan, study: optuna.Study, goes_on: Callable[[int], bool]) -> None:
         self._console = console
         self._plan = plan
         self._objective = plan.objectives[0]
-        self._will_restart = will_restart
+        self._goes_on = goes_on
         self._started = time.monotonic()
-        self._before = sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
+        self._before = sum(trial.state.is_finished() for trial in trained(study))
+        self._trials = plan.trials + len(revived(study))
         self._done = 0
         self._running: dict[int, tuple[int, int, float | None]] = {}
         """Of each trial that is running: its last round, the rounds of its budget, and its objective then."""
@@ -47,7 +48,7 @@ class Progress(NotInSnapshot, Callback):
         lines = [self._of_running(number, *at) for number, at in running[:RUNNING_SHOWN]]
         if len(running) > RUNNING_SHOWN:
             lines.append(f"  and {len(running) - RUNNING_SHOWN} more")
-        done = f"{self._before + self._done} of {self._plan.trials} trials done"
+        done = f"{self._before + self._done} of {self._trials} trials done"
         lines.append(f"{done}, {self._best_so_far()}, {self._times(len(running))}")
         return Text("\n".join(lines), style="cyan", no_wrap=True, overflow="ellipsis")
 
@@ -64,9 +65,12 @@ class Progress(NotInSnapshot, Callback):
         self._running[number_of(trial)] = (at, budget_of(trial), value if is_finite(value) else None)
 
     def on_trial_complete(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:
-        """A trial has ended by itself."""
+        """A trial has ended by itself, or was paused."""
         self._running.pop(number_of(trial), None)
         result = trial.last_result
+        if self._goes_on(number_of(trial)):
+            self._console.print(f"trial {number_of(trial):>3}  paused at round {result['round']}")
+            return
         if FAILURE in result:
             self._line(trials, trial, f"failed: {result[FAILURE]}")
             return
@@ -78,6 +82,9 @@ class Progress(NotInSnapshot, Callback):
         if rounds < budget_of(trial):
             self._line(trials, trial, f"{self._objective} {value:8.2f}, stopped at round {rounds}")
             return
+        if unkept := broken(self._plan.constraints, numbers(result)):
+            self._line(trials, trial, f"{self._objective} {value:8.2f}, infeasible: {', '.join(unkept)}")
+            return
         sign = 1 if self._plan.directions[0] == "minimize" else -1
         if self._best is None or sign * value < sign * self._best[0]:
             self._best = (value, number)
@@ -86,7 +93,7 @@ class Progress(NotInSnapshot, Callback):
     def on_trial_error(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:
         """A trial's process was lost: the trial goes on elsewhere, or has failed."""
         self._running.pop(number_of(trial), None)
-        if self._will_restart(number_of(trial)):
+        if self._goes_on(number_of(trial)):
             self._console.warn(f"trial {number_of(trial)} lost its process or its node: it starts again")
             return
         self._line(trials, trial, f"failed: {PROCESS_LOST}")
@@ -95,7 +102,7 @@ class Progress(NotInSnapshot, Callback):
         self._done += 1
         running = sum(other.status == RayTrial.RUNNING for other in trials if other is not trial)
         self._console.print(
-            f"[{self._before + self._done:>3}/{self._plan.trials}] trial {number_of(trial):>3}  {outcome}  "
+            f"[{self._before + self._done:>3}/{self._trials}] trial {number_of(trial):>3}  {outcome}  "
             f"{self._best_so_far()}  {self._times(running)}"
         )
 
@@ -112,7 +119,7 @@ class Progress(NotInSnapshot, Callback):
         if not self._done:
             return f"{_duration(elapsed)} gone"
         spent = self._done + running / 2  # what runs is on average half done
-        left = max(0.0, elapsed / spent * (self._plan.trials - self._before - spent))
+        left = max(0.0, elapsed / spent * (self._trials - self._before - spent))
         return f"{_duration(elapsed)} gone, about {_duration(left)} left"
 
 

@@ -14,37 +14,38 @@ from ray.tune.schedulers import TrialScheduler
 
 from study import events
 from study.console import Console, next_commands
+from study.ending import end_of_study, missed_ends, pages_of, status_of
 from study.folder import LOCK_SECONDS, check_writable, trial_key
 from study.interruption import Interruption, clean_stop
-from study.mlflow_pages import COMPARED, pages
+from study.limiter import Limiter
 from study.nodes.capacity import Capacity, alive_nodes, check_fits
 from study.nodes.cluster import check_address, cluster
 from study.nodes.placement import Packing, placement_groups
 from study.nodes.preflight import NodeCheck, check_nodes, lines, require_all, servers
+from study.nodes.sharing import shared_gpus
 from study.notes import note
-from study.optuna_storage import FIRST_TRIAL, create_study, find_study, is_database, ranked
+from study.optuna_storage import create_study, find_study, is_database, num_inherited
 from study.outside import staged
 from study.plan import StudyPlan, study_json
 from study.progress import Progress
 from study.registration import register, registered
+from study.revival import bring_checkpoints, revive, revived
 from study.runs import Runs
 from study.schedulers import make_scheduler
 from study.searcher import OptunaSearcher
 from study.sentences import first_line
-from study.spool import Event, Spool
+from study.spending import Spending
+from study.spool import Spool
 from study.tracking import Tracker
-from study.trial_specs import first_configs, in_rounds, make_spec, mutations
-from study.trials import FAILURE, number_of
-from study.ui import HOST, PORT
+from study.trial_specs import first_configs, first_trials, in_rounds, make_spec, mutations
+from study.trials import number_of
 from study.verdicts import CLAIMS_FILE, judge_all, write_claims
 from trainables.credentials import without_credentials
 from trainables.errors import InputError
-from trainables.export import BEST_FILE
-from trainables.files import write_atomically
 from trainables.preparation import Preparations, check_method, prepare_protocol
 from trainables.protocol import base_name
-from trainables.repetitions import PER_SEED
 from trainables.trial import Trial
+from trainables.trial_spec import TrialSpec
 
 DELIVERY_SECONDS = 60.0
 """How long the end of a study waits for the tracking server."""
@@ -66,7 +67,7 @@ def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Tr
         runs = Runs(plan.tracking_uri, plan.space.name, plan.name, plan.artifacts)
         preparations = prepare(plan, console)
         plan = in_rounds(plan)
-        stack.enter_context(_cluster(plan))
+        stack.enter_context(_cluster(plan, console))
         if plan.address is not None:
             require_all(_check_nodes(plan, preparations))
         if not plan.is_resumed:
@@ -75,17 +76,20 @@ def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Tr
         console.print_preparation(plan, preparations)
         tags = events.study_tags(plan, preparations)
         spool = Spool(plan.folder.spool, runs.deliver)
-        spool.put(events.study_started(plan, preparations, tags))
-        for event in _endings(plan, study, runs):
+        spool.put(events.study_started(plan, preparations, tags, num_inherited(study)))
+        spending = Spending(study, plan.resources)
+        for event in missed_ends(plan, study, spending, runs.unfinished):
             spool.put(event)
+        limiter = Limiter(plan.limits, study, spending, plan.rounds, plan.resources.gpus)
         interruption = Interruption()
         try:
-            interruption = _tune(plan, preparations, study, spool, tags, console, trainable)
+            interruption = _tune(plan, preparations, study, spool, tags, console, trainable, spending, limiter)
+            spending.close()
             judged = judge_all(plan, study, preparations)
             console.print_results(plan, preparations, study)
             console.print_claims(plan, judged)
             text = note(console.tables, [*next_commands(plan).values()])
-            for event in _end_of_study(plan, study, interruption, text):
+            for event in end_of_study(plan, study, spending, interruption, text):
                 spool.put(event)
             if judged:
                 write_claims(plan.folder.path / CLAIMS_FILE, judged, registered(plan.folder.path))
@@ -95,7 +99,8 @@ def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Tr
             undelivered = spool.close(seconds)
     if not (plan.config.no_report or interruption.received or undelivered):
         _report(plan, console)
-    console.print_next_steps(plan, interruption, _pages(plan, study, runs))
+    limited = limiter.reason if limiter.has_limited and not interruption.received else None
+    console.print_next_steps(plan, interruption, limited, pages_of(plan, study, runs))
     for reason in list(dict.fromkeys(runs.refused))[:REFUSALS_SHOWN]:
         console.warn(f"the tracking server refused a part of the study: {reason}")
     if len(runs.refused) > REFUSALS_SHOWN:
@@ -107,7 +112,7 @@ def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Tr
             f"{undelivered} events did not reach {without_credentials(plan.tracking_uri)}; they are kept in "
             f"{plan.folder.spool} and delivered when the study is resumed."
         )
-    return interruption.exit_status or int(_status(study, interruption) == "FAILED" or bool(runs.refused))
+    return interruption.exit_status or int(status_of(study, interruption) == "FAILED" or bool(runs.refused))
 
 
 def _report(plan: StudyPlan, console: Console) -> None:
@@ -126,7 +131,7 @@ def check_cluster(plan: StudyPlan, console: Console) -> int:
     check_address(plan.address)
     check_storage(plan)
     preparations = prepare(plan, console)
-    with _cluster(plan):
+    with _cluster(plan, console):
         checks = _check_nodes(plan, preparations)
     for line in lines(checks, plan.resources):
         console.print(line)
@@ -168,10 +173,11 @@ def open_study(plan: StudyPlan) -> optuna.Study:
     storage, is_there = find_study(plan.optuna_storage, plan.name, must_exist=plan.is_resumed)
     if plan.is_resumed:
         study = optuna.load_study(study_name=plan.name, storage=storage)
+        revive(study, plan.config.revive or 0)
     else:
         if is_there:  # an earlier driver may not have got as far as enqueuing all first trials
             optuna.delete_study(study_name=plan.name, storage=storage)
-        study = create_study(plan.name, storage, plan.directions, plan.space.first_trials())
+        study = create_study(plan.name, storage, plan.directions, first_trials(plan), plan.earlier.trials)
         if plan.outside is not None:
             plan.outside.copy_to(plan.folder.outside)
         register(plan.folder.path, plan.claims, plan.space, plan.seeds, events.git_commit())
@@ -184,10 +190,15 @@ def _only_driver(plan: StudyPlan, console: Console) -> AbstractContextManager[No
 
 
 @contextmanager
-def _cluster(plan: StudyPlan) -> Iterator[None]:
+def _cluster(plan: StudyPlan, console: Console) -> Iterator[None]:
     """The study's cluster; raises `InputError` where none of its nodes fits a trial."""
-    with cluster(plan.address):
-        check_fits(plan.resources, alive_nodes())
+    with ExitStack() as stack:
+        if plan.resources.share_a_gpu:
+            is_here = plan.address is None
+            console.print(stack.enter_context(shared_gpus()) if is_here else "Trials share GPUs as the nodes let them.")
+        stack.enter_context(cluster(plan.address))
+        if not plan.config.cluster_grows:
+            check_fits(plan.resources, alive_nodes())
         yield
 
 
@@ -214,21 +225,35 @@ def _tune(
     tags: dict[str, str],
     console: Console,
     trainable: type[Trainable],
+    spending: Spending,
+    limiter: Limiter,
 ) -> Interruption:
     protocols = {name: preparation.protocol for name, preparation in preparations.items()}
     population = plan.trials if plan.scheduler == "pbt" else None
+    if population is None and plan.config.cluster_grows:
+        population = min(plan.max_concurrent or plan.trials, plan.trials)
+
+    def make(trial: optuna.Trial) -> TrialSpec:
+        spec = make_spec(plan, trial, protocols)
+        if spec.revived is not None:
+            bring_checkpoints(plan.folder, spec.revived, spec.number)
+        return spec
+
     searcher = OptunaSearcher(
         study,
         plan.objectives,
-        lambda trial: make_spec(plan, trial, protocols),
+        make,
         plan.trials,
         plan.sampler,
         plan.seed,
         Capacity(plan.resources, plan.max_concurrent, population),
         Packing(plan.resources) if plan.placement == "pack" else None,
+        limiter,
+        plan.constraints,
     )
-    progress = Progress(console, plan, study, searcher.will_restart)
-    callbacks: list[Callback] = [Tracker(spool, tags, searcher.will_restart), progress]
+    limiter.before_end = searcher.close
+    progress = Progress(console, plan, study, searcher.goes_on)
+    callbacks: list[Callback] = [Tracker(spool, tags, searcher.goes_on, spending.of_trial, plan.constraints), progress]
     tuner = Tuner(
         with_resources(trainable, placement_groups(plan.resources)),
         tune_config=TuneConfig(
@@ -243,6 +268,7 @@ def _tune(
             name="ray",
             storage_path=str(plan.folder.path),
             checkpoint_config=CheckpointConfig(checkpoint_at_end=False),
+            stop=limiter,
             callbacks=callbacks,
             verbose=0,
         ),
@@ -250,11 +276,10 @@ def _tune(
     with clean_stop(searcher.close) as interruption, console.live(progress.view):
         tuner.fit()
     running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    if running and not interruption.received:
+    if running and not interruption.received and not limiter.has_limited:
         interruption.received = signal.SIGUSR1  # somebody sent it to Ray, which handles it and does not say so
-    if interruption.received:
-        for trial in running:
-            spool.put(events.trial_event(trial.number, status="KILLED"))
+    for trial in running:
+        spool.put(events.trial_event(trial.number, status="KILLED"))
     return interruption
 
 
@@ -271,49 +296,9 @@ def _scheduler(plan: StudyPlan, study: optuna.Study) -> TrialScheduler:
         mutations(plan.space) if plan.scheduler == "pbt" else {},
         plan.space.scale.evaluate_at,
         plan.space.scale.grace,
+        revived(study),
     )
 
 
 def _trial_name(trial: RayTrial) -> str:
     return f"trial-{trial_key(number_of(trial))}"
-
-
-def _endings(plan: StudyPlan, study: optuna.Study, runs: Runs) -> Iterator[Event]:
-    """Ends of trials that an earlier driver told Optuna but not MLflow: it was killed in between."""
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)):
-        if trial_key(trial.number) in runs.unfinished:
-            folder = plan.folder.trial(trial.number)
-            if PER_SEED in trial.user_attrs:
-                events.keep_per_seed(folder, trial.user_attrs[PER_SEED])
-            yield events.trial_ended(trial.number, folder, trial.user_attrs.get(FAILURE))
-
-
-def _pages(plan: StudyPlan, study: optuna.Study, runs: Runs) -> dict[str, str]:
-    """MLflow's pages of the study, at the server that was named or at the one that `python -m study.ui` starts."""
-    is_server = plan.tracking_uri.startswith("http")
-    server = without_credentials(plan.tracking_uri).rstrip("/") if is_server else f"http://{HOST}:{PORT}"
-    first = [trial for trial in study.get_trials(deepcopy=False) if FIRST_TRIAL in trial.user_attrs]
-    compared = [trial_key(trial.number) for trial in [*ranked(study)[:COMPARED], *first]]
-    ids = [runs.ids[key] for key in compared if key in runs.ids]
-    return pages(server, runs.experiment_id, plan.name, ids)
-
-
-def _end_of_study(plan: StudyPlan, study: optuna.Study, interruption: Interruption, text: str) -> Iterator[Event]:
-    """The Pareto front, the best trial and the status; the best weights are copied into the study's folder."""
-    finished = ranked(study)
-    best = finished[0].number if finished else None
-    exported = plan.folder.path / BEST_FILE
-    if best is not None and (weights := plan.folder.trial(best) / BEST_FILE).exists():
-        write_atomically(exported, weights.read_bytes())
-    if len(plan.objectives) > 1:
-        front = {trial.number for trial in study.best_trials}
-        for trial in finished:
-            yield events.trial_compared(trial.number, trial.number in front)
-    yield events.study_ended(best, exported, _status(study, interruption), text)
-
-
-def _status(study: optuna.Study, interruption: Interruption) -> str:
-    if interruption.received:
-        return "KILLED"
-    succeeded = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
-    return "FINISHED" if succeeded else "FAILED"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from trainables.errors import InputError, lookup
 warnings.simplefilter("ignore", ExperimentalWarning)
 # First trials may have published values that a scale does not search.
 warnings.filterwarnings("ignore", message="Fixed parameter .* is out of range", category=UserWarning)
+warnings.filterwarnings("ignore", message="Constraints have been set, but CmaEsSampler", category=UserWarning)
 
 # Studies are short here: Optuna's default of ten random trials would be half a study.
 START_UP = 6
@@ -28,9 +29,40 @@ GRID_PROBES = 50
 """Random trials that show which parameters a space has: some are there only with certain values of others."""
 
 
-def tpe(seed: int) -> BaseSampler:
-    """TPE that models parameters jointly, conditional ones in groups, and keeps parallel trials apart."""
-    return samplers.TPESampler(seed=seed, n_startup_trials=START_UP, multivariate=True, group=True, constant_liar=True)
+class Tpe(samplers.TPESampler):
+    """TPE that models parameters jointly, conditional ones in groups, and keeps parallel trials apart.
+
+    Which parameters form a group follows from one trial of each kind. Optuna would go through all trials, for each
+    suggestion again, and come to the same.
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed=seed, n_startup_trials=START_UP, multivariate=True, group=True, constant_liar=True)
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return super().infer_relative_search_space(_seen(study, _one_of_each_kind), trial)
+
+
+def _one_of_each_kind(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
+    """The first trial in each state with each set of parameters."""
+    kinds: dict[tuple[TrialState, tuple[str, ...]], FrozenTrial] = {}
+    for trial in trials:
+        kinds.setdefault((trial.state, tuple(trial.distributions)), trial)
+    return list(kinds.values())
+
+
+def _seen(study: optuna.Study, change: Callable[[list[FrozenTrial]], list[FrozenTrial]]) -> optuna.Study:
+    """The same study, of which a sampler sees what `change` makes of its trials."""
+
+    def get_trials(
+        deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
+    ) -> list[FrozenTrial]:
+        trials = change(study._get_trials(deepcopy, use_cache=use_cache))
+        return [trial for trial in trials if states is None or trial.state in states]
+
+    view = copy.copy(study)
+    view._get_trials = get_trials  # type: ignore[method-assign]
+    return view
 
 
 class LearnsFromStopped(BaseSampler):
@@ -69,16 +101,7 @@ class LearnsFromStopped(BaseSampler):
 
 def _with_stopped(study: optuna.Study) -> optuna.Study:
     """The same study, whose stopped trials look complete."""
-
-    def get_trials(
-        deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
-    ) -> list[FrozenTrial]:
-        trials = [_as_complete(trial) for trial in study._get_trials(deepcopy, use_cache=use_cache)]
-        return [trial for trial in trials if states is None or trial.state in states]
-
-    view = copy.copy(study)
-    view._get_trials = get_trials  # type: ignore[method-assign]
-    return view
+    return _seen(study, lambda trials: [_as_complete(trial) for trial in trials])
 
 
 def _as_complete(trial: FrozenTrial) -> FrozenTrial:
@@ -90,7 +113,7 @@ def _as_complete(trial: FrozenTrial) -> FrozenTrial:
 
 
 SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
-    "tpe": tpe,
+    "tpe": Tpe,
     "gp": lambda seed: LearnsFromStopped(samplers.GPSampler(seed=seed, n_startup_trials=START_UP)),
     "cmaes": lambda seed: LearnsFromStopped(samplers.CmaEsSampler(seed=seed, n_startup_trials=START_UP)),
     "random": lambda seed: samplers.RandomSampler(seed=seed),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -75,13 +75,14 @@ def make_scheduler(
     mutations: Ranges | None = None,
     evaluate_at: Sequence[int] = (),
     grace: float = GRACE,
+    spared: Container[int] = (),
 ) -> TrialScheduler:
     """The scheduler `name` for trials of at most `rounds` rounds that report every `evaluate_every` rounds.
 
     They also report after the rounds `evaluate_at`. `history` is what trials have reported to earlier drivers of the
     study; "asha", "hyperband" and "median" go on from it. `mutations` are the settings that "pbt" perturbs. "asha" and
-    "median" stop no trial before the share `grace` of its budget. Raises `InputError` as `check_scheduler` does, and
-    for "pbt" without `mutations`.
+    "median" stop no trial before the share `grace` of its budget, and none whose number is `spared`. Raises
+    `InputError` as `check_scheduler` does, and for "pbt" without `mutations`.
     """
     objectives = [objective] if isinstance(objective, str) else list(objective)
     check_scheduler(name, len(objectives))
@@ -89,6 +90,7 @@ def make_scheduler(
     task = _Task(objectives[0], mode, rounds, evaluate_every, evaluate_at, mutations or {}, grace)
     scheduler = MAKERS[name](task)
     if isinstance(scheduler, _ByNumber):
+        scheduler.spared = spared
         scheduler.replay(history)
     return scheduler
 
@@ -123,6 +125,8 @@ class _ByNumber(FIFOScheduler):
         settings |= {"time_attr": TIME, "metric": task.metric, "mode": task.mode}
         super().__init__(**settings)
         self._rounds_heard: dict[_Numbered, int] = {}
+        self.spared: Container[int] = ()
+        """Numbers of trials that are not heard: they train to their end."""
 
     @property
     def metric(self) -> None:
@@ -156,6 +160,8 @@ class _ByNumber(FIFOScheduler):
         super().on_trial_add(tune_controller, trial)
 
     def _hear(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        if trial.number in self.spared:
+            return TrialScheduler.CONTINUE
         if not is_finite(result.get(self._metric)) or result[TIME] <= self._rounds_heard.get(trial, -1):
             return TrialScheduler.CONTINUE
         self._rounds_heard[trial] = result[TIME]

@@ -10,8 +10,11 @@ import optuna
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
+from study.constraints import Constraint, violations
+from study.limiter import Limiter
 from study.nodes.placement import NODE
-from study.optuna_storage import METRICS, ask, num_started, reopen
+from study.optuna_storage import METRICS, ask, num_started, reopen, waits_revived
+from study.spending import AGAIN_AT, PAUSED_AT, stamp
 from study.trials import FAILURE, PROCESS_LOST, NotInSnapshot, is_finite, numbers
 from trainables.repetitions import PER_SEED
 from trainables.trial_spec import TrialSpec
@@ -30,8 +33,8 @@ class OptunaSearcher(NotInSnapshot, Searcher):
 
     A trial that used its budget is COMPLETE, one that was stopped early is PRUNED with its last value, one that
     failed or whose objective is not finite is FAIL with the reason among its attributes. A trial whose process was
-    lost is handed out again, a few times, as a new Ray trial that goes on from its checkpoint. At most
-    `capacity()` trials run or wait to be started.
+    lost is handed out again, a few times, as a new Ray trial that goes on from its checkpoint. One that `limiter`
+    paused stays RUNNING, for the next driver. At most `capacity()` trials run or wait to be started.
     """
 
     def __init__(
@@ -44,6 +47,8 @@ class OptunaSearcher(NotInSnapshot, Searcher):
         seed: int = 0,
         capacity: Callable[[], float] = lambda: math.inf,
         choose_node: Callable[[int, set[int]], str | None] | None = None,
+        limiter: Limiter | None = None,
+        constraints: Sequence[Constraint] = (),
     ) -> None:
         super().__init__()
         self._study = study
@@ -54,7 +59,10 @@ class OptunaSearcher(NotInSnapshot, Searcher):
         self._seed = seed
         self._capacity = capacity
         self._choose_node = choose_node
+        self._limiter = limiter
+        self._constraints = constraints
         self._again = reopen(study, sampler, seed)
+        self._paused: set[int] = set()
         self._trials: dict[str, optuna.Trial] = {}
         self._specs: dict[str, TrialSpec] = {}
         self._rounds: dict[str, int] = {}
@@ -70,12 +78,17 @@ class OptunaSearcher(NotInSnapshot, Searcher):
             return Searcher.FINISHED
         if len(self._trials) >= self._capacity():
             return None
-        if self._again:
-            trial = self._again.pop(0)
-        elif num_started(self._study) < self._num_trials:
-            trial = ask(self._study, self._sampler, self._seed)
-        else:
+        going_on = self._again[0] if self._again else None
+        is_left = going_on is not None or num_started(self._study) < self._num_trials or waits_revived(self._study)
+        if not is_left or not (self._limiter is None or self._limiter.may_start(going_on)):
             return None if self._trials else Searcher.FINISHED
+        if going_on is not None:
+            trial = self._again.pop(0)
+            stamp(trial, AGAIN_AT)
+        else:
+            trial = ask(self._study, self._sampler, self._seed)
+        if self._limiter is not None:
+            self._limiter.begin(trial_id, trial)
         spec = self._make_spec(trial)
         self._trials[trial_id], self._specs[trial_id] = trial, spec
         config = {"spec": spec.model_dump(mode="json")}
@@ -97,12 +110,18 @@ class OptunaSearcher(NotInSnapshot, Searcher):
         """Tell Optuna how the trial ended."""
         if self._is_closed or trial_id not in self._trials:
             return
+        if self._limiter is not None:
+            self._limiter.end(trial_id)
         if error or result is None:
             self._lost(trial_id)
             return
         self.on_trial_result(trial_id, result)  # Ray leaves out the last one
         trial, spec = self._trials.pop(trial_id), self._specs.pop(trial_id)
         del self._rounds[trial_id]
+        if self._limiter is not None and trial_id in self._limiter.paused:
+            stamp(trial, PAUSED_AT)
+            self._paused.add(trial.number)
+            return
         if PER_SEED in result:
             trial.set_user_attr(PER_SEED, [each and numbers(each) for each in result[PER_SEED]])
         if FAILURE in result:
@@ -111,14 +130,16 @@ class OptunaSearcher(NotInSnapshot, Searcher):
             self._fail(trial, f"{bad[0]} is {result.get(bad[0])}")
         else:
             trial.set_user_attr(METRICS, numbers(result))
+            for text, violation in violations(self._constraints, numbers(result)).items():
+                trial.set_constraint(text, violation)
             if result["round"] < spec.rounds:
                 self._study.tell(trial, state=TrialState.PRUNED)
             else:
                 self._study.tell(trial, [result[metric] for metric in self._objectives])
 
-    def will_restart(self, number: int) -> bool:
-        """Whether the trial, whose process was lost, is handed out again."""
-        return any(trial.number == number for trial in self._again)
+    def goes_on(self, number: int) -> bool:
+        """Whether the trial, which Ray has ended, goes on later: it was paused, or its process was lost."""
+        return number in self._paused or any(trial.number == number for trial in self._again)
 
     def running(self) -> set[int]:
         """The numbers of the trials that run or wait to be started."""

@@ -9,7 +9,7 @@ from optuna.trial import FixedTrial, FrozenTrial
 from rich.table import Table
 
 from search_spaces.space import FirstTrial
-from study.optuna_storage import FIRST_TRIAL, METRICS
+from study.optuna_storage import FIRST_TRIAL, INHERITED, METRICS
 from study.plan import StudyPlan
 from study.trial_specs import spoken_settings
 from study.verdicts import Judged
@@ -87,7 +87,12 @@ def results_table(
         metrics = trial.user_attrs.get(METRICS, {})
         values = [f"{metrics[name]:.4g}" if name in metrics else "-" for name in columns]
         origin = f"{trial.user_attrs[FIRST_TRIAL]}: " if FIRST_TRIAL in trial.user_attrs else ""
-        table.add_row(str(trial.number), *values, *([known] if any(published) else []), origin + _settings(plan, trial))
+        table.add_row(
+            trial.user_attrs.get(INHERITED, str(trial.number)),
+            *values,
+            *([known] if any(published) else []),
+            origin + _settings(plan, trial),
+        )
     for name, row in reference_rows(columns, references or {}).items():
         values = [f"{row[column]:.4g}" if column in row else "-" for column in columns]
         table.add_row("", *values, *([""] if any(published) else []), f"reference: {name}")

@@ -14,8 +14,8 @@ from optuna.samplers import RandomSampler
 from optuna.trial import BaseTrial, FixedTrial, Trial
 from pydantic import ValidationError
 
-from search_spaces.space import Epochs, SearchSpace, Suggestion, rounds_of
-from study.optuna_storage import FIRST_TRIAL
+from search_spaces.space import Epochs, FirstTrial, SearchSpace, Suggestion, rounds_of
+from study.optuna_storage import FIRST_TRIAL, REVIVED
 from study.plan import StudyPlan
 from trainables.data.cache import open_dataset
 from trainables.errors import InputError, lookup
@@ -32,10 +32,13 @@ def make_spec(plan: StudyPlan, trial: BaseTrial, protocols: Mapping[str, Protoco
     """The spec of a trial. `protocols` are the prepared protocols of the study's data sets, by name."""
     suggestion = plan.space.suggest(trial)
     method, dataset = method_name(plan.space, suggestion), suggestion.dataset or plan.datasets[0]
+    origin = trial.user_attrs.get(REVIVED)
+    config = method_config(plan, trial.number if origin is None else origin, suggestion)
     return TrialSpec(
         number=trial.number,
+        revived=origin,
         method=method,
-        config=prepare_config(method, method_config(plan, trial.number, suggestion), dataset, plan.cache_dir),
+        config=prepare_config(method, config, dataset, plan.cache_dir),
         params=trial.params,
         log_scales={
             name: found.low
@@ -119,6 +122,21 @@ def first_configs(plan: StudyPlan) -> list[tuple[str, str, dict[str, Any]]]:
         config = method_config(plan, number, suggestion)
         configs[dataset, method, str(config | {"seed": 0})] = dataset, method, config
     return list(configs.values())
+
+
+def first_trials(plan: StudyPlan) -> list[FirstTrial]:
+    """What is tried before the sampler is asked: the best of other studies, and what the space names.
+
+    A first trial of the space that another study has trained is not trained again, unless claims are made about it.
+    """
+    known = set() if plan.claims else {trial.user_attrs.get(FIRST_TRIAL) for trial in plan.earlier.trials}
+    return [*plan.earlier.first, *(first for first in plan.space.first_trials() if first.name not in known)]
+
+
+def check_first(plan: StudyPlan, firsts: Sequence[FirstTrial]) -> None:
+    """Raise `InputError` where the space or its method refuses settings of another study."""
+    for first in firsts:
+        method_config(plan, 0, suggested(plan.space, FixedTrial(dict(first.params), 0)))
 
 
 def mutations(space: SearchSpace) -> dict[str, tuple[float, float]]:

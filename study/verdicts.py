@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 
 from search_spaces.space import SearchSpace
 from study.claims import Outcome, Trials, Verdict, corrected, judge
-from study.optuna_storage import METRICS
+from study.optuna_storage import METRICS, trained
 from study.plan import StudyPlan
 from study.power import seen, values_needed
 from study.registration import record, registered
@@ -128,8 +128,7 @@ def ended(study: optuna.Study) -> Trials:
 
     A trial whose process was killed is left out: that says nothing about its settings.
     """
-    finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    failed = study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
+    finished, failed = (trained(study, state) for state in (TrialState.COMPLETE, TrialState.FAIL))
     return [
         *((t.params, t.user_attrs.get(PER_SEED) or [t.user_attrs.get(METRICS, {})]) for t in finished),
         *(

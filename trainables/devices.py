@@ -6,6 +6,9 @@ import torch
 
 from trainables.errors import InputError
 
+CONTEXT_BYTES = 512 << 20
+"""What CUDA takes of a GPU's memory for each process, besides its tensors."""
+
 
 def device_of(asked_for_gpu: bool) -> torch.device:
     """The CPU, or the GPU where one was asked for, which has run a kernel; raises `InputError` where it cannot."""
@@ -14,6 +17,18 @@ def device_of(asked_for_gpu: bool) -> torch.device:
     if failure := gpu_failure():
         raise InputError(f"a GPU was asked for, and {failure}")
     return torch.device("cuda")
+
+
+def bound_memory(device: torch.device, share: float) -> None:
+    """Bound what this process takes of a GPU's memory to its share: more is torch's out-of-memory error, its own."""
+    if device.type == "cuda" and 0 < share < 1:
+        total = torch.cuda.get_device_properties(device).total_memory
+        torch.cuda.set_per_process_memory_fraction(memory_fraction(share, total), device)
+
+
+def memory_fraction(share: float, total: int) -> float:
+    """The fraction of `total` bytes that torch may give to tensors of a process with this share of a GPU."""
+    return max(share / 2, share - CONTEXT_BYTES / total)
 
 
 def gpu_failure() -> str | None:

@@ -14,7 +14,7 @@ from filelock import FileLock
 from ray.tune import Trainable
 
 from trainables.cohort import make_training
-from trainables.devices import device_of, name_of
+from trainables.devices import bound_memory, device_of, name_of
 from trainables.errors import InputError
 from trainables.evaluator import Evaluator
 from trainables.exploit import take_over
@@ -42,6 +42,7 @@ class Trial(Trainable):
     """
 
     asked_for_gpu = False
+    gpu_share = 0.0
 
     def setup(self, config: dict[str, Any]) -> None:
         """Take the spec; networks and data come with the first step."""
@@ -51,8 +52,9 @@ class Trial(Trainable):
         # Ray derives the number of threads from the CPUs of the actor, torch does not always hear of it.
         context = ray.get_runtime_context()
         self.asked_for_gpu = bool(context.get_accelerator_ids().get("GPU"))
-        assigned = context.get_assigned_resources().get("CPU", 1)
-        torch.set_num_threads(max(1, int(assigned)))
+        assigned = context.get_assigned_resources()
+        torch.set_num_threads(max(1, int(assigned.get("CPU", 1))))
+        self.gpu_share = assigned.get("GPU", 0.0)
 
     def step(self) -> dict[str, Any]:
         """Train and evaluate once; or, after a restart, report again what may not have been heard."""
@@ -81,6 +83,7 @@ class Trial(Trainable):
 
     def _make_training(self) -> Training | Repetitions:
         device = device_of(self.asked_for_gpu)
+        bound_memory(device, self.gpu_share)
         self.device_name = name_of(device)
         if self.evaluator is None or self.evaluator.protocol != self.spec.protocol:
             self.evaluator = Evaluator(self.spec.protocol, Path(self.spec.cache_dir), device)

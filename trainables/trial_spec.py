@@ -28,6 +28,7 @@ class TrialSpec(BaseModel):
         default_factory=dict, description="of the params that are searched on a log scale, the smallest values"
     )
     first_trial: str | None = Field(None, description="its name, if the trial was not suggested but enqueued")
+    revived: int | None = Field(None, ge=0, description="the trial that was stopped early and goes on as this one")
     rounds: int = Field(ge=1, description="the budget, in the method's rounds")
     evaluate_every: int = Field(ge=1, description="rounds between two evaluations")
     evaluate_at: tuple[Annotated[int, Field(ge=1)], ...] = Field((), description="rounds of further evaluations")

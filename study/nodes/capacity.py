@@ -26,6 +26,11 @@ class Resources:
     cpus: float
     gpus: float
 
+    @property
+    def share_a_gpu(self) -> bool:
+        """Whether several trials run on a GPU."""
+        return 0 < self.gpus < 1
+
     def __str__(self) -> str:
         return f"{self.cpus:g} CPUs and {self.gpus:g} GPUs"
 

@@ -57,8 +57,6 @@ class Backend(ABC, Generic[Options]):
 class NodeOptions:
     """The nodes of a Ray cluster that is made for one study."""
 
-    nodes: int = 1
-    """How many nodes."""
     cpus_per_node: int | None = None
     """CPUs of each node; by default as many as the trials on its GPUs need."""
     gpus_per_node: int = 0
@@ -67,7 +65,6 @@ class NodeOptions:
     def of_a_node(self, trial: Resources) -> tuple[int, int]:
         """The CPUs and GPUs that each node gives to trials; raises `InputError` where no trial fits."""
         for flag, value, smallest in (
-            ("--nodes", self.nodes, 1),
             ("--cpus-per-node", self.cpus_per_node, 1),
             ("--gpus-per-node", self.gpus_per_node, 0),
         ):

@@ -13,6 +13,7 @@ from importlib.metadata import version
 
 import yaml
 
+from study.nodes.capacity import Node
 from study.submit.backend import JOB_STOP_SECONDS, TEMPLATES, Backend, NodeOptions, flag
 from study.submit.submission import Submission
 from trainables.errors import InputError
@@ -26,6 +27,9 @@ RESTARTS = 5
 
 GROUP = 1000
 """A group that can write to the claim. All pods are in it, whatever the user of their image is."""
+
+LABEL_LENGTH = 63
+"""The longest value of a label."""
 
 NAME_LENGTH = 47
 """KubeRay appends to the name of a RayJob, and a label has at most 63 characters."""
@@ -43,6 +47,12 @@ KUBECTL_SECONDS = 60
 class KubeRayOptions(NodeOptions):
     """The RayJob."""
 
+    nodes: str = "1"
+    """How many nodes; or, as in 0-8, from how many to how many: Ray's autoscaler adds nodes while trials wait."""
+    queue: str | None = None
+    """Kueue's queue in the namespace: the job waits there until the quota has room for all of it."""
+    priority: str | None = None
+    """Kueue's priority class of the job, with --queue."""
     memory_per_node: str = "16Gi"
     """Memory of each node."""
     image: str | None = None
@@ -75,7 +85,10 @@ class KubeRay(Backend[KubeRayOptions]):
         options = submission.options
         _check(submission)
         cpus, gpus = options.of_a_node(submission.trial)
-        command = ["python", "-m", "study.launch", *submission.launch_arguments("auto", FILES)]
+        least, most = _nodes(options)
+        # A cluster of one size has what it has; one that grows does so because trials wait.
+        waiting = most * Node("", "", cpus, gpus).fits(submission.trial) if least < most else None
+        command = ["python", "-m", "study.launch", *submission.launch_arguments("auto", FILES, waiting)]
         files = {"study.sh": f"exec {shlex.join(command)}\n", **_space_file(submission)}
         return TEMPLATES.get_template("rayjob.yaml.j2").render(
             name=_quoted(_object_name(submission.name)),
@@ -92,7 +105,9 @@ class KubeRay(Backend[KubeRayOptions]):
             token_secret=_quoted(options.token_secret),
             credentials_secret=_quoted(options.credentials_secret),
             node_selector=[(_quoted(key), _quoted(value)) for key, value in _node_selector(options)],
-            nodes=options.nodes,
+            labels=_labels(options),
+            nodes=least,
+            most_nodes=most,
             cpus=cpus,
             gpus=gpus,
             memory=_quoted(options.memory_per_node),
@@ -140,7 +155,7 @@ def _check(submission: Submission[KubeRayOptions]) -> None:
         raise InputError("--storage-class is for a new claim: say how large with --claim-size.")
     if ":" in str(storage):
         raise InputError(f"--storage-dir {storage}: Kubernetes mounts no claim at a path with a colon.")
-    for option in ("namespace", "claim", "storage_class", "token_secret", "credentials_secret"):
+    for option in ("namespace", "queue", "priority", "claim", "storage_class", "token_secret", "credentials_secret"):
         value = getattr(options, option)
         if value is not None and not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", value):
             raise InputError(f"{flag(option)} {value!r}: Kubernetes' names are small letters, digits, '-' and '.'.")
@@ -148,6 +163,30 @@ def _check(submission: Submission[KubeRayOptions]) -> None:
         value = getattr(options, option)
         if value is not None and not re.fullmatch(r"[1-9]\d*([KMGT]i?)?", value, re.ASCII):
             raise InputError(f"{flag(option)} {value!r}: write it as Kubernetes does, as in 16Gi.")
+
+
+def _nodes(options: KubeRayOptions) -> tuple[int, int]:
+    """The smallest and the largest number of nodes."""
+    found = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", options.nodes, re.ASCII)
+    least, most = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+    if most < max(1, least) or (found and found[2] and least == most):
+        raise InputError(
+            f"--nodes {options.nodes}: write a number from 1, or a range from a smaller to a larger one, as in 0-8."
+        )
+    if least < most and options.queue is not None:
+        raise InputError(f"--nodes {options.nodes}: Kueue takes no cluster that grows, say one number with --queue.")
+    return least, most
+
+
+def _labels(options: KubeRayOptions) -> list[tuple[str, str | None]]:
+    """The labels by which Kueue knows the job."""
+    if options.priority is not None and options.queue is None:
+        raise InputError("--priority is for a queue of Kueue: name it with --queue.")
+    labels = {"kueue.x-k8s.io/queue-name": options.queue, "kueue.x-k8s.io/priority-class": options.priority}
+    for label, value in labels.items():
+        if value is not None and len(value) > LABEL_LENGTH:
+            raise InputError(f"{label}: {value!r} has more than {LABEL_LENGTH} characters.")
+    return [(label, _quoted(value)) for label, value in labels.items() if value is not None]
 
 
 def _space_file(submission: Submission[KubeRayOptions]) -> dict[str, str]:

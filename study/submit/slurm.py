@@ -33,11 +33,36 @@ OF_THE_CLUSTER = ("SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_JWT", "SLURM_CLUSTER
 LIMITS = ("partition", "time", "account", "qos", "constraint")
 """Options that are handed to Slurm as they are."""
 
+OWN = {"job-name": "--name", "cpus-per-task": "--cpus-per-node", "mail-user": "--mail", "chdir": "--storage-dir"}
+OWN |= {name: f"--{name}" for name in ("nodes", *LIMITS)}
+"""Options of `sbatch` that have an option here."""
+OF_THE_SCRIPT = frozenset(
+    [
+        "array",
+        "dependency",
+        "export",
+        "no-requeue",
+        "ntasks",
+        "ntasks-per-node",
+        "open-mode",
+        "output",
+        "parsable",
+        "requeue",
+        "signal",
+        "test-only",
+        "wait",
+        "wrap",
+    ]
+)
+"""Options of `sbatch` without which the script would not be what it is."""
+
 
 @dataclass(frozen=True)
 class SlurmOptions(NodeOptions):
     """The batch job."""
 
+    nodes: int = 1
+    """How many nodes."""
     setup: Path | None = None
     """A shell script that prepares the environment of the job, as `module load` and `source .venv/bin/activate` do.
     It is sourced on the first node, and its environment goes to the others."""
@@ -51,6 +76,10 @@ class SlurmOptions(NodeOptions):
     """The quality of service."""
     constraint: str | None = None
     """Features that the nodes must have."""
+    sbatch: tuple[str, ...] = ()
+    """KEY=VALUE ... or KEY ...: any other options of sbatch, as in mem=64G reservation=NAME exclusive."""
+    mail: str | None = None
+    """Slurm writes to this address when the job ends or fails."""
     container: str | None = None
     """Run in this image: a .sif file by Apptainer, anything else (.sqsh, registry#name) by Pyxis."""
 
@@ -66,6 +95,8 @@ class Slurm(Backend[SlurmOptions]):
         options = submission.options
         if submission.config.address is not None:
             raise InputError("a Slurm job starts a Ray cluster of its own: leave out --address.")
+        if options.nodes < 1:
+            raise InputError(f"--nodes is {options.nodes}: it must be at least 1.")
         cpus, gpus = options.of_a_node(submission.trial)
         _check_time(options.time)
         _check_text(submission)
@@ -75,7 +106,8 @@ class Slurm(Backend[SlurmOptions]):
             nodes=options.nodes,
             cpus=cpus,
             gpus=gpus,
-            limits={name: shlex.quote(value) for name in LIMITS if (value := getattr(options, name)) is not None},
+            options=_options(options),
+            storage=shlex.quote(str(submission.storage)),
             mounts=[shlex.quote(str(folder)) for folder in _mounts(submission)],
             folder=shlex.quote(str(_folder(submission))),
             setup=setup and shlex.quote(str(setup)),
@@ -101,6 +133,25 @@ class Slurm(Backend[SlurmOptions]):
         return 0
 
 
+def _options(options: SlurmOptions) -> list[str]:
+    """What Slurm is told besides what the script needs, quoted: KEY=VALUE or KEY."""
+    told = {name: value for name in LIMITS if (value := getattr(options, name)) is not None}
+    if options.mail is not None:
+        if not re.fullmatch(r"[^@\s,]+@[^@\s,]+", options.mail):
+            raise InputError(f"--mail {options.mail!r} is no address: write it as in name@example.org.")
+        told |= {"mail-user": options.mail, "mail-type": "END,FAIL"}
+    for said in options.sbatch:
+        key, equals, value = said.partition("=")
+        key = key.replace("_", "-")
+        if not re.fullmatch(r"[a-z][a-z0-9-]+", key) or not value.isprintable() or bool(equals) != bool(value):
+            raise InputError(f"--sbatch {said!r}: write KEY=VALUE or KEY with the long names of sbatch, as in mem=64G.")
+        if key in OWN or key in OF_THE_SCRIPT:
+            instead = f"say {OWN[key]} instead" if key in OWN else "the script sets it itself, leave it out"
+            raise InputError(f"--sbatch {said}: {instead}.")
+        told[key] = value
+    return [f"{key}={shlex.quote(value)}" if value else key for key, value in told.items()]
+
+
 def _folder(submission: Submission[SlurmOptions]) -> Path:
     """Where the logs of jobs are, and their tokens while they run."""
     return submission.storage / "slurm"
@@ -114,18 +165,20 @@ def _mounts(submission: Submission[SlurmOptions]) -> list[Path]:
 def _commands(submission: Submission[SlurmOptions], gpus: int) -> dict[str, str | None]:
     """How Python and Ray are called on a node: as here, or as in the image."""
     container = submission.options.container
-    if container is None:
-        # By the module: the command `ray` of a user's installation is not beside Python.
-        python = shlex.quote(sys.executable)
-        return {"python": python, "ray": f"{python} -m ray.scripts.scripts", "pyxis_image": None}
-    if not container.endswith(".sif"):
-        return {"python": "python", "ray": "ray", "pyxis_image": shlex.quote(container)}
-    image = _existing("--container", Path(container))
-    options = ["--nv"] if gpus else []
-    for folder in _mounts(submission):
-        options += ["--bind", str(folder)]
-    inside = f"apptainer exec {shlex.join([*options, str(image)])}"
-    return {"python": f"{inside} python", "ray": f"{inside} ray", "pyxis_image": None}
+    # By the module: the command `ray` of a user's installation is not beside Python.
+    python, ray = shlex.quote(sys.executable), f"{shlex.quote(sys.executable)} -m ray.scripts.scripts"
+    prefix, image = "", None
+    if container is not None:
+        python, ray = "python", "ray"
+        image = None if container.endswith(".sif") else shlex.quote(container)
+    if container is not None and image is None:
+        options = ["--nv"] if gpus else []
+        for folder in _mounts(submission):
+            options += ["--bind", str(folder)]
+        prefix = f"apptainer exec {shlex.join([*options, str(_existing('--container', Path(container)))])} "
+    if submission.trial.share_a_gpu:
+        ray = f"{python} -m study.nodes.sharing {ray}"
+    return {"python": prefix + python, "ray": prefix + ray, "pyxis_image": image}
 
 
 def _lines(arguments: list[str]) -> list[str]:

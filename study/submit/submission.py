@@ -63,12 +63,18 @@ class Submission(Generic[Options]):
         parts = split_name(self.config.space or "")
         return None if parts is None else parts[0]
 
-    def launch_arguments(self, address: str | None = None, files: str | None = None) -> list[str]:
+    def launch_arguments(
+        self, address: str | None = None, files: str | None = None, waiting: int | None = None
+    ) -> list[str]:
         """The arguments of `python -m study.launch` on the cluster, whose Ray is at `address`.
 
-        `files` is the folder there that has the file of the space; None where its path is the same as here.
+        `files` is the folder there that has the file of the space; None where its path is the same as here. `waiting`
+        is the number of trials that run or wait on a cluster that grows; None where it does not.
         """
         there = replace(self.config, resume=AUTO, address=address, dry_run=False)
+        if waiting is not None:
+            at_once = min(waiting, there.max_concurrent or waiting)
+            there = replace(there, max_concurrent=at_once, cluster_grows=True)
         parts = split_name(self.config.space or "")
         if parts is not None and files is not None:
             there = replace(there, space=f"{Path(files) / parts[0].name}:{parts[1]}")

@@ -1,13 +1,15 @@
-"""A study with several objectives and one with a population, through the command line."""
+"""Studies with several objectives, with a population, and with limits, through the command line."""
 
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 import torch
 
-from tests.systems.outcome import Outcome
+import study
+from tests.systems.outcome import Outcome, check_complete
 from tests.systems.storage import of_tiny
 from tests.systems.tiny import MEASURES, RATES
 from trainables.checkpoints import CheckpointFolder
@@ -86,3 +88,52 @@ def test_a_population_takes_over_its_best_and_every_trial_ends_in_its_own_folder
             )
             assert make_training(spec, evaluator, torch.device("cpu")).is_done
     assert exploited
+
+
+def test_a_study_ends_at_its_limits_and_goes_on_without_them(storage, launch):
+    """The first trial soon tells images apart (AUROC), the second one never does."""
+    trials = ("--trials", "3", "--rounds", "12", "--scheduler", "none", "--name", "limited")
+    screen = launch(storage, *of_tiny(), *trials, "--time-budget", "1s")
+    assert "the time budget of 1s leaves no room for another trial. Go on" in screen
+    assert {trial.state.name for trial in Outcome.of(storage, "limited").trials} == {"RUNNING"}
+
+    screen = launch(storage, "--resume", "limited", "--until", "auroc=0.9")
+    assert re.search(r"trial +1  paused at round \d+\n", screen)
+    assert "the goal auroc=0.9 is reached (trial 0)" in screen
+    outcome = Outcome.of(storage, "limited")
+    assert [trial.state.name for trial in outcome.trials] == ["COMPLETE", "RUNNING"]
+    statuses = {trial: outcome.status(trial) for trial in outcome.runs}
+    assert statuses == {"parent": "FINISHED", "0000": "FINISHED", "0001": "KILLED"}
+
+    launch(storage, "--resume", "limited")
+    outcome = Outcome.of(storage, "limited")
+    check_complete(outcome, 3, range(2, 13, 2))
+    hours = [outcome.metrics[f"{number:04d}"]["cpu_hours"] for number in range(3)]
+    assert sum(hours) == pytest.approx(outcome.metrics["parent"]["cpu_hours"])
+
+
+def test_a_stopped_trial_is_revived_and_another_study_learns_from_all_of_them(storage, launch):
+    launch(storage, *of_tiny("Population"), "--name", "night", "--scheduler", "asha", "--max-concurrent", "1")
+    before = Outcome.of(storage, "night")
+    stopped = min((t for t in before.trials if t.state.name == "PRUNED"), key=lambda trial: trial.value)
+    launch(storage, "--resume", "night", "--revive", "1")
+    outcome = Outcome.of(storage, "night")
+    (revived,) = outcome.trials[5:]
+    assert (revived.state.name, revived.params) == ("COMPLETE", stopped.params)
+    last = max(stopped.intermediate_values)
+    assert list(revived.intermediate_values) == list(range(last, 13, 2))
+    assert revived.intermediate_values[last] == stopped.value
+    (run,) = outcome.runs["0005"]
+    assert (run.data.tags["revived"], run.data.params["seed"]) == (f"{stopped.number:04d}", str(stopped.number))
+
+    known = sum(trial.state.name in ("COMPLETE", "PRUNED") for trial in outcome.trials)
+    options = ("--name", "day", "--after", "night", "--trials", "1", "--constraints", "memory_mb<=1")
+    screen = launch(storage, *of_tiny("Population"), *options, report=True)
+    assert f"after night: its {known} ended trials are known to the search" in screen
+    assert f"infeasible, and not ranked: trials {known}" in screen
+    after = Outcome.of(storage, "day")
+    assert sorted(after.runs) == [f"{known:04d}", "parent"]
+    assert after.runs[f"{known:04d}"][0].data.tags["infeasible"] == "memory_mb<=1"
+    assert "best_trial" not in after.runs["parent"][0].data.tags
+    report = study.load("day", storage_dir=storage)
+    assert (list(report.trials()["state"]), report.rankings(), report.deleted) == (["infeasible"], [], 0)

@@ -65,7 +65,10 @@ def test_a_study_over_two_nodes_goes_on_by_itself_when_it_is_requeued_and_before
 
 
 def test_a_job_that_a_person_stops_is_not_requeued(slurm, storage):
-    job = Job(slurm, storage, "stopped", *STUDY)
+    job = Job(slurm, storage, "stopped", *STUDY, "--sbatch", "comment=night", "mem=300M", "--mail", "me@example.org")
+    shown = slurm.run("scontrol", "show", "job", "--oneliner", job.id).stdout
+    for said in (f"WorkDir={storage} ", "Comment=night ", "MinMemoryNode=300M ", "MailUser=me@example.org "):
+        assert said in shown, shown
     job.until(job.file(".token").exists)
     assert slurm.run("scancel", "--batch", "--signal=USR2", job.id).returncode == 0
     assert job.wait() == "FAILED"

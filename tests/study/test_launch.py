@@ -65,6 +65,10 @@ def refused(capsys, *arguments):
         (["--gpus-per-trial", "-1"], "--gpus-per-trial is -1.0: it must be at least 0."),
         (["--gpus-per-trial", "1.5"], "--gpus-per-trial is 1.5: above 1 it must be a whole number."),
         (["--check"], "--check asks the nodes of a cluster: name it with --address."),
+        (
+            ["--cluster-grows"],
+            "--cluster-grows is for a cluster with an autoscaler: say --address and --max-concurrent",
+        ),
         (["--seeds", "0"], "--seeds is 0: it must be at least 1."),
         (["--space", "gradnorm", "--sampler", "tpf"], "unknown sampler 'tpf': did you mean 'tpe'"),
         (
@@ -78,6 +82,14 @@ def refused(capsys, *arguments):
         (
             ["--space", "gradnorm", "--objectives", "fid_lenet", "auroc", "--scheduler", "asha"],
             "scheduler 'asha' ranks trials, and 2 objectives do not say which trial is worse",
+        ),
+        (["--space", "gradnorm", "--time-budget", "2"], "--time-budget 2: write a time with its units, as in 90m, 2h"),
+        (["--space", "gradnorm", "--gpu-hours", "4"], "--gpu-hours: these trials use no GPU"),
+        (["--space", "gradnorm", "--gpus-per-trial", "1", "--gpu-hours", "0"], "--gpu-hours is 0: it must be above 0."),
+        (["--space", "gradnorm", "--until", "fid_lenett=3"], "unknown metric in --until 'fid_lenett': did you mean"),
+        (
+            ["--space", "gradnorm", "--until", "fid_lenet"],
+            "--until fid_lenet: write METRIC=VALUE, as in",
         ),
         (["--resume", "nothing"], "there is no study 'nothing' to resume in"),
         (["--confirm", "nothing"], "there is no study 'nothing'"),

@@ -161,8 +161,10 @@ def study(plan):
         told.append(events.trial_reported(specs[0], result | {"diverged": math.nan, "per_seed": [{"energy": 1.0}]}))
     folder = plan.folder.trial(0)
     events.keep_per_seed(folder, [{"energy": 1.0, "reported_ms": 5}, None, {"energy": 2.0, "boundary": math.nan}])
-    told += [events.trial_ended(0, folder, None), events.trial_ended(1, plan.folder.trial(1), "loss became nan")]
-    told += [events.trial_compared(0, True), events.study_ended(0, plan.folder.path / "none", "FINISHED")]
+    told.append(events.trial_ended(0, folder, None, {"cpu_hours": 0.5}, 4))
+    told.append(events.trial_ended(1, plan.folder.trial(1), "loss became nan", {"cpu_hours": 0.25}))
+    told.append(events.trial_compared(0, True))
+    told.append(events.study_ended(0, plan.folder.path / "none", "FINISHED", {"cpu_hours": 0.75}))
     for event in told:
         runs.deliver(json.loads(json.dumps(event)))
     assert runs.refused == []
@@ -181,7 +183,8 @@ def test_what_is_written_is_read(study, plan):
     references = recorded.references.set_index(["dataset", "name"])["value"]
     assert references["swiss_roll", "energy_noise"] == 3.0
     assert references["eight_gaussians", "energy_noise"] == 4.0
-    assert not [column for column in recorded.study.index if column.startswith("metrics.")]
+    assert [column for column in recorded.study.index if column.startswith("metrics.")] == ["metrics.cpu_hours"]
+    assert [*recorded.trials["metrics.cpu_hours"], recorded.study["metrics.cpu_hours"]] == [0.5, 0.25, 0.75]
     assert list(recorded.trials.index) == [0, 1]
     assert list(recorded.trials["status"]) == ["FINISHED", "FAILED"]
     assert recorded.trials["tags.failure"][1] == "loss became nan"
@@ -200,7 +203,7 @@ def test_what_is_written_is_read(study, plan):
         assert row["tags.protocol"] == spec.protocol.sha256
     curves = recorded.curves(["energy"])
     assert curves.values.tolist() == [[0, "energy", 2, 2.5], [0, "energy", 4, 1.5]]
-    assert set(recorded.curves()["metric"]) == {"energy", "round"}
+    assert set(recorded.curves()["metric"]) == {"energy", "round", "cpu_hours"}
     assert recorded.per_seed.values.tolist() == [[0, 0, "energy", 1.0], [0, 2, "energy", 2.0]]
 
 

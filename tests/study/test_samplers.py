@@ -6,6 +6,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from study import samplers
 from study.config import StudyConfig
 from study.optuna_storage import ask
 from study.planning import make_plan
@@ -60,3 +61,28 @@ def test_samplers_learn_from_trials_that_were_stopped_early(sampler, trials, see
 def test_suggestions_that_learn_nothing_are_further_away():
     suggested = [d for seed in range(10) for d in best_is_at_seven_tenths("random", 10, seed)[-5:]]
     assert statistics.mean(suggested) > 0.35
+
+
+def test_tpe_suggests_what_optunas_own_does(monkeypatch):
+    """Some trials have a parameter more, some were stopped early, some have failed."""
+    original = samplers.SAMPLERS["tpe"]
+
+    def optunas_own(seed):
+        return optuna.samplers.TPESampler(
+            seed=seed, n_startup_trials=samplers.START_UP, multivariate=True, group=True, constant_liar=True
+        )
+
+    suggested = {}
+    for name, made in (("ours", original), ("theirs", optunas_own)):
+        monkeypatch.setitem(samplers.SAMPLERS, "tpe", made)
+        study = optuna.create_study()
+        for number in range(25):
+            trial = ask(study, "tpe", 0)
+            x = trial.suggest_float("x", 0.0, 1.0)
+            if trial.suggest_categorical("kind", ["a", "b"]) == "b":
+                x += trial.suggest_float("y", 1e-3, 1.0, log=True)
+            trial.report(x, 1)
+            ends = {3: TrialState.FAIL, 1: TrialState.PRUNED}
+            study.tell(trial, None if number % 5 in ends else x, state=ends.get(number % 5, TrialState.COMPLETE))
+        suggested[name] = [trial.params for trial in study.trials]
+    assert suggested["ours"] == suggested["theirs"]

@@ -136,10 +136,10 @@ def test_a_lost_trial_is_handed_out_again_and_fails_when_it_is_lost_too_often(se
     config = searcher.suggest("a0")
     for attempt in range(MAX_RESTARTS):
         searcher.on_trial_complete(f"a{attempt}", error=True)
-        assert searcher.will_restart(0)
+        assert searcher.goes_on(0)
         assert stored(journal)[0].state == TrialState.RUNNING
         assert searcher.suggest(f"a{attempt + 1}") == config
-        assert not searcher.will_restart(0)
+        assert not searcher.goes_on(0)
     searcher.on_trial_complete(f"a{MAX_RESTARTS}", error=True)
     trial = stored(journal)[0]
     assert trial.state == TrialState.FAIL
@@ -153,7 +153,7 @@ def test_a_trial_that_gets_further_between_its_losses_goes_on(searcher, journal)
     for attempt in range(3 * MAX_RESTARTS):
         searcher.on_trial_result(f"a{attempt}", {"round": attempt + 1, OBJECTIVE: 1.0})
         searcher.on_trial_complete(f"a{attempt}", error=True)
-        assert searcher.will_restart(0)
+        assert searcher.goes_on(0)
         searcher.suggest(f"a{attempt + 1}")
     for attempt in range(3 * MAX_RESTARTS, 4 * MAX_RESTARTS):  # and not any more
         searcher.on_trial_complete(f"a{attempt}", error=True)

@@ -17,6 +17,7 @@ from study.optuna_storage import FIRST_TRIAL, METRICS, ask, create_study
 from study.plan import StudyPlan, study_json
 from study.registration import register, registered
 from study.runs import Runs
+from study.spending import Spending
 from study.trial_specs import make_spec
 from study.trials import FAILURE
 from study.verdicts import CLAIMS_FILE, judge_all, write_claims
@@ -54,6 +55,7 @@ def tell(
     preparations = {name: Preparation(p, dict(references or {}), ()) for name, p in plan.protocols.items()}
     tags = events.study_tags(plan, preparations)
     study = create_study(plan.name, optuna.storages.InMemoryStorage(), plan.directions, plan.space.first_trials())
+    spending = Spending(study, plan.resources)
     put(events.study_started(plan, preparations, tags))
     at_rung: list[float] = []
     for _ in range(plan.trials):
@@ -64,7 +66,7 @@ def tell(
         if isinstance(value, str):
             trial.set_user_attr(FAILURE, value)
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
-            put(events.trial_ended(spec.number, plan.folder.trial(spec.number), value))
+            put(events.trial_ended(spec.number, plan.folder.trial(spec.number), value, spending.of_trial(spec.number)))
             continue
         sign = 1 if plan.directions[0] == "minimize" else -1
         result: dict[str, Any] = {}
@@ -90,14 +92,14 @@ def tell(
             study.tell(trial, state=optuna.trial.TrialState.PRUNED)
         else:
             study.tell(trial, [result[name] for name in plan.objectives])
-        put(events.trial_ended(spec.number, folder, None))
+        put(events.trial_ended(spec.number, folder, None, spending.of_trial(spec.number), result["round"]))
     if is_over:
         best = study.best_trials[0].number if study.best_trials else None
         if len(plan.objectives) > 1:
             front = {trial.number for trial in study.best_trials}
             for trial in study.get_trials(states=(optuna.trial.TrialState.COMPLETE,)):
                 put(events.trial_compared(trial.number, trial.number in front))
-        put(events.study_ended(best, plan.folder.path / "none", "FINISHED"))
+        put(events.study_ended(best, plan.folder.path / "none", "FINISHED", spending.of_study()))
         if judged := judge_all(plan, study, preparations):
             write_claims(plan.folder.path / CLAIMS_FILE, judged, registered(plan.folder.path))
             put(events.claims_judged(judged, plan.folder.path / CLAIMS_FILE))

@@ -141,7 +141,7 @@ def test_cost_adds_up(searched):
     rounds = trials["metrics.round"].fillna(0).sum()
     assert rows["training"] == f"{3 * rounds / 60:.0f} min"
     assert rows["evaluation"] == f"{rounds / 60:.0f} min"
-    assert float(rows["CPU hours"]) == pytest.approx(trials["seconds"].sum() / 3600, rel=1e-3)
+    assert float(rows["CPU hours"]) == pytest.approx(trials["metrics.cpu_hours"].sum(), rel=1e-3)
     assert rows["GPU hours"] == "0"
 
 

@@ -10,9 +10,11 @@ import stat
 from pathlib import Path
 
 import pytest
+import tyro
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
+from study.config import StudyConfig
 from study.submit.__main__ import main
 
 SCHEMA = json.loads((Path(__file__).parent / "kubernetes.schema.json").read_text())
@@ -114,6 +116,32 @@ def test_what_runs_goes_on_with_the_study_after_a_lost_cluster(manifest):
     assert volumes.keys() == {"storage"}  # the workers' command is KubeRay's
 
 
+def test_kueue_knows_the_queue_and_the_priority(manifest):
+    parts = manifest(*STUDY, *REQUIRED, "--queue", "gpus", "--priority", "night")
+    labels = parts["RayJob"]["metadata"]["labels"]
+    assert labels == {"kueue.x-k8s.io/queue-name": "gpus", "kueue.x-k8s.io/priority-class": "night"}
+    spec = parts["RayJob"]["spec"]
+    assert spec["shutdownAfterJobFinishes"]  # what Kueue asks for
+    assert "enableInTreeAutoscaling" not in spec["rayClusterSpec"]
+    assert "labels" not in manifest(*STUDY, *REQUIRED)["RayJob"]["metadata"]
+
+
+def test_a_cluster_grows_while_trials_wait(manifest):
+    parts = manifest(*STUDY, *REQUIRED, "--nodes", "0-8", "--trials", "100")
+    cluster = parts["RayJob"]["spec"]["rayClusterSpec"]
+    (workers,) = cluster["workerGroupSpecs"]
+    assert cluster["enableInTreeAutoscaling"] is True
+    assert (workers["replicas"], workers["minReplicas"], workers["maxReplicas"]) == (0, 0, 8)
+    # The autoscaler beside the head talks to Kubernetes; nothing else does.
+    assert "automountServiceAccountToken" not in cluster["headGroupSpec"]["template"]["spec"]
+    assert workers["template"]["spec"]["automountServiceAccountToken"] is False
+    command = shlex.split(parts["ConfigMap"]["data"]["study.sh"])
+    config = tyro.cli(StudyConfig, args=command[4:], config=(tyro.conf.FlagCreatePairsOff,))
+    assert (config.cluster_grows, config.max_concurrent) == (True, 32)  # four trials of a CPU on each node
+    fewer = manifest(*STUDY, *REQUIRED, "--nodes", "1-8", "--max-concurrent", "6")["ConfigMap"]["data"]["study.sh"]
+    assert "--max-concurrent 6" in fewer
+
+
 def test_the_head_runs_no_trials(manifest):
     head = manifest(*STUDY, *REQUIRED)["RayJob"]["spec"]["rayClusterSpec"]["headGroupSpec"]
     assert head["rayStartParams"] == {"num-cpus": "0"}
@@ -204,6 +232,14 @@ def test_every_study_gets_a_name_that_kubernetes_takes(manifest):
         ([*REQUIRED, "--claim-size", "0"], "--claim-size '0': write it as Kubernetes does"),
         ([*REQUIRED, "--storage-class", "nfs"], "say how large with --claim-size"),
         ([*REQUIRED, "--node-selector", "gpu"], "--node-selector 'gpu': write a label of the nodes as KEY=VALUE"),
+        ([*REQUIRED, "--nodes", "8-0"], "--nodes 8-0: write a number from 1, or a range from a smaller to a larger"),
+        ([*REQUIRED, "--nodes", "0"], "--nodes 0: write a number from 1"),
+        ([*REQUIRED, "--nodes", "2-2"], "--nodes 2-2: write a number from 1"),
+        ([*REQUIRED, "--nodes", "many"], "--nodes many: write a number from 1"),
+        ([*REQUIRED, "--nodes", "0-8", "--queue", "q"], "Kueue takes no cluster that grows, say one number"),
+        ([*REQUIRED, "--priority", "high"], "--priority is for a queue of Kueue: name it with --queue"),
+        ([*REQUIRED, "--queue", "My Queue"], "--queue 'My Queue': Kubernetes' names are small letters"),
+        ([*REQUIRED, "--queue", "q" * 64], "has more than 63 characters"),
         ([*REQUIRED, "--address", "auto"], "leave out --address"),
         ([*REQUIRED, "--storage-dir", "/a:b"], "mounts no claim at a path with a colon"),
         (["--image", "i", "--claim", "c"], "say how many CPUs each node gives to trials with --cpus-per-node"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+import sys
 
 import pytest
 import tyro
@@ -48,6 +49,7 @@ def test_every_limit_is_said_to_slurm(capsys, tmp_path):
         "account": "proj1",
         "qos": "high",
         "constraint": "v100|a100",
+        "chdir": str(tmp_path),
         "output": f"{tmp_path}/slurm/s-%j.log",
         "open-mode": "append",
         "requeue": "",
@@ -55,6 +57,17 @@ def test_every_limit_is_said_to_slurm(capsys, tmp_path):
         "dependency": "singleton",
     }
     assert "--num-gpus=4" in script
+
+
+def test_any_other_option_of_sbatch_is_said_to_slurm(capsys, tmp_path):
+    others = ("mem=64G", "exclusive", "gres=gpu:a100:2", "mem_per_cpu=2G", f"comment={HOSTILE}")
+    script = rendered(
+        capsys, "--cpus-per-node", "8", "--storage-dir", tmp_path, "--sbatch", *others, "--mail", "me@example.org"
+    )
+    said = directives(script)
+    expected = {"mem": "64G", "exclusive": "", "gres": "gpu:a100:2", "mem-per-cpu": "2G", "comment": HOSTILE}
+    expected |= {"mail-user": "me@example.org", "mail-type": "END,FAIL", "chdir": str(tmp_path)}
+    assert {key: said[key] for key in expected} == expected
 
 
 def test_nothing_that_is_not_asked_for_is_said(capsys, tmp_path):
@@ -100,6 +113,15 @@ def test_hostile_values_stay_values(capsys, tmp_path):
         (["--cpus-per-node", "1", "--setup", "/no/such/file"], "there is no file /no/such/file: check --setup"),
         (["--cpus-per-node", "1", "--container", "/no/such.sif"], "there is no file /no/such.sif: check --container"),
         (["--cpus-per-node", "1", "--partition", "a\n#SBATCH --uid=0"], "cannot be handed to Slurm"),
+        (["--cpus-per-node", "1", "--nodes", "0"], "--nodes is 0: it must be at least 1"),
+        (["--cpus-per-node", "1", "--queue", "q"], "--queue is not an option of --backend slurm, but of kuberay"),
+        (["--cpus-per-node", "1", "--mail", "me"], "--mail 'me' is no address: write it as in name@example.org"),
+        (["--cpus-per-node", "1", "--sbatch", "mem="], "--sbatch 'mem=': write KEY=VALUE or KEY with the long names"),
+        (["--cpus-per-node", "1", "--sbatch", "N=2"], "--sbatch 'N=2': write KEY=VALUE or KEY"),
+        (["--cpus-per-node", "1", "--sbatch", "a=b\n#SBATCH --uid=0"], "write KEY=VALUE or KEY"),
+        (["--cpus-per-node", "1", "--sbatch", "partition=p"], "--sbatch partition=p: say --partition instead"),
+        (["--cpus-per-node", "1", "--sbatch", "job_name=x"], "say --name instead"),
+        (["--cpus-per-node", "1", "--sbatch", "array=1-4"], "--sbatch array=1-4: the script sets it itself, leave it"),
         (["--cpus-per-node", "1", "--qos", ""], "--qos '' cannot be handed to Slurm"),
         (["--cpus-per-node", "1", "--storage-dir", "/tmp/100%j"], "choose a path without % and line breaks"),
     ],
@@ -135,6 +157,19 @@ def test_images_of_apptainer_and_of_pyxis(capsys, tmp_path):
     pyxis = rendered(capsys, *where, "--container", "nvcr.io#nvidia/pytorch:25.01-py3")
     mounts = f"--container-mounts=/tmp:/tmp,{tmp_path}/out:{tmp_path}/out"
     assert f"contained=(--container-image='nvcr.io#nvidia/pytorch:25.01-py3' {mounts})" in pyxis
+
+
+def test_gpus_are_shared_by_the_job(capsys, tmp_path):
+    image = tmp_path / "image.sif"
+    image.touch()
+    where = ("--storage-dir", tmp_path / "out", "--gpus-per-node", "1")
+    shared = rendered(capsys, *where, "--gpus-per-trial", "0.25")
+    python = shlex.quote(sys.executable)
+    assert f"ray=({python} -m study.nodes.sharing {python} -m ray.scripts.scripts)" in shared
+    assert "image.sif python -m study.nodes.sharing ray)" in rendered(
+        capsys, *where, "--gpus-per-trial", "0.25", "--container", image
+    )
+    assert "study.nodes.sharing" not in rendered(capsys, *where, "--gpus-per-trial", "1")
 
 
 def test_the_file_of_a_space_is_named_so_that_it_is_found_from_anywhere(capsys, space_file, tmp_path, monkeypatch):

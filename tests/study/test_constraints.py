@@ -1,0 +1,64 @@
+"""Constraints: how they are said, which trials they mark, and what the samplers make of that."""
+
+from __future__ import annotations
+
+import math
+
+import optuna
+import pytest
+
+from study.config import StudyConfig
+from study.constraints import broken, violations
+from study.optuna_storage import create_study, ranked
+from study.planning import make_plan
+from study.searcher import OptunaSearcher
+from study.trial_specs import make_spec
+
+
+@pytest.fixture
+def plan(tmp_path):
+    config = StudyConfig(space="gradnorm", scale="smoke", storage_dir=tmp_path)
+    return lambda *constraints: make_plan(StudyConfig(**{**vars(config), "constraints": constraints}))
+
+
+def test_what_the_measures_find_is_of_the_weights_that_are_ranked(plan):
+    made = plan("copying<=0.6", "memory_mb <= 4000", "is_lenet>=2.5").constraints
+    assert [each.metric for each in made] == ["copying_at_best", "memory_mb", "is_lenet_at_best"]
+    metrics = {"copying_at_best": 0.5, "copying": 0.9, "memory_mb": 4100.0, "is_lenet_at_best": 2.0}
+    expected = {"copying<=0.6": pytest.approx(-0.1), "memory_mb<=4000": 100.0, "is_lenet>=2.5": 0.5}
+    assert violations(made, metrics) == expected
+    assert broken(made, metrics) == ["memory_mb<=4000", "is_lenet>=2.5"]
+    assert broken(made, {**metrics, "memory_mb": 4000.0, "is_lenet_at_best": 2.5}) == []
+
+
+def test_what_is_not_measured_is_not_feasible(plan):
+    made = plan("copying<=0.6").constraints
+    assert broken(made, {}) == broken(made, {"copying_at_best": math.nan}) == ["copying<=0.6"]
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "gp", "nsga2", "cmaes", "random"])
+def test_infeasible_trials_are_not_ranked_and_samplers_that_can_avoid_them(plan, sampler):
+    """The best values are beyond the bound: small image rates take much memory."""
+    made = plan("memory_mb<=4000")
+    study = create_study("s", optuna.storages.InMemoryStorage(), made.directions, [])
+    searcher = OptunaSearcher(
+        study,
+        made.objectives,
+        lambda trial: make_spec(made, trial, made.protocols),
+        16,
+        sampler,
+        constraints=made.constraints,
+    )
+    feasible = []
+    for number in range(16):
+        spec = searcher.suggest(str(number))["spec"]
+        rate = math.log10(spec["config"]["image_lr"])
+        feasible.append(rate > -1)
+        result = {"round": spec["rounds"], "fid_lenet_best": rate, "memory_mb": 3000.0 if feasible[-1] else 5000.0}
+        searcher.on_trial_complete(str(number), result)
+    best = ranked(study)
+    assert {trial.number for trial in best} == {number for number, kept in enumerate(feasible) if kept}
+    assert min(trial.value for trial in study.trials) < -1 < best[0].value
+    assert study.best_trial.number == best[0].number  # as Optuna's dashboard shows it
+    if sampler in ("tpe", "gp"):
+        assert sum(feasible[6:]) > 4, feasible  # a third of all settings are
