@@ -282,6 +282,13 @@ def test_images_that_no_network_of_the_space_can_make(capsys, tmp_path):
     assert not (tmp_path / "out" / "studies").exists()
 
 
+def test_weights_that_are_not_there(capsys, tmp_path):
+    of = ("--space", "inversion", "--scale", "smoke", "--set", f"weights={tmp_path / 'best.safetensors'}")
+    message = refused(capsys, *of, "--storage-dir", str(tmp_path / "out"))
+    assert "there is no file or folder" in message
+    assert not (tmp_path / "out" / "studies").exists()
+
+
 def test_list_shows_spaces_scales_and_data_sets(capsys):
     assert main(["--list"]) == 0
     shown = capsys.readouterr().out

@@ -89,6 +89,21 @@ def test_bad_input_is_one_sentence_and_nothing_is_written(gan, images, tmp_path,
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("option", "sentence"), [("--images", "neither images"), ("--from", "nothing has been exported")]
+)
+def test_an_empty_folder_is_one_sentence_and_nothing_is_written(gan, images, tmp_path, capsys, option, sentence):
+    (tmp_path / "empty").mkdir()
+    given = {"--from": str(gan), "--images": str(images), "--out": str(tmp_path / "out")}
+    given[option] = str(tmp_path / "empty")
+    assert main([part for pair in given.items() for part in pair]) == 2
+    shown = capsys.readouterr().err
+    assert shown.startswith("error: ")
+    assert sentence in shown
+    assert shown.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
 def test_images_of_another_size_and_methods_without_latents_are_refused(gan, weights, images, tmp_path, capsys):
     large = tmp_path / "large.npy"
     np.save(large, np.zeros((2, 3, 16, 16), dtype=np.uint8))

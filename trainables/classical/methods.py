@@ -54,7 +54,7 @@ def classical_methods(degradation: Degradation, training: np.ndarray) -> dict[st
         case RandomMeasurements() as measured:
             shape = training.shape[1:]
             matrix = measured.matrix(int(np.prod(shape))).double().numpy()
-            return {"lasso": Classical(partial(_lasso, matrix=matrix, shape=shape), (1e-5, 1e-4, 1e-3))}
+            return {"lasso": Classical(partial(_lasso, matrix=matrix, shape=shape), (1e-5, 1e-4))}
         case _ if degradation.noise == 0:  # nothing is to be undone: how near are other images?
             return {
                 "mean_image": Classical(lambda image, _: training.mean(0)),

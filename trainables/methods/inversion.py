@@ -46,7 +46,11 @@ class InversionConfig(MethodConfig):
     start: Literal["prior", "encoder"] = Field("prior", description="the encoder's mean is one start, of a VAE")
     prior_weight: float = Field(0.0, ge=0, description="of a latent's squared norm, in units of the loss, a mean")
     batch_size: int = Field(64, ge=1, description="training images that are inverted in a round")
-    weights: str = Field("", description="a generator as --from names it; empty: `generator` is trained first")
+    weights: str = Field(
+        "",
+        description="a generator, as --from names it; empty: `generator` is trained first. A study that may be resumed "
+        "in another folder needs an absolute path",
+    )
     weights_sha256: str = Field("", description="checksum of the file; empty: any")
     generator: str = Field("vae", description="its method")
     generator_settings: dict[str, Any] = Field(default_factory=dict, description="those of the generator's method")

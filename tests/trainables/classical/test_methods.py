@@ -56,6 +56,21 @@ def test_a_hole_is_filled_from_the_image_that_is_nearest_around_it():
     np.testing.assert_allclose(filled[:, :2], degraded[:, :2])
 
 
+def test_few_bright_pixels_are_found_from_fewer_measurements_than_pixels():
+    image = np.zeros((1, 16, 16))
+    image[0, [2, 5, 9], [3, 11, 7]] = 1.0, 0.5, 0.8
+    measured = TASKS["measured100"].operator(torch.from_numpy(image * 2 - 1)[None])[0].add(1).div(2).numpy()
+    found = classical_methods(TASKS["measured100"], np.zeros((1, 1, 16, 16)))["lasso"].restore(measured, 1e-5)
+    np.testing.assert_allclose(found, image, atol=0.01)
+
+
+def test_a_whole_image_is_compared_with_the_mean_and_with_the_nearest_one():
+    training = np.random.default_rng(0).random((5, 1, 8, 8))
+    methods = classical_methods(TASKS["projection"], training)
+    np.testing.assert_allclose(methods["mean_image"].restore(training[2], 0.0), training.mean(0))
+    np.testing.assert_allclose(methods["nearest_image"].restore(training[2] + 1e-3, 0.0), training[2])
+
+
 def test_parameters_are_chosen_on_training_images_and_restorations_are_kept(cache_dir, tmp_path):
     data = prepare("digits", cache_dir)
     parameters = choose_parameters("noise0.1", data, seed=0)

@@ -54,7 +54,7 @@ def test_a_method_is_asked_for_its_own_task(make):
     found = measured(measure, lambda small: enlarged(small, 2).clamp(-1, 1), task="x2").metrics
     originals = measure.originals
     assert found["psnr_x2"] == pytest.approx(psnr(enlarged(TASKS["x2"].operator(originals), 2).clamp(-1, 1), originals))
-    assert "psnr_noise0.1" not in found
+    assert not {"psnr_noise0.1", "psnr_over_degraded"} & found.keys()
     best = max(value for name, value in measure.references().items() if name.startswith("psnr_x2_"))
     assert found["psnr_gain"] == pytest.approx(found["psnr_x2"] - best)
 
@@ -65,6 +65,7 @@ def test_doing_nothing_is_the_reference_of_that_name(make):
     references = measure.references()
     for metric in ("psnr_noise0.1", "psnr_pooled_noise0.1", "ssim_noise0.1"):
         assert found[metric] == pytest.approx(references[f"{metric}_degraded"])
+    assert found["psnr_over_degraded"] == pytest.approx(0, abs=1e-4)
     assert found["fid_lenet"] == pytest.approx(references["fid_lenet_noise0.1_degraded"])
 
 
