@@ -12,7 +12,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -29,6 +29,7 @@ from search_spaces.gradnorm import GradNorm
 from study.optuna_storage import create_study
 from study.schedulers import make_scheduler
 from study.searcher import OptunaSearcher
+from study.simulation import run
 from study.trials import FAILURE
 from trainables.evaluator import Evaluator
 from trainables.measures.settings import FidelitySettings
@@ -50,20 +51,21 @@ Curve = list[tuple[float, float]]
 """The compute spent until each evaluation, and the best objective so far."""
 
 
-@dataclass
-class Running:
-    """A trial that runs: what Ray's schedulers see of it, its training, what it has spent."""
+class Job:
+    """A training as a trial of the search; what it takes is counted in updates of a batch."""
 
-    trial_id: str
-    config: dict[str, Any]
-    training: Training
-    started: float
-    experiment_tag: str = ""
-    spent: float = field(default=0.0)
+    def __init__(self, training: Training) -> None:
+        self._training = training
+        self._spent = 0.0
 
-    @property
-    def clock(self) -> float:
-        return self.started + self.spent
+    def advance(self) -> tuple[dict[str, Any], float]:
+        """What the trial reports next; a training that diverges has failed, as in a study."""
+        try:
+            report = dict(self._training.advance())
+        except NonFiniteLossError as error:
+            return {FAILURE: str(error), "round": self._training.round, "done": True}, 0.0
+        took, self._spent = report["inner_updates"] - self._spent, report["inner_updates"]
+        return report | {"done": self._training.is_done}, took
 
 
 class Search:
@@ -106,42 +108,15 @@ class Search:
 
     def run(self) -> Curve:
         """Search to the end."""
-        live: list[Running] = []
-        points, compute, best, now, number = [], 0.0, float("inf"), 0.0, 0
-        while True:
-            while len(live) < AT_ONCE and isinstance(config := self.searcher.suggest(f"t{number}"), dict):
-                training = Training(TrialSpec(**config["spec"]), self.evaluator, torch.device("cpu"))
-                live.append(Running(f"t{number}", config, training, now))
-                self.scheduler.on_trial_add(None, live[-1])
-                number += 1
-            if not live:
-                return points
-            trial = min(live, key=lambda each: each.clock)
-            report = self._advance(trial)
-            compute += report["inner_updates"] - trial.spent
-            trial.spent = report["inner_updates"]
+        points, spent, best = [], {}, float("inf")
+        for name, _, report in run(self.searcher, self.scheduler, self._start, AT_ONCE):
+            spent[name] = report.get("inner_updates", spent.get(name, 0.0))
             best = min(best, report.get(OBJECTIVE, best))
-            points.append((compute, best))
-            if self._ends(trial, report):
-                now = trial.clock
-                live.remove(trial)
+            points.append((sum(spent.values()), best))
+        return points
 
-    def _advance(self, trial: Running) -> dict[str, Any]:
-        """What the trial reports next; a training that diverges has failed, as in a study."""
-        try:
-            return dict(trial.training.advance())
-        except NonFiniteLossError as error:
-            return {FAILURE: str(error), "round": trial.training.round, "inner_updates": trial.spent}
-
-    def _ends(self, trial: Running, report: dict[str, Any]) -> bool:
-        """Tell the searcher and the scheduler, as Ray does."""
-        goes_on = not trial.training.is_done and FAILURE not in report
-        if goes_on and self.scheduler.on_trial_result(None, trial, report) == "CONTINUE":
-            self.searcher.on_trial_result(trial.trial_id, report)
-            return False
-        self.searcher.on_trial_complete(trial.trial_id, report)
-        self.scheduler.on_trial_complete(None, trial, report)
-        return True
+    def _start(self, config: dict[str, Any]) -> Job:
+        return Job(Training(TrialSpec(**config["spec"]), self.evaluator, torch.device("cpu")))
 
 
 @dataclass(frozen=True)
@@ -189,8 +164,8 @@ def main() -> None:
         noise = prepared.references["fid_lenet_noise"]
         print(f"fid_lenet on the digits, where noise has {noise:.0f}; compute in updates of a batch", flush=True)
         processes = ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn"))
-        run = partial(with_seed, prepared.protocol.model_dump_json(), Path(folder))
-        for found in processes.map(run, SEEDS):
+        search_with = partial(with_seed, prepared.protocol.model_dump_json(), Path(folder))
+        for found in processes.map(search_with, SEEDS):
             budget, goal = found.random[-1]
             used, best = found.searched[-1]
             reached = next((compute for compute, value in found.searched if value <= goal), float("inf"))
