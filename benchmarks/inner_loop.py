@@ -54,7 +54,7 @@ def measured(size: Size, device: torch.device) -> tuple[float, float]:
     starts = method.noise(size.batch_size, method.rng)
 
     def update() -> None:
-        made = method._descend(method.discriminator, starts, UPDATES, method.rng)
+        made = method._descend(method.discriminator, starts, UPDATES, method._update_noise)
         assert made.num_updates == UPDATES
 
     def bare() -> None:

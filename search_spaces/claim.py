@@ -17,8 +17,8 @@ Group = Callable[[Params], bool]
 SEED = "seed"
 """Pairs values by repetition: in a grid, repetition k has the same seed in every trial."""
 
-Curve = Literal["early", "late", "area"]
-"""Of a metric's curve over the rounds: its mean over the first third, over the last third, over all of them."""
+Curve = Literal["early", "late", "area", "rise"]
+"""Of a metric's curve over the rounds: its mean over the first third, the last third, all; the last minus the first."""
 
 
 @dataclass(frozen=True)

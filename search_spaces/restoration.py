@@ -82,7 +82,7 @@ class Restoration(GridSpace):
             rounds=200,
             evaluate_every=100,
             measures=(RestorationSettings(tasks=TASKS),),
-            seeds=3,
+            seeds=2,
         ),
         "paper": Scale(
             dataset="celeba64",

@@ -132,6 +132,14 @@ class StepRatio(SearchSpace):
                 higher=non_saturating,
                 curve="early",
             ),
+            Claim(
+                "The generator's saturating loss rises from negative values towards 0.",
+                source,
+                "loss_generator",
+                lower=0.0,
+                higher=saturating,
+                curve="rise",
+            ),
         ]
 
     def _published(self, loss: str) -> Group:

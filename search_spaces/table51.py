@@ -95,6 +95,42 @@ class Table51(GridSpace):
                 higher=lambda params: params["depth"] >= 3 and both(params),
             ),
             Claim(
+                "Without BatchNorm in the discriminator, digits hardly gain from residual blocks: the Inception Scores "
+                "with some and with none differ by less than 0.4.",
+                "[Yamazaki 2017], table 5.1",
+                "is_best",
+                lower=where(depth=0, batch_norm="generator"),
+                higher=lambda params: params["depth"] > 0 and params["batch_norm"] == "generator",
+                margin=0.4,
+            ),
+            Claim(
+                "With three residual blocks or more, the generator's loss oscillates less without BatchNorm in the "
+                "discriminator than with it.",
+                "[Yamazaki 2017], section 5.2",
+                "loss_generator_swing_overall",
+                lower=lambda params: params["depth"] >= 3 and params["batch_norm"] == "generator",
+                higher=lambda params: params["depth"] >= 3 and both(params),
+                paired_by=("depth", SEED),
+            ),
+            Claim(
+                "The generator's loss rises more during the training with three residual blocks or more than with "
+                "none.",
+                "[Yamazaki 2017], section 5.2",
+                "loss_generator",
+                lower=where(depth=0, batch_norm="both"),
+                higher=lambda params: params["depth"] >= 3 and both(params),
+                curve="rise",
+            ),
+            Claim(
+                "The discriminator's loss falls more during the training with three residual blocks or more than with "
+                "none.",
+                "[Yamazaki 2017], section 5.2",
+                "loss_discriminator",
+                lower=lambda params: params["depth"] >= 3 and both(params),
+                higher=where(depth=0, batch_norm="both"),
+                curve="rise",
+            ),
+            Claim(
                 "The digits of the deepest networks without BatchNorm in the discriminator are less diverse than those "
                 "with three residual blocks and BatchNorm in both networks.",
                 "[Yamazaki 2017], section 6.2",
@@ -156,5 +192,37 @@ class Table51Cifar10(Table51):
                 "is_best",
                 lower=lambda params: params["depth"] >= 2 and params["batch_norm"] == "both",
                 higher=lambda params: params["depth"] < 2 and params["batch_norm"] == "both",
+            ),
+            Claim(
+                "One residual block or none scores lower without BatchNorm in the discriminator than with it.",
+                "[Yamazaki 2017], section 5.2",
+                "is_best",
+                lower=lambda params: params["depth"] < 2 and params["batch_norm"] == "generator",
+                higher=lambda params: params["depth"] < 2 and params["batch_norm"] == "both",
+                paired_by=("depth", SEED),
+            ),
+            Claim(
+                "Two residual blocks without BatchNorm in the discriminator score higher than all other networks.",
+                "[Yamazaki 2017], table 5.1",
+                "is_best",
+                lower=lambda params: not without[2](params),
+                higher=without[2],
+            ),
+            Claim(
+                "Without BatchNorm in the discriminator, a third residual block changes the score by less than 0.95, "
+                "which the second one gained.",
+                "[Yamazaki 2017], table 5.1",
+                "is_best",
+                lower=where(depth=3, batch_norm="generator"),
+                higher=without[2],
+                margin=0.95,
+            ),
+            Claim(
+                "Images of three residual blocks with BatchNorm in both networks are less diverse than those of two "
+                "without it in the discriminator.",
+                "[Yamazaki 2017], section 6.2",
+                "entropy",
+                lower=where(depth=3, batch_norm="both"),
+                higher=without[2],
             ),
         ]

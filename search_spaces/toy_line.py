@@ -78,6 +78,13 @@ class ToyLine(GridSpace):
             claims += [
                 Claim(undecided, source, "boundary", lower=0.5, higher=where(dataset=dataset)),
                 Claim(different, source, "energy", lower=SAME, higher=where(dataset=dataset)),
+                Claim(
+                    f"The distribution generated for {name} is narrower than the data.",
+                    source,
+                    "spread",
+                    lower=where(dataset=dataset),
+                    higher=1.0,
+                ),
             ]
         for half in LATENT_RANGES:
             wide, narrow = (where(dataset=dataset, latent_range=half) for dataset in (WIDE, NARROW))

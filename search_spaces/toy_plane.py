@@ -100,6 +100,10 @@ def _claims(dataset: str, name: str) -> list[Claim]:
             strong_g,
         ),
     ]
+    rising = [
+        ("the generator's loss rises more in the deep model than in the plain one", plain, deep),
+        ("the deep model's generator loss rises less without BatchNorm in D than with it", without, deep),
+    ]
     faster = f"On {name}, a deep G comes close to the data earlier than a plain one does, both with a plain D."
     moving = (
         f"On {name}, the points of a plain G move more all through the training with a deep D than with a plain one."
@@ -109,6 +113,10 @@ def _claims(dataset: str, name: str) -> list[Claim]:
         for section, said in (("section 5.1", depth), ("appendix C", balance))
         for text, metric, lower, higher in said
     ] + [
+        *(
+            Claim(f"On {name}, {text}.", "[Yamazaki 2017], section 5", loss, lower, higher, curve="rise")
+            for text, lower, higher in rising
+        ),
         Claim(faster, "[Yamazaki 2017], appendix C", "energy", strong_g, plain, curve="early"),
         Claim(moving, "[Yamazaki 2017], appendix C", "movement", plain, strong_d, curve="area"),
     ]

@@ -220,10 +220,13 @@ def trial_ended(
     )
 
 
-def keep_per_seed(folder: Path, per_seed: Sequence[dict[str, Any]]) -> None:
-    """Write the last metrics of each seed into the trial's folder, where `trial_ended` expects them."""
+def keep_per_seed(folder: Path, per_seed: Sequence[dict[str, Any] | None]) -> None:
+    """Write the last metrics of each seed into the trial's folder, where `trial_ended` expects them.
+
+    None stands for a seed that has diverged.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / PER_SEED_FILE, json.dumps([numbers(each) for each in per_seed]).encode())
+    write_atomically(folder / PER_SEED_FILE, json.dumps([each and numbers(each) for each in per_seed]).encode())
 
 
 def trial_compared(number: int, on_front: bool) -> Event:

@@ -13,9 +13,10 @@ from trainables.data.sources import parent_of, source_of
 from trainables.errors import InputError, lookup
 from trainables.measures.base import MeasureSettings
 from trainables.measures.settings import RESAMPLED, SCRAMBLED, DetectionSettings, FeatureSettings, FidelitySettings
-from trainables.protocol import AT_BEST, BEST, Protocol, base_name
+from trainables.protocol import AT_BEST, BEST, BEST_ROUND, Protocol, base_name
 
 BOOKKEEPING = (
+    BEST_ROUND,
     "movement",
     "memory_mb",
     "evaluation_share",

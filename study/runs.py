@@ -325,7 +325,7 @@ def _curves(
 
 def _per_seed(files: RunFiles, number: int, run: Run) -> Iterator[tuple[int, int, str, float]]:
     for seed, metrics in enumerate(json.loads(files.text(run.info.run_id, PER_SEED_FILE) or "[]")):
-        for name in sorted(metrics):
+        for name in sorted(metrics or {}):
             yield number, seed, name, metrics[name]
 
 

@@ -122,6 +122,8 @@ class OptunaSearcher(NotInSnapshot, Searcher):
             stamp(trial, PAUSED_AT)
             self._paused.add(trial.number)
             return
+        if PER_SEED in result:
+            trial.set_user_attr(PER_SEED, [each and numbers(each) for each in result[PER_SEED]])
         if FAILURE in result:
             self._fail(trial, result[FAILURE])
         elif bad := [metric for metric in self._objectives if not is_finite(result.get(metric))]:
@@ -130,8 +132,6 @@ class OptunaSearcher(NotInSnapshot, Searcher):
             trial.set_user_attr(METRICS, numbers(result))
             for text, violation in violations(self._constraints, numbers(result)).items():
                 trial.set_constraint(text, violation)
-            if PER_SEED in result:
-                trial.set_user_attr(PER_SEED, [numbers(each) for each in result[PER_SEED]])
             if result["round"] < spec.rounds:
                 self._study.tell(trial, state=TrialState.PRUNED)
             else:

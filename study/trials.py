@@ -8,10 +8,8 @@ from typing import Any, TypeGuard
 from ray.tune.experiment import Trial as RayTrial
 from ray.tune.result import AUTO_RESULT_KEYS
 
+from trainables.training import FAILURE as FAILURE
 from trainables.training import REPORTED
-
-FAILURE = "failure"
-"""The key of a result under which a failed trial says why."""
 
 PROCESS_LOST = "the trial's process was killed, and again after each restart"
 """The reason of a trial whose process was killed more often than it may be."""

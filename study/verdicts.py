@@ -124,14 +124,18 @@ def with_context(
 
 
 def ended(study: optuna.Study) -> Trials:
-    """The last metrics of each seed. A failed trial counts as one failed seed: nothing is known about its others.
+    """The last metrics of each seed. A failed trial of which no seed is known counts as one failed seed.
 
     A trial whose process was killed is left out: that says nothing about its settings.
     """
     finished, failed = (trained(study, state) for state in (TrialState.COMPLETE, TrialState.FAIL))
     return [
         *((t.params, t.user_attrs.get(PER_SEED) or [t.user_attrs.get(METRICS, {})]) for t in finished),
-        *((t.params, [None]) for t in failed if t.user_attrs.get(FAILURE) != PROCESS_LOST),
+        *(
+            (t.params, t.user_attrs.get(PER_SEED) or [None])
+            for t in failed
+            if t.user_attrs.get(FAILURE) != PROCESS_LOST
+        ),
     ]
 
 

@@ -1,7 +1,8 @@
 """The losses of GANs, by name, as pure functions of a discriminator's outputs.
 
 `real` and `fake` are the outputs `s` `(B,)` on real and on generated data. In losses of probabilities the outputs are
-logits, with `D = sigmoid(s)`. Losses are scalars to be minimised.
+logits, with `D = sigmoid(s)`. Losses are scalars to be minimised. Outputs of several members, `(K, B)`, have a loss
+each, `(K,)`.
 """
 
 from __future__ import annotations
@@ -36,17 +37,17 @@ class AdversarialLoss:
 
 def cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
     """`-mean(log D(x)) - mean(log(1 - D(G(z))))`: minus eq. 1 of [Tabak 2016]."""
-    return F.softplus(-real).mean() + F.softplus(fake).mean()
+    return F.softplus(-real).mean(-1) + F.softplus(fake).mean(-1)
 
 
 def saturating(fake: Tensor) -> Tensor:
     """`mean(log(1 - D(G(z))))` ([Tabak 2016], eq. 3): negative; its gradient vanishes where D is sure."""
-    return F.logsigmoid(-fake).mean()
+    return F.logsigmoid(-fake).mean(-1)
 
 
 def non_saturating(fake: Tensor) -> Tensor:
     """`-mean(log D(G(z)))`: minus eq. 2 of [Tabak 2016]."""
-    return F.softplus(-fake).mean()
+    return F.softplus(-fake).mean(-1)
 
 
 def least_squares_discriminator(real: Tensor, fake: Tensor) -> Tensor:
@@ -55,7 +56,7 @@ def least_squares_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     [Halbreich 2023] calls it "MSE loss" and gives no formula. Reading: the mean squared error to the labels 1 and 0
     replaces the cross-entropy, and is taken of the output itself, not of its sigmoid.
     """
-    return (real - 1.0).square().mean() + fake.square().mean()
+    return (real - 1.0).square().mean(-1) + fake.square().mean(-1)
 
 
 def least_squares_logits(outputs: Tensor) -> Tensor:
@@ -73,7 +74,7 @@ def unchanged(outputs: Tensor) -> Tensor:
 
 def least_squares_generator(fake: Tensor) -> Tensor:
     """`mean((s - 1)^2)`: the squared error to the label of real data."""
-    return (fake - 1.0).square().mean()
+    return (fake - 1.0).square().mean(-1)
 
 
 def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
@@ -83,12 +84,12 @@ def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
 
 def wasserstein_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     """`mean(s)` on generated data minus `mean(s)` on real data: minus the estimated distance."""
-    return fake.mean() - real.mean()
+    return fake.mean(-1) - real.mean(-1)
 
 
 def minus_mean(fake: Tensor) -> Tensor:
     """`-mean(s)`: the generator's part of the hinge and the Wasserstein loss."""
-    return -fake.mean()
+    return -fake.mean(-1)
 
 
 def gradient_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, shares: Tensor) -> Tensor:
@@ -97,7 +98,7 @@ def gradient_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor, fa
     `shares` `(B,)`, one for each pair, are uniform in [0, 1). The penalty is differentiable with respect to the
     discriminator's weights; `real` and `fake` are constants.
     """
-    shares = shares.view(-1, *[1] * (real.dim() - 1))
+    shares = shares.view(*shares.shape, *[1] * (real.dim() - shares.dim()))
     between = (fake + shares * (real - fake)).detach().requires_grad_()
     return two_sided_penalty(discriminator(between), between)
 

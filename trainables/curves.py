@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-PROPERTIES = ("early", "late", "area")
+PROPERTIES = ("early", "late", "area", "rise")
 
 
 class Curves:
@@ -15,7 +15,7 @@ class Curves:
 
     `early` and `late` are the means of the values in the first and in the last third of the rounds (of the first or the
     last value, if there are no others there). `area` is the area under the curve divided by the rounds that it covers,
-    by the trapezoidal rule.
+    by the trapezoidal rule. `rise` is `late` minus `early`.
     """
 
     def __init__(self, wanted: Sequence[str]) -> None:
@@ -51,6 +51,8 @@ def _property(name: str, points: np.ndarray, rounds: int) -> float:
         return float(values[: max(1, int((at <= rounds / 3).sum()))].mean())
     if name == "late":
         return float(values[-max(1, int((at > rounds * 2 / 3).sum())) :].mean())
+    if name == "rise":
+        return _property("late", points, rounds) - _property("early", points, rounds)
     if len(at) == 1:
         return float(values[0])
     return float(np.sum((values[1:] + values[:-1]) / 2 * np.diff(at)) / (at[-1] - at[0]))

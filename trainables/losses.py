@@ -1,6 +1,8 @@
 """Losses as pure functions. Tensors in, a scalar tensor out; every one is differentiable.
 
 `scores` are a discriminator's outputs `(B,)`; images are `(B, C, H, W)`. Equations are from [Yesilcimen 2022].
+What a method that stacks uses also takes a leading axis of members, `(K, B)` and `(K, B, C, H, W)`: then the result is
+`(K,)`.
 """
 
 from __future__ import annotations
@@ -16,12 +18,12 @@ GradientNormReading = Literal["per_image", "batch_mean"]
 
 def hinge_real(scores: Tensor) -> Tensor:
     """`mean(max(0, 1 - D(x)))`: what real images cost (eq. 3.1, first term; eq. 3.3)."""
-    return F.relu(1.0 - scores).mean()
+    return F.relu(1.0 - scores).mean(-1)
 
 
 def hinge_fake(scores: Tensor) -> Tensor:
     """`mean(max(0, 1 + D(x)))`: what fake images cost (eq. 3.1, second term)."""
-    return F.relu(1.0 + scores).mean()
+    return F.relu(1.0 + scores).mean(-1)
 
 
 def gradient_norm(scores: Tensor, images: Tensor, reading: GradientNormReading = "per_image") -> Tensor:
@@ -33,9 +35,9 @@ def gradient_norm(scores: Tensor, images: Tensor, reading: GradientNormReading =
     """
     if reading == "per_image":
         (gradient,) = torch.autograd.grad(scores.sum(), images, create_graph=True)
-        return torch.linalg.vector_norm(gradient.flatten(1), dim=1).mean()
-    (gradient,) = torch.autograd.grad(scores.mean(), images, create_graph=True)
-    return torch.linalg.vector_norm(gradient)
+        return torch.linalg.vector_norm(gradient.flatten(scores.dim()), dim=-1).mean(-1)
+    (gradient,) = torch.autograd.grad(scores.mean(-1).sum(), images, create_graph=True)
+    return torch.linalg.vector_norm(gradient.flatten(scores.dim() - 1), dim=-1)
 
 
 def r1(scores: Tensor, images: Tensor) -> Tensor:
@@ -44,12 +46,13 @@ def r1(scores: Tensor, images: Tensor) -> Tensor:
     `scores` must be computed from `images`, which require a gradient.
     """
     (gradient,) = torch.autograd.grad(scores.sum(), images, create_graph=True)
-    return gradient.square().flatten(1).sum(1).mean() / 2
+    return gradient.square().flatten(scores.dim()).sum(-1).mean(-1) / 2
 
 
 def summed_cross_entropy(energies: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy of the class energies `(B, K)` with labels `(B,)`, summed over the batch (eq. 3.7)."""
-    return F.cross_entropy(energies, labels, reduction="sum")
+    """Cross-entropy of the class energies `(B, C)` with labels `(B,)`, summed over the batch (eq. 3.7)."""
+    each = F.cross_entropy(energies.flatten(0, -2), labels.flatten(), reduction="none")
+    return each.view_as(labels).sum(-1)
 
 
 def real_logits(class_logits: Tensor, fake_logits: Tensor | float = 0.0) -> Tensor:
@@ -67,7 +70,7 @@ def feature_matching(fake: Tensor, real: Tensor) -> Tensor:
 
     Salimans et al. 2016, section 3.1, sum over the units; their published code takes the mean, as here.
     """
-    return F.mse_loss(fake.mean(0), real.mean(0))
+    return (fake.mean(-2) - real.mean(-2)).square().mean(-1)
 
 
 def two_sided_penalty(outputs: Tensor, inputs: Tensor) -> Tensor:
@@ -77,7 +80,7 @@ def two_sided_penalty(outputs: Tensor, inputs: Tensor) -> Tensor:
     van Amersfoort et al. 2020, arXiv:2003.02037, section 2.2).
     """
     (gradient,) = torch.autograd.grad(outputs.sum(), inputs, create_graph=True)
-    return (torch.linalg.vector_norm(gradient.flatten(1), dim=1) - 1.0).square().mean()
+    return (torch.linalg.vector_norm(gradient.flatten(outputs.dim()), dim=-1) - 1.0).square().mean(-1)
 
 
 SMALLEST_EXPONENT = 1e-6

@@ -16,6 +16,8 @@ AT_BEST = "_at_best"
 """Ends the name of a metric's value in the evaluation that is the best by the study's objective."""
 BEST = "_best"
 """Ends the name of a metric's own best value so far."""
+BEST_ROUND = "best_round"
+"""The metric with the round of the evaluation that is the best by the study's objective."""
 
 
 class Protocol(BaseModel):

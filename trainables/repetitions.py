@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from trainables.evaluator import Evaluator
 from trainables.export import BEST_FILE
 from trainables.files import write_atomically
 from trainables.protocol import AT_BEST, BEST, base_name
-from trainables.training import REPORTED, Training, flat_report
+from trainables.training import FAILURE, REPORTED, Training, flat_report
 from trainables.trial_spec import TrialSpec
 
 Report = dict[str, Any]
-"""Metrics by name; and under `PER_SEED`, where there are several seeds, a list with the metrics of each."""
+"""Metrics by name; and under `PER_SEED`, where there are several seeds, a list with the metrics of each.
+
+There, None stands for a seed that has diverged.
+"""
 
 PER_SEED = "per_seed"
-
-
-def make_training(spec: TrialSpec, evaluator: Evaluator, device: torch.device) -> Training | Repetitions:
-    """The training of `spec`, with as many repetitions as it asks for."""
-    return Training(spec, evaluator, device) if spec.seeds == 1 else Repetitions(spec, evaluator, device)
 
 
 class Repetitions:
@@ -33,16 +30,16 @@ class Repetitions:
     too. All are in memory at once. When one diverges, so does the trial: a mean over the others would flatter it.
     """
 
-    def __init__(self, spec: TrialSpec, evaluator: Evaluator, device: torch.device) -> None:
+    def __init__(self, spec: TrialSpec, trainings: Sequence[Training]) -> None:
         self.spec = spec
-        self.trainings = [Training(spec.repetition(k), evaluator, device) for k in range(spec.seeds)]
+        self.trainings = trainings
         keeps_best = spec.objective.endswith(BEST)
         self._key = spec.objective if keeps_best else spec.objective + AT_BEST
         self._shown: float | None = None
-        together = len({training.round for training in self.trainings}) == 1
+        together = len({self.trainings[k].round for k in self._going()}) == 1
         self.report: Report = {}
         """What the last `advance` returned; empty while some repetitions are ahead of others."""
-        if together and all(training.report for training in self.trainings):
+        if together and all(self.trainings[k].report for k in self._going()):
             self.report = self._report()
             self._keep_best()
 
@@ -54,26 +51,41 @@ class Repetitions:
 
         Raises `NonFiniteLossError` where a repetition diverges.
         """
+        self._train()
+        self._keep_best()
+        self.report = self._report()
+        return self.report
+
+    def _train(self) -> None:
+        """Train and evaluate every repetition once."""
         # If a process died between two repetitions, some are ahead: the others catch up with them.
         rounds = [training.round for training in self.trainings]
         target = max(rounds) if len(set(rounds)) > 1 else max(rounds) + 1
         for training in self.trainings:
             while training.round < min(target, self.spec.rounds):
                 training.advance()
-        self._keep_best()
-        self.report = self._report()
-        return self.report
+
+    def _going(self) -> list[int]:
+        """The numbers of the repetitions that have not diverged."""
+        return list(range(len(self.trainings)))
+
+    @property
+    def failure(self) -> str:
+        """Why the trial has failed, where it goes on nevertheless; else empty."""
+        return ""
 
     @property
     def round(self) -> int:
         """The rounds that every repetition has trained."""
-        return min(training.round for training in self.trainings)
+        return min(self.trainings[k].round for k in self._going())
 
     @property
     def is_done(self) -> bool:
-        return all(training.is_done for training in self.trainings)
+        return all(self.trainings[k].is_done for k in self._going())
 
     def _report(self) -> Report:
+        if self.failure:
+            return self._report_of_failure()
         reports = [training.report for training in self.trainings]
         totals, averages = {}, {}
         for name in reports[0]:
@@ -87,10 +99,22 @@ class Repetitions:
         averages[REPORTED] = max(report[REPORTED] for report in reports)
         return {**flat_report(averages, totals, self.round), PER_SEED: reports}
 
+    def _report_of_failure(self) -> Report:
+        """The metrics of each seed, and no averages."""
+        going = self._going()
+        reports = [training.report if k in going else None for k, training in enumerate(self.trainings)]
+        totals = {
+            name: sum(training.totals.get(name, 0.0) for training in self.trainings)
+            for name in self.trainings[going[0]].totals
+        }
+        made = max(report[REPORTED] for report in reports if report is not None)
+        report = {**flat_report({REPORTED: made}, totals, self.round), PER_SEED: reports}
+        return report | ({FAILURE: self.failure} if self.is_done else {})
+
     def _keep_best(self) -> None:
         """Copy pictures and weights of the best repetition, by the objective, into the trial's folder."""
         loss = self.spec.protocol.metrics()[base_name(self.spec.objective)].loss
-        best = min(self.trainings, key=lambda training: loss(training.best[self._key]))
+        best = min((self.trainings[k] for k in self._going()), key=lambda training: loss(training.best[self._key]))
         value = best.best[self._key]
         if value == self._shown and not self.is_done:
             return

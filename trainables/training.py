@@ -7,7 +7,8 @@ import resource
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,17 @@ from trainables.methods.abilities import Follows
 from trainables.methods.base import method_class, sub_seed
 from trainables.metrics.points import movement
 from trainables.oscillation import Oscillation
-from trainables.protocol import AT_BEST, BEST, base_name
+from trainables.protocol import AT_BEST, BEST, BEST_ROUND, base_name
 from trainables.trial_spec import TrialSpec
 
 State = dict[str, Any]
+Report = dict[str, float]
 
 REPORTED = "reported_ms"
 """The key under which a report says when it was made, in milliseconds since the epoch; also when it is repeated."""
+
+FAILURE = "failure"
+"""The key under which the last report of a trial says why it has failed."""
 
 SECONDS = ("seconds_training", "seconds_evaluation", "seconds_saving")
 """What a training's time goes into. A report is saved with the checkpoint: the time for that is in the next one."""
@@ -68,7 +73,7 @@ class Training:
         self.report: dict[str, float] = {}
         """What the last `advance` returned. A process may die before anybody has heard it."""
         self.best: dict[str, float] = {}
-        """For each metric, its best value so far and its value in the evaluation whose weights are kept."""
+        """For each metric, its best value so far and its value in the evaluation whose weights are kept; its round."""
         self.metrics = spec.protocol.metrics()
         self.oscillation = Oscillation()
         self.curves = Curves(spec.curves)
@@ -83,19 +88,28 @@ class Training:
 
         Raises `NonFiniteLossError` where training diverges.
         """
-        started, started_cpu = time.perf_counter(), time.process_time()
-        metrics = self._train_rounds()
-        trained, trained_cpu = time.perf_counter(), time.process_time()
+        started = clock()
+        rounds = [self.method.train_round() for _ in range(self.next_evaluation() - self.round)]
+        report = self.take_rounds(rounds, *(now - before for now, before in zip(clock(), started, strict=True)))
+        with self.saving():
+            # A finished trial needs one: the one before it also holds what further rounds would have needed.
+            self.checkpoints.save(self.state_dict(), self.round, kept=1 if self.is_done else KEPT)
+        return report
+
+    def take_rounds(self, rounds: Sequence[Mapping[str, float]], seconds: float, seconds_cpu: float) -> Report:
+        """Evaluate after `rounds`, what the method's rounds since the last evaluation returned, and their cost."""
+        metrics = self._summed_up(rounds)
+        started = time.perf_counter()
         evaluation = self.evaluator(self.method, sub_seed(self.config.seed, f"evaluation {self.round}"))
         metrics |= self._movement()
         improved = self._update_best(evaluation.metrics)
         self._draw(evaluation, improved)
-        evaluated = time.perf_counter()
-        self.totals["seconds_training"] += trained - started
-        self.totals[SECONDS_CPU] += trained_cpu - started_cpu
-        self.totals["seconds_evaluation"] += evaluated - trained
-        if improved:
-            self._export(evaluation)
+        self.totals["seconds_training"] += seconds
+        self.totals[SECONDS_CPU] += seconds_cpu
+        self.totals["seconds_evaluation"] += time.perf_counter() - started
+        with self.saving():
+            if improved:
+                self._export(evaluation)
         if self.is_done:
             metrics |= self._of_new_samples()
             self.method.finish()
@@ -105,10 +119,14 @@ class Training:
         metrics |= {**evaluation.metrics, **self.best, PARAMETERS: self._parameters()}
         metrics[REPORTED] = time.time_ns() // 1_000_000
         self.report = flat_report(metrics, self.totals, self.round)
-        # A finished trial needs one: the checkpoint before it also holds what further rounds would have needed.
-        self.checkpoints.save(self.state_dict(), self.round, kept=1 if self.is_done else KEPT)
-        self.totals["seconds_saving"] += time.perf_counter() - evaluated
         return self.report
+
+    @contextmanager
+    def saving(self, share: float = 1.0) -> Iterator[None]:
+        """Counts this share of the time inside as time for saving."""
+        started = time.perf_counter()
+        yield
+        self.totals["seconds_saving"] += share * (time.perf_counter() - started)
 
     def _parameters(self) -> float:
         return float(sum(p.numel() for network in self.method.networks().values() for p in network.parameters()))
@@ -117,17 +135,17 @@ class Training:
     def is_done(self) -> bool:
         return self.round >= self.spec.rounds
 
-    def _train_rounds(self) -> dict[str, float]:
-        """The means of what the rounds up to the next evaluation report; progress is summed in `totals`.
+    def _summed_up(self, rounds: Sequence[Mapping[str, float]]) -> Report:
+        """The means of what rounds report; progress is summed in `totals`.
 
         For a loss, `<name>_swing` is the standard deviation over these rounds: how much it oscillates.
         `<name>_swing_overall` is the deviation over all rounds so far, since a GAN may oscillate only early.
         """
         values: dict[str, list[float]] = defaultdict(list)
-        for _ in range(self._next_evaluation() - self.round):
-            for name, value in self.method.train_round().items():
+        for metrics in rounds:
+            for name, value in metrics.items():
                 values[name].append(value)
-            self.round += 1
+        self.round += len(rounds)
         for name in self.method.progress_metrics:
             self.totals[name] += sum(values.pop(name, []))
         losses = {f"{name}_swing": v for name, v in values.items() if name.startswith("loss_")}
@@ -159,7 +177,7 @@ class Training:
         kept = build(self.folder / BEST_FILE, self.evaluator.dataset, self.method.device)
         return self.evaluator.of_new_samples(kept, sub_seed(self.config.seed, "new samples"))
 
-    def _next_evaluation(self) -> int:
+    def next_evaluation(self) -> int:
         """The round of the next evaluation: a multiple of `evaluate_every`, one of `evaluate_at`, or the last round."""
         every = self.spec.evaluate_every
         regular = (self.round // every + 1) * every
@@ -177,6 +195,7 @@ class Training:
             improved |= name == objective and math.isfinite(best) and best != before
             self.best[name + BEST] = best
         if improved or keeps_newest:
+            self.best[BEST_ROUND] = float(self.round)
             self.best |= {name + AT_BEST: value for name, value in measured.items() if name in self.metrics}
         return improved or keeps_newest
 
@@ -227,6 +246,11 @@ class Training:
         self.curves.load_state_dict(state.get("curves", {}))
         self.followed = state["followed"]
         self.method.load_state_dict(state["method"])
+
+
+def clock() -> tuple[float, float]:
+    """Seconds of the wall clock, and of the process's CPUs."""
+    return time.perf_counter(), time.process_time()
 
 
 def flat_report(metrics: Mapping[str, float], totals: Mapping[str, float], round_number: int) -> dict[str, float]:

@@ -13,13 +13,14 @@ import torch
 from filelock import FileLock
 from ray.tune import Trainable
 
+from trainables.cohort import make_training
 from trainables.devices import bound_memory, device_of, name_of
 from trainables.errors import InputError
 from trainables.evaluator import Evaluator
 from trainables.exploit import take_over
 from trainables.methods.base import NonFiniteLossError
-from trainables.repetitions import Repetitions, make_training
-from trainables.training import Training
+from trainables.repetitions import Repetitions
+from trainables.training import FAILURE, Training
 from trainables.trial_spec import TrialSpec
 
 DEVICE = "device"
@@ -64,6 +65,8 @@ class Trial(Trainable):
                     report = self.training.report or self.training.advance()
                 else:
                     report = self.training.advance()
+                if FAILURE in report:
+                    Path(self.spec.folder, "error.txt").write_text(str(report[FAILURE]))
                 return {**report, "done": self.training.is_done, DEVICE: self.device_name}
         except (NonFiniteLossError, InputError) as error:
             return self._failure(str(error))
@@ -90,7 +93,7 @@ class Trial(Trainable):
         folder = Path(self.spec.folder)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "error.txt").write_text(traceback.format_exc())
-        return {"round": self.training.round if self.training else 0, "failure": reason, "done": True}
+        return {"round": self.training.round if self.training else 0, FAILURE: reason, "done": True}
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Become another trial in the same process; nothing of the old one is kept but the evaluator."""

@@ -12,6 +12,8 @@ from study.reporting.numbers import trial_of
 from study.reporting.protocol import repeat
 from trainables.protocol import AT_BEST, BEST
 
+CLAIM = ("claim", "source", "metric", "lower", "higher", "verdict", "verdict_holm", "effect")
+"""What is kept of a claim; the values of its two groups are among it."""
 DIGITS = 6
 """Significant digits that are kept of a number."""
 
@@ -19,21 +21,20 @@ DIGITS = 6
 def exported(study: LoadedStudy) -> str:
     """The content of a file of results.
 
-    For each trial: how it ended, its parameters, and the objectives and all best values, each with the values of its
-    seeds; further the claims, the protocols, the command, the commit and the versions.
+    For each trial: how it ended, its parameters, and the objectives, all best values and what was published, each with
+    the values of its seeds; further the claims with the values of both groups, the protocols, the command and the
+    commit.
     """
     content = {
         "study": study.name,
         "command": repeat(study, with_storage=False),
         "commit": study.tag("git_commit", "unknown"),
+        "scale": study.tag("scale"),
         "dataset": study.tag("dataset"),
         "protocol": study.tag("protocol"),
         "objectives": [objective.model_dump() for objective in study.objectives],
         "trials": [_trial(study, row) for _, row in study.trials().iterrows()],
-        "claims": [
-            {name: row[name] for name in ("claim", "source", "metric", "verdict", "verdict_holm", "effect")}
-            for _, row in study.claims().iterrows()
-        ],
+        "claims": [{name: _rounded(row[name]) for name in CLAIM} for _, row in study.claims().iterrows()],
         "references": _rounded(study.recorded.references.to_dict("records")),
     }
     return json.dumps(content, indent=1) + "\n"
@@ -47,7 +48,8 @@ def _trial(study: LoadedStudy, row: pd.Series) -> dict[str, Any]:
         if str(name).startswith("params.")
     }
     metrics = [str(name).removeprefix("metrics.") for name in row.dropna().index if str(name).startswith("metrics.")]
-    kept = [name for name in metrics if name in objectives or name.endswith((BEST, AT_BEST))]
+    shown = objectives | {metric for first in study.search.first_trials for metric in first.published}
+    kept = [name for name in metrics if name in shown or name.endswith((BEST, AT_BEST))]
     return {
         "trial": trial_of(row),
         "state": row["state"],

@@ -1,4 +1,4 @@
-"""docs/results.md: its tables have the numbers of the stored results."""
+"""docs/results.md and docs/reproduction.md have the numbers of the stored results."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from study import results
+from study import reproduction, results
+from trainables.errors import InputError
 
 PAGE = Path(__file__).parents[2] / "docs" / "results.md"
 
@@ -16,8 +17,31 @@ def test_the_tables_of_the_page_have_the_numbers_of_the_stored_results():
     assert results.with_tables(PAGE) == PAGE.read_text(encoding="utf-8")
 
 
+REPRODUCTION = PAGE.parent / "reproduction.md"
+
+
+def test_the_page_of_claims_and_published_figures_is_made_of_the_stored_results():
+    assert reproduction.page(PAGE.parent / "results") == REPRODUCTION.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("file", sorted((PAGE.parent / "results").glob("*.json")), ids=lambda file: file.stem)
-def test_stored_results_are_named_by_the_page_and_their_command_stands_in_it(file):
-    stored = json.loads(file.read_text())
-    assert f"<!-- table results/{file.name}:" in PAGE.read_text()
-    assert stored["command"] in PAGE.read_text()
+def test_the_command_of_stored_results_stands_on_the_page(file):
+    assert json.loads(file.read_text())["command"] in REPRODUCTION.read_text()
+
+
+def test_a_figure_agrees_if_one_more_run_could_give_it():
+    """By the prediction interval of n = 4 values: 3.182 * s * sqrt(1 + 1/4) on both sides of the mean."""
+    ours = [1.0, 2.0, 3.0, 4.0]
+    margin = 3.1824 * 1.29099 * 1.25**0.5
+    for published, verdict in (
+        (2.5 + 0.99 * margin, "agrees"),
+        (2.5 + 1.01 * margin, "ours lower"),
+        (-9, "ours higher"),
+    ):
+        assert reproduction._agreement(published, ours) == verdict
+
+
+def test_results_without_a_scale_are_refused(tmp_path):
+    (tmp_path / "toy_line.json").write_text(json.dumps({"trials": [], "claims": []}))
+    with pytest.raises(InputError, match="export the study again"):
+        reproduction.page(tmp_path)

@@ -13,11 +13,11 @@ from tests.systems.outcome import Outcome, check_complete
 from tests.systems.storage import of_tiny
 from tests.systems.tiny import MEASURES, RATES
 from trainables.checkpoints import CheckpointFolder
+from trainables.cohort import make_training
 from trainables.evaluator import Evaluator
 from trainables.exploit import EXPLOIT
 from trainables.preparation import prepare_protocol
 from trainables.protocol import Protocol
-from trainables.repetitions import make_training
 from trainables.trial_spec import TrialSpec
 
 pytestmark = pytest.mark.slow

@@ -160,7 +160,7 @@ def study(plan):
         result = {"round": round_number, "energy": energy, "reported_ms": 5, "config": {}, "time_total_s": 3.0}
         told.append(events.trial_reported(specs[0], result | {"diverged": math.nan, "per_seed": [{"energy": 1.0}]}))
     folder = plan.folder.trial(0)
-    events.keep_per_seed(folder, [{"energy": 1.0, "reported_ms": 5}, {"energy": 2.0, "boundary": math.nan}])
+    events.keep_per_seed(folder, [{"energy": 1.0, "reported_ms": 5}, None, {"energy": 2.0, "boundary": math.nan}])
     told.append(events.trial_ended(0, folder, None, {"cpu_hours": 0.5}, 4))
     told.append(events.trial_ended(1, plan.folder.trial(1), "loss became nan", {"cpu_hours": 0.25}))
     told.append(events.trial_compared(0, True))
@@ -204,7 +204,7 @@ def test_what_is_written_is_read(study, plan):
     curves = recorded.curves(["energy"])
     assert curves.values.tolist() == [[0, "energy", 2, 2.5], [0, "energy", 4, 1.5]]
     assert set(recorded.curves()["metric"]) == {"energy", "round", "cpu_hours"}
-    assert recorded.per_seed.values.tolist() == [[0, 0, "energy", 1.0], [0, 1, "energy", 2.0]]
+    assert recorded.per_seed.values.tolist() == [[0, 0, "energy", 1.0], [0, 2, "energy", 2.0]]
 
 
 def test_only_the_curves_that_are_asked_for_are_read(study, plan):

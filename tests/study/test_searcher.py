@@ -92,6 +92,17 @@ def test_the_metrics_of_each_seed_are_kept(searcher, journal):
     assert trial.user_attrs[METRICS] == {"round": 4.0, OBJECTIVE: 5.0}
 
 
+def test_a_trial_with_a_diverged_seed_fails_and_keeps_the_others(searcher, journal):
+    searcher.suggest("a")
+    result = {"round": 4, "failure": "1 of 2 seeds diverged", "per_seed": [{OBJECTIVE: 4.0}, None]}
+    searcher.on_trial_result("a", {"round": 2, "per_seed": [{OBJECTIVE: 5.0}, None]})
+    searcher.on_trial_complete("a", result)
+    trial = stored(journal)[0]
+    assert trial.state == TrialState.FAIL
+    assert trial.user_attrs["failure"] == "1 of 2 seeds diverged"
+    assert trial.user_attrs["per_seed"] == [{OBJECTIVE: 4.0}, None]
+
+
 def test_a_trial_stopped_early_is_pruned_with_its_last_value(searcher, journal):
     searcher.suggest("a")
     result = {"round": 2, OBJECTIVE: 7.0}

@@ -26,6 +26,7 @@ from study.verdicts import counts, effect_in_words, ended, seeds_that_decide, wi
 from trainables.errors import InputError
 from trainables.measures.settings import PointsSettings
 from trainables.registry import resolve
+from trainables.repetitions import PER_SEED
 
 CLAIM = Claim("Deep is lower.", "[A 2000], section 1", "energy", where(model="deep"), where(model="plain"))
 POINTS = [{"model": "deep"}, {"model": "plain"}]
@@ -287,13 +288,19 @@ def test_claims_json_is_whole_and_names_what_was_withdrawn(tmp_path):
 
 def test_failed_trials_are_values_and_lost_ones_are_not():
     study = optuna.create_study()
-    for state, attrs in (("COMPLETE", {METRICS: {"energy": 1.0}}), ("FAIL", {"failure": "NaN"}), ("FAIL", {})):
+    half = [{"energy": 2.0}, None]
+    for state, attrs in (
+        ("COMPLETE", {METRICS: {"energy": 1.0}}),
+        ("FAIL", {"failure": "NaN"}),
+        ("FAIL", {}),
+        ("FAIL", {"failure": "1 of 2 seeds diverged", PER_SEED: half}),
+    ):
         study.add_trial(
             optuna.trial.create_trial(
                 state=optuna.trial.TrialState[state], value=1.0 if state == "COMPLETE" else None, user_attrs=attrs
             )
         )
-    assert [seeds for _, seeds in ended(study)] == [[{"energy": 1.0}], [None], [None]]
+    assert [seeds for _, seeds in ended(study)] == [[{"energy": 1.0}], [None], [None], half]
 
 
 def test_the_screen_shows_both_counts_and_the_command_that_decides(tmp_path, capsys):

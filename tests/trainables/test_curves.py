@@ -12,7 +12,7 @@ from trainables.protocol import Protocol
 from trainables.training import Training
 from trainables.trial_spec import TrialSpec
 
-NAMES = ("energy_early", "energy_late", "energy_area", "loss_late", "other_early")
+NAMES = ("energy_early", "energy_late", "energy_area", "energy_rise", "loss_late", "other_early")
 VALUES = {10: 8.0, 20: 6.0, 30: 4.0, 40: 4.0, 50: 2.0, 60: 1.0}
 
 
@@ -29,6 +29,7 @@ def test_the_properties_are_those_counted_by_hand():
             "energy_early": 7.0,
             "energy_late": 1.5,
             "energy_area": (70 + 50 + 40 + 30 + 15) / 50,
+            "energy_rise": 1.5 - 7.0,
             "loss_late": -1.5,
         }
     )
@@ -39,6 +40,7 @@ def test_one_evaluation_is_early_and_late():
         "energy_early": 3.0,
         "energy_late": 3.0,
         "energy_area": 3.0,
+        "energy_rise": 0.0,
         "loss_late": -3.0,
     }
 

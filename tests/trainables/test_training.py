@@ -9,13 +9,14 @@ import torch
 from PIL import Image
 
 from trainables.checkpoints import CheckpointFolder
+from trainables.cohort import make_training
 from trainables.data.tensors import to_tensor
 from trainables.evaluator import Evaluator
 from trainables.export import load_export, read_header
 from trainables.measures.settings import FidelitySettings
 from trainables.methods.base import NonFiniteLossError, sub_seed
 from trainables.preparation import prepare_protocol
-from trainables.repetitions import Repetitions, make_training
+from trainables.repetitions import Repetitions
 from trainables.training import Training
 from trainables.trial_spec import TrialSpec
 
@@ -144,7 +145,7 @@ def test_the_objective_decides_whose_weights_are_kept(make_spec, evaluator, tmp_
     results = run(Training(spec, evaluator, CPU))
     kept = pick(results, key=lambda result: result[objective])
     header = read_header(tmp_path / "trial" / "best.safetensors")
-    assert header.round == kept["round"]
+    assert header.round == kept["round"] == results[-1]["best_round"]
     assert (header.objective, header.metrics[objective]) == (objective, kept[objective])
     for metric in ("fid_lenet", "auroc", "is_lenet", "copying"):
         assert results[-1][f"{metric}_at_best"] == kept[metric]

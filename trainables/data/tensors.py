@@ -8,10 +8,14 @@ from torch import Tensor
 
 
 def to_tensor(images: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
-    """uint8 images `(N, C, H, W)` as float32 in [-1, 1] on `device`: 0 -> -1, 255 -> 1. Points are not scaled."""
+    """uint8 images `(N, C, H, W)` as floats in [-1, 1] on `device`: 0 -> -1, 255 -> 1. Points are not scaled.
+
+    The type is torch's default, float32 if nobody has changed it.
+    """
     # A copy, because memory-mapped images are read-only and tensors cannot be.
     copied = torch.from_numpy(np.array(images, order="C")).to(device)
-    return copied if copied.is_floating_point() else copied.float().div_(127.5).sub_(1.0)
+    floats = copied.to(torch.get_default_dtype())
+    return floats if copied.is_floating_point() else floats.div_(127.5).sub_(1.0)
 
 
 def to_uint8(images: Tensor) -> np.ndarray:

@@ -29,7 +29,8 @@ class Points(Measure):
     """Compares generated points with test points, and with the distribution that the test points come from.
 
     Distances are in units of the data's standard deviation (the root of the variance's mean over the coordinates), so
-    that distances to narrow and to wide data can be compared. `energy_absolute` is in the data's own units, as in a
+    that distances to narrow and to wide data can be compared. `spread` is the generated points' standard deviation in
+    this unit: below 1 they are narrower than the data. `energy_absolute` is in the data's own units, as in a
     picture: there, the same relative error is smaller for narrow data.
     """
 
@@ -67,7 +68,8 @@ class Points(Measure):
         compared = points[: self.settings.num_compared]
         energy = energy_distance(compared / self.unit, self.reference, self.within_reference)
         # The energy distance is the root of a distance, so it grows with the root of the unit.
-        energies = {"energy": energy, "energy_absolute": energy * math.sqrt(self.unit)}
+        spread = float(np.sqrt(points.var(axis=0).mean())) / self.unit
+        energies = {"energy": energy, "energy_absolute": energy * math.sqrt(self.unit), "spread": spread}
         if isinstance(self.point_set, Mixture):
             centres = np.array(self.point_set.centres, dtype=np.float32)
             modes, inside = mode_coverage(points, centres, self.point_set.std)

@@ -237,7 +237,7 @@ class PointsSettings(MeasureSettings):
         of_shape = {"modes": shown, "inside": shown} if is_mixture else {"distance": Metric("minimize", shown=True)}
         energies = {"energy": Metric("minimize", shown=True), "energy_absolute": MINIMIZED}
         of_scores = {"boundary": shown, "optimality_gap": Metric("minimize", shown=True)}
-        return {**energies, **of_shape, **of_scores}
+        return {**energies, "spread": Metric(target=1.0), **of_shape, **of_scores}
 
     def check(self, dataset: str) -> None:
         if dataset not in POINT_SETS:

@@ -16,6 +16,9 @@ def make(n: int, batch_size: int, batch: Callable[[], Tensor]) -> Tensor:
 
 
 @torch.inference_mode()
-def outputs(network: Callable[[Tensor], Tensor], x: Tensor, device: torch.device) -> Tensor:
-    """The outputs of `network` on `device` for all examples `x`, which may be on any device; without gradients."""
-    return torch.cat([network(batch.to(device)) for batch in x.split(OUTPUT_BATCH)])
+def outputs(network: Callable[[Tensor], Tensor], x: Tensor, device: torch.device, axis: int = 0) -> Tensor:
+    """The outputs of `network` on `device` for all examples `x`, which may be on any device; without gradients.
+
+    The examples are along `axis` of `x` and of the outputs.
+    """
+    return torch.cat([network(batch.to(device)) for batch in x.split(OUTPUT_BATCH, axis)], axis)

@@ -7,6 +7,8 @@ model is trained, with choices of its own; settings replace them by those that a
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
@@ -21,19 +23,20 @@ from trainables.data.statistics import pixel_statistics
 from trainables.data.tensors import to_tensor
 from trainables.errors import InputError
 from trainables.methods import batchwise
-from trainables.methods.base import Method, require_finite, seeded_networks
+from trainables.methods.base import seeded_networks
 from trainables.methods.discriminator_only_config import DiscriminatorOnlyConfig
-from trainables.methods.fake_pool import FakePool
+from trainables.methods.fake_pool import FakePool, add_to_pools
 from trainables.methods.image_descent import Descent, DescentSettings, descend
 from trainables.methods.recent_images import RecentImages
-from trainables.methods.updates import accuracy, as_numbers, frozen, train_to_tell_apart, training, update
+from trainables.methods.stackable import Scalars, Stackable
+from trainables.methods.updates import accuracy, frozen, train_to_tell_apart, training, update
 from trainables.networks.class_energy import ClassEnergyDiscriminator
 
 LOWEST_RATE = 0.05
 """The share of its learning rate that is left to the discriminator when the rate has fallen."""
 
 
-class DiscriminatorOnly(Method):
+class DiscriminatorOnly(Stackable):
     """Discriminator-only generation of images.
 
     Every round reports `initial_accuracy`, which is measured once, after the initial training: the share of right
@@ -42,6 +45,7 @@ class DiscriminatorOnly(Method):
 
     Config = DiscriminatorOnlyConfig
     needs_data = False
+    stacks = True
     exported = ("pixel_mean", "pixel_variance")
     config: DiscriminatorOnlyConfig
     state = (
@@ -105,30 +109,33 @@ class DiscriminatorOnly(Method):
             return FakePool(size, config.pool_slack, config.batch_size, self.dataset.shape, self.device)
         return RecentImages(max(size, config.batch_size), self.dataset.shape) if config.fakes == "recent" else None
 
-    def train_round(self) -> dict[str, float]:
+    def step(self) -> Scalars:
         """One pass of algorithm 1's outer loop; the initial training precedes the first."""
         if self.round == 0 and self.config.initial_epochs > 0:
             self._initial_training()
-            self.initial_accuracy = self._accuracy()
+            for member, found in zip(self.members, self.by_member(self._accuracy()), strict=True):
+                member.initial_accuracy = found.item()
         self.round += 1
         fakes = self._generate()
         self._decay_rate()
         metrics = self._fine_tune(fakes.images)
-        if self.initial_accuracy is not None:
-            metrics["initial_accuracy"] = self.initial_accuracy
-        metrics |= as_numbers(
-            {"loss_generation": fakes.loss, "score_generated": fakes.mean_score, "inner_updates": fakes.num_updates}
-        )
-        metrics["images_generated"] = float(len(fakes.images))
-        return require_finite(metrics, self.round)
+        if self.config.initial_epochs > 0:
+            metrics["initial_accuracy"] = self.each(lambda member: torch.tensor(member.initial_accuracy))
+        return {
+            **metrics,
+            "loss_generation": fakes.loss,
+            "score_generated": fakes.mean_score,
+            "inner_updates": fakes.num_updates,
+            "images_generated": float(self.config.batch_size),
+        }
 
     def _initial_training(self) -> None:
         """Train real against scrambled images (eq. 3.1)."""
 
         def scores() -> tuple[Tensor, Tensor]:
             real, _ = self._real_batch()
-            scrambled = scramble_strips(real, self.config.max_strip, self.rng)
-            real_scores, fake_scores = self.discriminator(torch.cat([real, scrambled]))[0].chunk(2)
+            images = torch.cat([real, self._scrambled(real)], -4)
+            real_scores, fake_scores = self.discriminator(images)[0].chunk(2, -1)
             return real_scores, fake_scores
 
         updates_per_epoch = -(-len(self.dataset.train) // self.config.batch_size)
@@ -136,15 +143,19 @@ class DiscriminatorOnly(Method):
         with training(self.discriminator):
             train_to_tell_apart(scores, hinge_discriminator, self.optimizer, updates)
 
-    def _accuracy(self) -> float:
+    def _scrambled(self, images: Tensor) -> Tensor:
+        return self.each(lambda member, own: scramble_strips(own, self.config.max_strip, member.rng), images)
+
+    def _accuracy(self) -> Tensor:
         """The accuracy with which training images are told from scrambled ones."""
         examples = self.dataset.train.examples
         real_scores, fake_scores = [], []
         for start in range(0, len(examples), batchwise.OUTPUT_BATCH):
-            images = to_tensor(examples[start : start + batchwise.OUTPUT_BATCH], self.device)
+            shown = to_tensor(examples[start : start + batchwise.OUTPUT_BATCH], self.device)
+            images = self.each(lambda _, shown=shown: shown)
             real_scores.append(self.score(images))
-            fake_scores.append(self.score(scramble_strips(images, self.config.max_strip, self.rng)))
-        return accuracy(torch.cat(real_scores), torch.cat(fake_scores))
+            fake_scores.append(self.score(self._scrambled(images)))
+        return accuracy(torch.cat(real_scores, -1), torch.cat(fake_scores, -1))
 
     def _decay_rate(self) -> None:
         """Let the discriminator's learning rate fall."""
@@ -153,7 +164,7 @@ class DiscriminatorOnly(Method):
             for group in self.optimizer.param_groups:
                 group["lr"] = self.config.discriminator_lr * (1 - share * (1 - LOWEST_RATE))
 
-    def _fine_tune(self, just_made: Tensor) -> dict[str, float]:
+    def _fine_tune(self, just_made: Tensor) -> dict[str, Tensor]:
         """Update the discriminator on real images and on fakes; the metrics are means over the updates."""
         updates = []
         with training(self.discriminator):
@@ -161,7 +172,7 @@ class DiscriminatorOnly(Method):
                 updates.append(self._update_discriminator(just_made))
                 if self.averaged is not None:
                     self.averaged.update_parameters(self.discriminator)
-        return as_numbers({name: torch.stack([metrics[name] for metrics in updates]).mean() for name in updates[0]})
+        return {name: torch.stack([metrics[name] for metrics in updates]).mean(0) for name in updates[0]}
 
     def _update_discriminator(self, just_made: Tensor) -> dict[str, Tensor]:
         """One update on a real batch and on fakes (eq. 3.8 and 3.9)."""
@@ -182,16 +193,17 @@ class DiscriminatorOnly(Method):
         update(self.optimizer, loss)
         parts |= {
             "loss_discriminator": loss,
-            "score_real": real_scores.mean(),
-            "score_pool": fake_scores.mean(),
+            "score_real": real_scores.mean(-1),
+            "score_pool": fake_scores.mean(-1),
         }
         return {name: value.detach() for name, value in parts.items()}
 
     def _fakes(self, just_made: Tensor) -> Tensor:
         """The fakes of an update: the round's own images, or draws from a pool."""
-        if self.pool is None:
+        number = self.config.fake_batches * self.config.batch_size
+        if self.members[0].pool is None:
             return just_made
-        return self.pool.draw(self.config.fake_batches * self.config.batch_size, self.rng).to(self.device)
+        return self.each(lambda member: member.pool.draw(number, member.rng)).to(self.device)
 
     def _gradient_penalty(self, real_scores: Tensor, real: Tensor) -> tuple[str, Tensor]:
         if self.config.gradient_penalty == "r1":
@@ -199,7 +211,7 @@ class DiscriminatorOnly(Method):
         return "gradient_norm", losses.gradient_norm(real_scores, real, self.config.gradient_norm_reading)
 
     def _real_batch(self) -> tuple[Tensor, Tensor | None]:
-        indices = self.real_batches.next().numpy()
+        indices = self.each(lambda member: member.real_batches.next()).numpy()
         images = to_tensor(self.dataset.train.examples[indices], self.device)
         labels = self.dataset.train.labels
         return images, None if labels is None else torch.from_numpy(labels[indices]).to(self.device)
@@ -229,16 +241,24 @@ class DiscriminatorOnly(Method):
 
     def _generate(self) -> Descent:
         """Generate a batch, and put it where fakes, later starts and evaluations are taken from."""
-        starts = self.starts(self.rng, self._order(self.rng))
-        made = self._descend(self.discriminator, starts, self.config.max_updates, self.rng)
-        if isinstance(self.pool, FakePool):
-            self.pool.add(made.images, self.score)
-        for images in (self.pool, self.earlier, self.epoch_images):
-            if isinstance(images, RecentImages):
-                images.add(made.images)
+        starts = self.each(lambda member: member.starts(member.rng, member._order(member.rng)))
+        made = self._descend(self.discriminator, starts, self.config.max_updates, self._update_noise)
+        if isinstance(self.members[0].pool, FakePool):
+            add_to_pools(self, made.images, self.score)
+        for member, own in zip(self.members, self.by_member(made.images), strict=True):
+            for images in (member.pool, member.earlier, member.epoch_images):
+                if isinstance(images, RecentImages):
+                    images.add(own)
         return made
 
-    def _descend(self, network: nn.Module, starts: Tensor, updates: int, rng: torch.Generator) -> Descent:
+    def _update_noise(self) -> Tensor:
+        """Noise for an update of a batch of images."""
+        return self.each(lambda member: member._standard_noise(member.rng))
+
+    def _standard_noise(self, rng: torch.Generator) -> Tensor:
+        return torch.randn(self.config.batch_size, *self.dataset.shape, generator=rng)
+
+    def _descend(self, network: nn.Module, starts: Tensor, updates: int, noise: Callable[[], Tensor]) -> Descent:
         """Minimise the loss of images (eq. 3.5), always of as many: the statistics term couples those of a batch."""
 
         def objective(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -248,12 +268,12 @@ class DiscriminatorOnly(Method):
         config = self.config
         settings = DescentSettings(config.image_lr, updates, config.update_noise, config.clip_images)
         with frozen(network), parametrize.cached():
-            return descend(starts, objective, settings, self.pixel_terms, rng)
+            return descend(starts, objective, settings, self.pixel_terms, noise)
 
     def pixel_terms(self, x: Tensor, gradient: Tensor) -> Tensor:
         """The terms of the loss of images `x` that depend on pixels alone (eq. 3.5); adds theirs to `gradient`."""
         config = self.config
-        loss = x.new_zeros(())
+        loss = x.new_zeros(x.shape[:-4])
         if config.lambda_stat > 0:
             mean, variance = self.pixel_mean, self.pixel_variance
             loss = loss + pixel_losses.dataset_statistics(x, mean, variance, config.lambda_stat, gradient)
@@ -275,7 +295,8 @@ class DiscriminatorOnly(Method):
         updates = config.sample_updates or config.max_updates
 
         def batch() -> Tensor:
-            return self._descend(network, self.starts(rng, order), updates, rng).images
+            starts = self.starts(rng, order)
+            return self._descend(network, starts, updates, lambda: self._standard_noise(rng)).images
 
         return batchwise.make(n, config.batch_size, batch).clamp(-1.0, 1.0)
 
@@ -286,7 +307,7 @@ class DiscriminatorOnly(Method):
 
     def score(self, x: Tensor) -> Tensor:
         """`D(x)`: `(n,)`."""
-        return batchwise.outputs(lambda batch: self.discriminator(batch)[0], x, self.device)
+        return batchwise.outputs(lambda batch: self.discriminator(batch)[0], x, self.device, axis=x.dim() - 4)
 
     def networks(self) -> dict[str, nn.Module]:
         """The discriminator, the averaged one if there is one, and the earlier images that new ones start from."""

@@ -22,10 +22,11 @@ from trainables.data.dataset import Dataset
 from trainables.data.tensors import to_tensor
 from trainables.errors import InputError
 from trainables.methods import batchwise
-from trainables.methods.base import Method, MethodConfig, require_finite, seeded_networks
-from trainables.methods.fake_pool import FakePool
+from trainables.methods.base import MethodConfig, seeded_networks
+from trainables.methods.fake_pool import FakePool, add_to_pools
 from trainables.methods.image_descent import DescentSettings, descend
-from trainables.methods.updates import accuracy, as_numbers, frozen, train_to_tell_apart, update
+from trainables.methods.stackable import Scalars, Stackable
+from trainables.methods.updates import accuracy, frozen, train_to_tell_apart, update
 
 
 class DiscriminatorOnlyPointsConfig(MethodConfig):
@@ -50,7 +51,7 @@ class DiscriminatorOnlyPointsConfig(MethodConfig):
         return cls(**{"hidden_units": 8, "batch_size": 16, "initial_epochs": 1, "updates": 3, **settings})
 
 
-class DiscriminatorOnlyPoints(Method):
+class DiscriminatorOnlyPoints(Stackable):
     """Discriminator-only generation of points. Scores are logits; `loss_classifier` is without the gradient norm.
 
     Every round reports `initial_accuracy`, which is measured once, after the initial training: the share of right
@@ -59,6 +60,7 @@ class DiscriminatorOnlyPoints(Method):
 
     Config = DiscriminatorOnlyPointsConfig
     needs_data = False
+    stacks = True
     config: DiscriminatorOnlyPointsConfig
     state = ("round", "discriminator", "optimizer", "real_batches", "pool", "last_moved", "initial_accuracy")
     round_metrics = (
@@ -96,54 +98,67 @@ class DiscriminatorOnlyPoints(Method):
         self.initial_accuracy: float | None = None
         self.round = 0
 
-    def train_round(self) -> dict[str, float]:
+    def step(self) -> Scalars:
         """Move a batch of points, label them fake, fine-tune once; the initial training precedes the first round."""
         if self.round == 0 and self.config.initial_epochs > 0:
             self._initial_training()
-            self.initial_accuracy = self._accuracy()
+            for member, found in zip(self.members, self.by_member(self._accuracy()), strict=True):
+                member.initial_accuracy = found.item()
         self.round += 1
-        start = self._uniform(self.config.batch_size, self.rng)
+        start = self._random_points(self.config.batch_size)
         fakes = self._move(start)
-        self.last_moved = torch.stack([start, fakes])
-        self.pool.add(fakes, self.score)
+        for member, *moved in zip(self.members, self.by_member(start), self.by_member(fakes), strict=True):
+            member.last_moved = torch.stack(moved)
+        add_to_pools(self, fakes, self.score)
         metrics = self._fine_tune()
-        if self.initial_accuracy is not None:
-            metrics["initial_accuracy"] = self.initial_accuracy
-        metrics |= {"loss_area": metrics["loss_classifier"], "points_generated": float(len(fakes))}
-        return require_finite(metrics, self.round)
+        if self.config.initial_epochs > 0:
+            metrics["initial_accuracy"] = self.each(lambda member: torch.tensor(member.initial_accuracy))
+        return {
+            **metrics,
+            "loss_area": metrics["loss_classifier"],
+            "points_generated": float(self.config.batch_size),
+        }
 
     def _initial_training(self) -> None:
         """Train real points against uniform ones."""
 
         def scores() -> tuple[Tensor, Tensor]:
-            points = torch.cat([self._real_batch(), self._uniform(self.config.batch_size, self.rng)])
-            real_scores, fake_scores = self.discriminator(points).chunk(2)
+            points = torch.cat([self._real_batch(), self._random_points(self.config.batch_size)], -2)
+            real_scores, fake_scores = self.discriminator(points).chunk(2, -1)
             return real_scores, fake_scores
 
         updates_per_epoch = -(-len(self.real) // self.config.batch_size)
         train_to_tell_apart(scores, cross_entropy, self.optimizer, self.config.initial_epochs * updates_per_epoch)
 
-    def _accuracy(self) -> float:
+    def _accuracy(self) -> Tensor:
         """The accuracy with which training points are told from uniform ones."""
-        return accuracy(self.score(self.real), self.score(self._uniform(len(self.real), self.rng)))
+        real = self.each(lambda member: member.real)
+        return accuracy(self.score(real), self.score(self._random_points(len(self.real))))
 
-    def _fine_tune(self) -> dict[str, float]:
+    def _fine_tune(self) -> dict[str, Tensor]:
         """One update on a real batch and on batches from the pool (eq. 3.8 with cross-entropy, and eq. 3.6)."""
         config = self.config
         real = self._real_batch().requires_grad_(config.lambda_gnorm > 0)
         real_scores = self.discriminator(real)
-        fake_scores = self.discriminator(self.pool.draw(config.fake_batches * config.batch_size, self.rng))
+        drawn = config.fake_batches * config.batch_size
+        fake_scores = self.discriminator(self.each(lambda member: member.pool.draw(drawn, member.rng)))
         parts = {"loss_classifier": cross_entropy(real_scores, fake_scores)}
         loss = parts["loss_classifier"]
         if config.lambda_gnorm > 0:
             parts["gradient_norm"] = losses.gradient_norm(torch.sigmoid(real_scores), real)
             loss = loss + config.lambda_gnorm * parts["gradient_norm"]
         update(self.optimizer, loss)
-        parts |= {"loss_discriminator": loss, "score_real": real_scores.mean(), "score_pool": fake_scores.mean()}
-        return as_numbers(parts)
+        return parts | {
+            "loss_discriminator": loss,
+            "score_real": real_scores.mean(-1),
+            "score_pool": fake_scores.mean(-1),
+        }
 
     def _real_batch(self) -> Tensor:
-        return self.real[self.real_batches.next().to(self.device)]
+        return self.real[self.each(lambda member: member.real_batches.next()).to(self.device)]
+
+    def _random_points(self, n: int) -> Tensor:
+        return self.each(lambda member: member._uniform(n, member.rng))
 
     def _uniform(self, n: int, rng: torch.Generator) -> Tensor:
         """`n` points, uniform in [-1, 1]^d: generation starts from these."""
@@ -176,7 +191,7 @@ class DiscriminatorOnlyPoints(Method):
 
     def score(self, x: Tensor) -> Tensor:
         """The logits of `D(x)`: `(n,)`."""
-        return batchwise.outputs(self.discriminator, x, self.device)
+        return batchwise.outputs(self.discriminator, x, self.device, axis=x.dim() - 2)
 
     def networks(self) -> dict[str, nn.Module]:
         return {"discriminator": self.discriminator}

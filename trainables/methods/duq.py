@@ -67,8 +67,7 @@ class Duq(Supervised):
                 config.length_scale,
             )
         self.classifier = classifier.to(device).eval()
-        self._parameters: list[Tensor] = list(self.classifier.parameters())
-        self.optimizer = self._sgd(self._parameters, config.weight_decay)
+        self.optimizer = self._sgd(list(self.classifier.parameters()), config.weight_decay)
         self.batches = EpochSampler(len(dataset.train), config.batch_size, self.rng)
 
     def train_round(self) -> dict[str, float]:
@@ -85,7 +84,7 @@ class Duq(Supervised):
                 penalty = two_sided_penalty((-exponents).exp().sum(1), images)
                 loss = loss + self.config.lambda_gp * penalty
                 metrics["gradient_penalty"] = penalty
-            update(self.optimizer, loss, self._parameters)
+            update(self.optimizer, loss)
         with torch.no_grad():
             self.classifier.move_centroids(self.classifier.embed(images), labels, self.config.centroid_decay)
         metrics["accuracy_batch"] = (exponents.argmin(1) == labels).float().mean()

@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
+
+
+def add_to_pools(method: Any, fakes: Tensor, score: Callable[[Tensor], Tensor]) -> None:
+    """Append a batch to the `pool` of a `Stackable` method, or `(K, B, ...)` to those of its members.
+
+    If they then exceed their limit, each keeps the images with the highest `score`.
+    """
+    pools = [member.pool for member in method.members]
+    for pool, own in zip(pools, method.by_member(fakes), strict=True):
+        pool.add(own)
+    if pools[0].exceeds_limit:
+        scores = score(method.each(lambda member: member.pool.images))
+        for pool, own in zip(pools, method.by_member(scores), strict=True):
+            pool.keep_best(own)
 
 
 class FakePool:
@@ -29,12 +44,18 @@ class FakePool:
         """The images of the pool `(len(pool), C, H, W)`, a view."""
         return self._images[: self._length]
 
-    def add(self, fakes: Tensor, score: Callable[[Tensor], Tensor]) -> None:
-        """Append a batch. If the pool then exceeds its limit, keep the `size` images with the highest `score`."""
+    def add(self, fakes: Tensor) -> None:
+        """Append a batch."""
         self._fill(fakes, self._length)
-        if self._length > self.limit:
-            best = score(self.images).topk(self.size).indices
-            self._fill(self.images[best], 0)
+
+    @property
+    def exceeds_limit(self) -> bool:
+        """Whether the pool has to be scored and cut before it can take another batch."""
+        return self._length > self.limit
+
+    def keep_best(self, scores: Tensor) -> None:
+        """Keep the `size` images with the highest `scores` `(len(pool),)`."""
+        self._fill(self.images[scores.topk(self.size).indices], 0)
 
     def draw(self, n: int, rng: torch.Generator) -> Tensor:
         """Draw `n` images from the pool, uniformly and with replacement."""

@@ -71,7 +71,6 @@ class FeatureMatching(SemiSupervised):
         self.averaged.update_parameters(self.discriminator)  # the average begins with the initial weights
         self.generator_optimizer = self.adam(self.generator, config.lr)
         self.discriminator_optimizer = self.adam(self.discriminator, config.lr)
-        self._generator_parameters = [w for w in self.generator.parameters() if w.requires_grad]
 
     def update_networks(self, images: Tensor, classes: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         generated = None if self.is_supervised else self.generate()
@@ -106,7 +105,7 @@ class FeatureMatching(SemiSupervised):
             with torch.no_grad():
                 real = self.discriminator.features(self.unlabelled_batch(), self._noise(n))
             loss = feature_matching(self.discriminator.features(generated, self._noise(n)), real)
-        update(self.generator_optimizer, loss, self._generator_parameters)
+        update(self.generator_optimizer, loss)
         return loss
 
     def _noise(self, n: int) -> Tensor:

@@ -23,9 +23,10 @@ from trainables.data.tensors import to_tensor
 from trainables.errors import InputError
 from trainables.losses import feature_matching
 from trainables.methods import batchwise
-from trainables.methods.base import Method, MethodConfig, require_finite, seeded_networks, sub_seed
+from trainables.methods.base import MethodConfig, seeded_networks, sub_seed
 from trainables.methods.latents import Distribution, Latents
-from trainables.methods.updates import as_numbers, update
+from trainables.methods.stackable import Scalars, Stackable
+from trainables.methods.updates import update
 from trainables.networks import DISCRIMINATORS, GENERATORS, DiscriminatorName, GeneratorName
 from trainables.networks.batch_norm import Statistics, gathering_nothing, normalising_by
 from trainables.networks.discriminator import Discriminator
@@ -94,7 +95,7 @@ class GanConfig(MethodConfig):
         return self
 
 
-class Gan(Method):
+class Gan(Stackable):
     """A round is one iteration: `d_steps` updates of D, then `g_steps` of G.
 
     Every update of D gets the next batch of real data, and data generated from new latents. The first update of G uses
@@ -114,6 +115,7 @@ class Gan(Method):
 
     Config = GanConfig
     needs_data = False
+    stacks = True
     config: GanConfig
     state: ClassVar[tuple[str, ...]] = (
         "round",
@@ -159,7 +161,6 @@ class Gan(Method):
         # Convolutions of this memory format cost a fifth less on a CPU, and no more on a GPU.
         self.generator = generator.to(device).to(memory_format=torch.channels_last)
         self.discriminator = discriminator.to(device).to(memory_format=torch.channels_last)
-        self._generator_parameters: list[Tensor] = list(self.generator.parameters())
         self.generator_optimizer = self._adam(self.generator, config.generator_lr)
         self.discriminator_optimizer = self._adam(self.discriminator, config.discriminator_lr)
         self.averaged: AveragedModel | None = None
@@ -193,7 +194,7 @@ class Gan(Method):
             network.parameters(), lr=lr, betas=betas, weight_decay=self.config.weight_decay, fused=True
         )
 
-    def train_round(self) -> dict[str, float]:
+    def step(self) -> Scalars:
         """One iteration. The metrics are means over its updates of each network.
 
         `output_real` and `output_generated` are D's mean outputs before its updates: probabilities if the loss is one
@@ -211,18 +212,18 @@ class Gan(Method):
                 generated = self._generate()
             generator_losses.append(self._update_generator(generated))
         names = discriminator_metrics[0]
-        means = {name: torch.stack([m[name] for m in discriminator_metrics]).mean() for name in names}
-        metrics = as_numbers({"loss_generator": torch.stack(generator_losses).mean(), **means})
-        metrics["images_generated"] = float(config.batch_size * (config.d_steps + config.g_steps - 1))
-        return require_finite(metrics, self.round)
+        means = {name: torch.stack([m[name] for m in discriminator_metrics]).mean(0) for name in names}
+        images = float(config.batch_size * (config.d_steps + config.g_steps - 1))
+        return {"loss_generator": torch.stack(generator_losses).mean(0), **means, "images_generated": images}
 
     def _generate(self) -> Tensor:
         """Data generated from new latents, for an update."""
-        return self.generator(self._latents(self.rng))
+        return self.generator(self.each(lambda member: member._latents(member.rng)))
 
     def _real_batch(self) -> Tensor:
         """The next batch of real data."""
-        return to_tensor(self.dataset.train.examples[self.real_batches.next().numpy()], self.device)
+        indices = self.each(lambda member: member.real_batches.next())
+        return to_tensor(self.dataset.train.examples[indices.numpy()], self.device)
 
     def _update_discriminator(self, generated: Tensor) -> dict[str, Tensor]:
         config = self.config
@@ -231,7 +232,7 @@ class Gan(Method):
         loss = self.loss.discriminator(real_outputs, fake_outputs)
         metrics = {}
         if config.loss == "wasserstein" and config.lambda_gp > 0:
-            shares = torch.rand(config.batch_size, generator=self.rng).to(self.device)
+            shares = self.each(lambda member: torch.rand(config.batch_size, generator=member.rng)).to(self.device)
             penalty = gradient_penalty(self.discriminator, real, generated, shares)
             loss = loss + config.lambda_gp * penalty
             metrics["gradient_penalty"] = penalty.detach()
@@ -240,13 +241,12 @@ class Gan(Method):
 
     def _mean_outputs(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         outputs = torch.stack([real.detach(), fake.detach()])
-        output_real, output_generated = (outputs.sigmoid() if self.loss.on_logits else outputs).mean(1)
+        output_real, output_generated = (outputs.sigmoid() if self.loss.on_logits else outputs).mean(-1)
         return {"output_real": output_real, "output_generated": output_generated}
 
     def _update_generator(self, generated: Tensor) -> Tensor:
         loss = self._generator_loss(generated)
-        # The gradients of D's weights are not needed: a third of the backward pass is saved.
-        update(self.generator_optimizer, loss, self._generator_parameters)
+        update(self.generator_optimizer, loss)
         if self.averaged is not None:
             self.averaged.update_parameters(self.generator)
         return loss.detach()

@@ -33,7 +33,7 @@ class DescentSettings:
 
 @dataclass(frozen=True)
 class Descent:
-    """The images after the last update; the others are scalar tensors, float64, on the images' device."""
+    """The images after the last update; the others are float64, on their device: scalars, or `(K,)` in a stack."""
 
     images: Tensor
     loss: Tensor
@@ -42,7 +42,7 @@ class Descent:
 
 
 Scalar = float | Tensor
-"""A number on the host, or a tensor without dimensions, float64, which may be on an accelerator."""
+"""A number on the host, or a float64 tensor, which may be on an accelerator: without dimensions, or one per member."""
 
 
 class PlateauAdam:
@@ -51,6 +51,8 @@ class PlateauAdam:
     It computes the same as `torch.optim.Adam` and `torch.optim.lr_scheduler.ReduceLROnPlateau` (mode "min", relative
     threshold 1e-4). They would need the loss on the host at each update; here it may be on the tensor's device, where
     everything then stays. `active`, 0 or 1, switches an update off.
+
+    With a loss for each member `(K,)`, `x` is `(K, ...)`, and each member has its own rate.
     """
 
     def __init__(self, x: Tensor, settings: DescentSettings) -> None:
@@ -72,7 +74,7 @@ class PlateauAdam:
         correction = math.sqrt(1 - 0.999**self._updates)
         denominator = self._second.sqrt().add_(1e-8 * correction)
         step_size = active * self.lr * (correction / (1 - 0.9**self._updates))
-        self.x.addcdiv_(self._first * step_size, denominator, value=-1)
+        self.x.addcdiv_(self._first * _over(self.x, step_size), denominator, value=-1)
         self._reduce_on_plateau(loss)
 
     def _reduce_on_plateau(self, loss: Scalar) -> None:
@@ -84,6 +86,17 @@ class PlateauAdam:
         lower = choose(lower > self.settings.min_lr, lower, self.settings.min_lr)
         self.lr = choose(exceeded & (self.lr - lower > 1e-8), lower, self.lr)
         self._bad_updates = choose(exceeded, 0.0, self._bad_updates)
+
+
+def _over(x: Tensor, values: Scalar) -> Scalar:
+    """Numbers of members `(K,)` so that they multiply `x` `(K, ...)`, in its type; a scalar is left as it is."""
+    if not isinstance(values, Tensor) or values.dim() == 0:
+        return values
+    return values.to(x.dtype).view(-1, *[1] * (x.dim() - 1))
+
+
+def _any(active: Scalar) -> bool:
+    return bool(active.any()) if isinstance(active, Tensor) else active > 0
 
 
 def choose(condition: bool | Tensor, first: Scalar, second: Scalar) -> Scalar:
@@ -100,17 +113,18 @@ def descend(
     objective: Callable[[Tensor], tuple[Tensor, Tensor]],
     settings: DescentSettings,
     pixel_terms: Callable[[Tensor, Tensor], Tensor] | None = None,
-    rng: torch.Generator | None = None,
+    noise: Callable[[], Tensor] | None = None,
     updates_between_checks: int | None = None,
 ) -> Descent:
     """Minimise `objective`, plus `pixel_terms`, over images from `start` `(B, ...)`, until their mean score is high.
 
     `objective(x)` returns a loss, a scalar, and the scores `(B,)`; `pixel_terms(x, gradient)` returns a loss and adds
-    its gradient to `gradient`, in place. When the mean score reaches the target, one more update is made
+    its gradient to `gradient`, in place. With a leading axis of members, `(K, B, ...)`, losses are `(K,)` and scores
+    `(K, B)`, and each member stops by itself. When the mean score reaches the target, one more update is made
     ([Yesilcimen 2022], algorithm 1, lines 5-10). Only gradients for the images are taken; the caller freezes the
-    networks in `objective` to save the rest. Noise is drawn from `rng`, on the CPU. After `updates_between_checks`
-    updates the host waits for the scores: by default after each one on the CPU and after a few on an accelerator. The
-    result does not depend on it.
+    networks in `objective` to save the rest. `noise()` draws standard normal noise of the images' shape, for
+    settings that add some. After `updates_between_checks` updates the host waits for the scores: by default after each
+    one on the CPU and after a few on an accelerator. The result does not depend on it.
     """
     x = start.detach().clone()
     optimizer = PlateauAdam(x, settings)
@@ -122,24 +136,24 @@ def descend(
     for update in range(settings.max_updates):
         leaf = x.detach().requires_grad_()
         objective_loss, scores = objective(leaf)
-        (gradient,) = torch.autograd.grad(objective_loss, leaf)
-        objective_loss, mean_score = objective_loss.detach(), scores.detach().mean()
+        (gradient,) = torch.autograd.grad(objective_loss.sum(), leaf)
+        objective_loss, mean_score = objective_loss.detach(), scores.detach().mean(-1)
         if pixel_terms is not None:
             gradient = gradient.clone(memory_format=torch.contiguous_format)
             objective_loss = objective_loss + pixel_terms(x, gradient)
         # Where the host waits anyway, numbers of its own cost the least.
-        loss, score = (v.item() if checks == 1 else v.double() for v in (objective_loss, mean_score))
+        on_host = checks == 1 and mean_score.dim() == 0
+        loss, score = (v.item() if on_host else v.double() for v in (objective_loss, mean_score))
         optimizer.step(gradient, loss, active)
-        if settings.noise > 0:
-            noise = torch.randn(x.shape, generator=rng).to(x.device)
-            x.add_(noise.mul_(active * settings.noise))
+        if settings.noise > 0 and noise is not None:
+            x.add_(noise().to(x.device).mul_(_over(x, active * settings.noise)))
         if settings.clip:
             x.clamp_(-1.0, 1.0)
         num_updates = num_updates + active
         last_loss = choose(active > 0, loss, last_loss)
         last_score = choose(active > 0, score, last_score)
         active = active * (score < settings.score_target)
-        if update % checks == checks - 1 and not active:
+        if update % checks == checks - 1 and not _any(active):
             break
     scalars = (torch.as_tensor(v, dtype=torch.float64, device=x.device) for v in (last_loss, last_score, num_updates))
     return Descent(x, *scalars)

@@ -82,7 +82,6 @@ class PresGan(Gan):
             self.generator_optimizer.add_param_group(
                 {"params": [self.log_sigma], "lr": config.sigma_lr, "weight_decay": 0.0}
             )
-            self._generator_parameters.append(self.log_sigma)
             self._limit_sigma()
         self.hmc = HmcSettings(
             config.burn_in,

@@ -73,7 +73,6 @@ class RestorationGan(Method):
             generator = RestorationGenerator(channels, config.generator_width, self.degradation.factor)
             discriminator = PatchDiscriminator(channels, config.discriminator_width)
         self.generator, self.discriminator = generator.to(device), discriminator.to(device)
-        self._generator_parameters = list(self.generator.parameters())
         self.generator_optimizer = self._adam(self.generator)
         self.discriminator_optimizer = self._adam(self.discriminator)
         self.batches = EpochSampler(len(dataset.train), config.batch_size, self.rng)
@@ -105,8 +104,7 @@ class RestorationGan(Method):
             adversarial = F.softplus(-self.discriminator(restored)).mean()
             loss = loss + weight * adversarial
             metrics["loss_adversarial"] = adversarial
-        # D's weights get no gradient from G's loss.
-        update(self.generator_optimizer, loss, self._generator_parameters)
+        update(self.generator_optimizer, loss)
         return require_finite(as_numbers(metrics | {"loss_generator": loss}), self.round)
 
     def _l1(self, restored: Tensor, originals: Tensor, degraded: Tensor) -> Tensor:

@@ -69,7 +69,6 @@ class Sgan(SemiSupervised):
         self.discriminator = discriminator.to(device).to(memory_format=torch.channels_last)
         self.generator_optimizer = self.adam(self.generator, config.generator_lr)
         self.discriminator_optimizer = self.adam(self.discriminator, config.discriminator_lr)
-        self._generator_parameters = list(self.generator.parameters())
 
     def update_networks(self, images: Tensor, classes: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         logits = self.discriminator(images)
@@ -83,7 +82,7 @@ class Sgan(SemiSupervised):
         unlabelled = cross_entropy(real, fake)
         update(self.discriminator_optimizer, loss + self.config.unlabelled_weight * unlabelled)
         loss_generator = non_saturating(self._real_logits(generated))
-        update(self.generator_optimizer, loss_generator, self._generator_parameters)
+        update(self.generator_optimizer, loss_generator)
         return {**metrics, "loss_unlabelled": unlabelled, "loss_generator": loss_generator}
 
     def _real_logits(self, x: Tensor) -> Tensor:

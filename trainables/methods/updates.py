@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
 
-def update(optimizer: torch.optim.Optimizer, loss: Tensor, parameters: Sequence[Tensor] | None = None) -> None:
-    """Make one step of `optimizer` on `loss`. If `parameters` are given, only their gradients are computed."""
+def update(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    """Make one step of `optimizer` on `loss`, a scalar or a loss for each member `(K,)`, which share no weights.
+
+    The gradients of its own weights alone are computed. In a generator's update, D's would be a third of the work.
+    """
+    own = [p for group in optimizer.param_groups for p in group["params"] if p.requires_grad]
     optimizer.zero_grad(set_to_none=True)
-    loss.backward(inputs=parameters)
+    loss.sum().backward(inputs=own)
     optimizer.step()
 
 
@@ -57,6 +61,6 @@ def train_to_tell_apart(
         update(optimizer, loss(*scores()))
 
 
-def accuracy(real_scores: Tensor, fake_scores: Tensor) -> float:
-    """Share of the examples with the right sign: real ones above 0, fake ones below."""
-    return torch.cat([real_scores > 0, fake_scores < 0]).float().mean().item()
+def accuracy(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
+    """Share of the examples with the right sign, real ones above 0, fake ones below: `()`, or `(K,)` of `(K, n)`."""
+    return torch.cat([real_scores > 0, fake_scores < 0], -1).float().mean(-1)

@@ -38,8 +38,10 @@ class ClassEnergyDiscriminator(nn.Module):
         self.linear2 = nn.Linear(wide, narrow)
         self.class_energies = nn.Linear(narrow, num_classes)
         self.score = nn.Linear(num_classes, 1)
+        layers = list(self.children())
+        self.flatten = nn.Flatten()
         if spectral_norm:
-            for layer in self.children():
+            for layer in layers:
                 parametrizations.spectral_norm(layer)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -48,7 +50,7 @@ class ClassEnergyDiscriminator(nn.Module):
         h = F.leaky_relu(self.conv2(first), 0.2)
         h = F.leaky_relu(self.conv3(h), 0.2)
         last = F.leaky_relu(self.conv4(h), 0.2)
-        h = torch.cat([first.flatten(1), last.flatten(1)], dim=1)
+        h = torch.cat([self.flatten(first), self.flatten(last)], dim=1)
         h = F.leaky_relu(self.linear1(h), 0.2)
         h = F.leaky_relu(self.linear2(h), 0.2)
         energies = self.class_energies(h)
@@ -60,6 +62,8 @@ class ClassEnergyDiscriminator(nn.Module):
         if not x.requires_grad or x.device.type != "cpu":
             return self.conv1(x)
         height, width = x.shape[2:]
-        maps = self.conv1.weight.flatten(1) @ F.unfold(x, 3, padding=1, stride=2)
+        groups = self.conv1.groups
+        weight = self.conv1.weight.unflatten(0, (groups, -1)).flatten(2)
+        maps = (weight @ F.unfold(x, 3, padding=1, stride=2).unflatten(1, (groups, -1))).flatten(1, 2)
         maps = maps + self.conv1.get_parameter("bias").unsqueeze(1)
         return maps.unflatten(2, (-(-height // 2), -(-width // 2)))

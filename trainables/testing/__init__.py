@@ -1,8 +1,11 @@
 """The contract tests: with pytest, anybody runs them on a method or a measure of their own.
 
-    from trainables.testing import MeasureContract, MethodContract
+    from trainables.testing import MeasureContract, MethodContract, StackContract
 
     class TestMyMethod(MethodContract):
+        method = MyMethod
+
+    class TestMyMethodStacked(StackContract):  # of a method that says that it `stacks`
         method = MyMethod
 
     class TestMyMeasure(MeasureContract):
@@ -13,5 +16,6 @@ To see the values in a failed assertion, put `pytest.register_assert_rewrite("tr
 
 from trainables.testing.measures import MeasureContract
 from trainables.testing.methods import MethodContract
+from trainables.testing.stacks import StackContract
 
-__all__ = ["MeasureContract", "MethodContract"]
+__all__ = ["MeasureContract", "MethodContract", "StackContract"]

@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
+from trainables.cohort import make_training
 from trainables.data.cache import open_dataset, prepare
 from trainables.evaluator import Evaluator
 from trainables.export import load_export, read_header
@@ -13,7 +14,6 @@ from trainables.measures.settings import FidelitySettings, PointsSettings
 from trainables.measures.subject import Subject
 from trainables.preparation import prepare_protocol
 from trainables.protocol import Protocol
-from trainables.repetitions import make_training
 from trainables.training import Training
 from trainables.trial_spec import TrialSpec
 
@@ -100,6 +100,11 @@ def test_the_absolute_energy_is_in_the_units_of_the_line(cache):
     expected = energy_distance(points[:400, 0], narrow.test[:400, 0])
     assert metrics["energy_absolute"] == pytest.approx(expected, rel=1e-4)
     assert metrics["energy"] == pytest.approx(expected / np.sqrt(narrow.test.std()), rel=1e-4)
+
+
+def test_the_spread_is_the_ratio_of_deviations(cache):
+    narrow = measure(LINE, cache)
+    assert of(narrow, Fixed(narrow.test * 0.5 + 3))["spread"] == pytest.approx(0.5, rel=1e-4)
 
 
 def test_the_grid_covers_the_data_and_more(cache):

@@ -1,0 +1,109 @@
+"""The seeds of a trial as one stacked model, where the method and its networks can be stacked and that is faster."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from trainables.checkpoints import KEPT, CheckpointFolder
+from trainables.data.dataset import Dataset
+from trainables.evaluator import Evaluator
+from trainables.methods.base import NonFiniteLossError, require_finite
+from trainables.methods.stackable import Stackable
+from trainables.repetitions import Repetitions
+from trainables.stack import Round, Stack, can_stack
+from trainables.training import Training, clock
+from trainables.trial_spec import TrialSpec
+
+CHECKPOINTS = "checkpoints"
+MEMBERS, FAILURES = "members", "failures"
+
+
+def make_training(spec: TrialSpec, evaluator: Evaluator, device: torch.device) -> Training | Repetitions:
+    """The training of `spec`: with several seeds, a cohort where that pays, else one training after the other.
+
+    A trial that has checkpoints goes on as it began.
+    """
+    if spec.seeds == 1:
+        return Training(spec, evaluator, device)
+    trainings = [Training(spec.repetition(k), evaluator, device) for k in range(spec.seeds)]
+    methods = [training.method for training in trainings[:2]]
+    is_cohort = (Path(spec.folder) / CHECKPOINTS).exists()
+    is_new = not is_cohort and all(training.round == 0 for training in trainings)
+    if is_cohort or (is_new and pays(evaluator.dataset) and can_stack(methods)):
+        return Cohort(spec, trainings)
+    return Repetitions(spec, trainings)
+
+
+def pays(dataset: Dataset) -> bool:
+    """Whether a stack is faster on this data set: for points (`python -m benchmarks cohort`)."""
+    return len(dataset.shape) == 1
+
+
+class Cohort(Repetitions):
+    """Trainings whose methods train as one between two evaluations. They have one checkpoint.
+
+    Each gets the numbers that it would get alone, up to rounding. One that diverges is frozen, and the others go on;
+    then the trial has no averages, and has failed in the end.
+    """
+
+    def __init__(self, spec: TrialSpec, trainings: Sequence[Training]) -> None:
+        self.failures: list[str | None] = [None] * len(trainings)
+        self.checkpoints = CheckpointFolder(Path(spec.folder) / CHECKPOINTS)
+        state = self.checkpoints.load_newest()
+        if state is not None:
+            self.failures = list(state[FAILURES])
+            for training, own in zip(trainings, state[MEMBERS], strict=True):
+                training.load_state_dict(own)
+        super().__init__(spec, trainings)
+
+    def _train(self) -> None:
+        started = clock()
+        made = self._train_together()
+        seconds, seconds_cpu = (now - before for now, before in zip(clock(), started, strict=True))
+        for k in self._going():
+            self.trainings[k].take_rounds(made[k], seconds / len(self._going()), seconds_cpu / len(self._going()))
+        saving = time.perf_counter()
+        states = [training.state_dict() for training in self.trainings]
+        self.checkpoints.save({MEMBERS: states, FAILURES: self.failures}, self.round, kept=1 if self.is_done else KEPT)
+        for training in self.trainings:
+            training.totals["seconds_saving"] += (time.perf_counter() - saving) / len(self.trainings)
+
+    def _train_together(self) -> list[list[Round]]:
+        """The rounds of each training up to the next evaluation; of those that have failed, fewer."""
+        going = self._going()
+        first = self.trainings[going[0]]
+        made: list[list[Round]] = [[] for _ in self.trainings]
+        stack = self._stacked(going)
+        for number in range(first.round + 1, first.next_evaluation() + 1):
+            for k, metrics in zip(going, stack.train_round(), strict=True):
+                try:
+                    made[k].append(require_finite(metrics, number))
+                except NonFiniteLossError as error:
+                    self.failures[k] = str(error)
+            if going != self._going():
+                stack.write_back()
+                going = self._going()
+                if not going:
+                    raise NonFiniteLossError(self.failure)
+                stack = self._stacked(going)
+        stack.write_back()
+        return made
+
+    def _stacked(self, going: Sequence[int]) -> Stack:
+        return Stack([method for k in going if isinstance(method := self.trainings[k].method, Stackable)])
+
+    def _going(self) -> list[int]:
+        return [k for k, failure in enumerate(self.failures) if failure is None]
+
+    @property
+    def failure(self) -> str:
+        """What has diverged; empty if nothing has."""
+        reasons = {k: failure for k, failure in enumerate(self.failures) if failure is not None}
+        if not reasons:
+            return ""
+        k, reason = next(iter(reasons.items()))
+        return f"{len(reasons)} of {len(self.failures)} seeds diverged; seed-{k}: {reason}"
