@@ -80,7 +80,7 @@ def test_the_screen_shows_progress_and_the_way_on(study, storage):
     assert "the best trials beside the first trials: http://127.0.0.1:5000/#/compare-runs?" in shown
     assert "-m study.launch --confirm s --top 3 --seeds 5" in shown
     assert "-m study.launch --resume s --trials 4" in shown
-    assert len(shown.splitlines()) < 52
+    assert len(shown.splitlines()) < 56
     assert study.errors == ""
 
 
@@ -202,7 +202,7 @@ def test_the_charts_show_each_trial_its_images_and_what_was_searched(addresses):
         assert not set(last) & set(first)
         axes = charts.axes()
         assert axes[-1] == "fid_lenet_best"
-        assert len(axes) == 11, axes
+        assert len(axes) == 12, axes
         assert any(axis.startswith("search") and axis.endswith("age_lr") for axis in axes), axes
 
 

@@ -30,7 +30,7 @@ from trainables.methods import METHODS
 from trainables.methods.abilities import Follows
 from trainables.methods.base import Method
 from trainables.methods.discriminator_only_config import DiscriminatorOnlyConfig
-from trainables.protocol import Protocol, base_name
+from trainables.protocol import BEST_ROUND, Protocol, base_name
 from trainables.registry import resolve
 from trainables.training import PARAMETERS
 
@@ -165,7 +165,7 @@ def _training_metrics(space, images):
     method = method_of(space)(config, dataset, torch.device("cpu"))
     reported = method.train_round()
     swings = {f"{name}_swing_overall" for name in reported if name.startswith("loss_")}
-    return {*reported, PARAMETERS, *swings, *({"movement"} if isinstance(method, Follows) else set())}
+    return {*reported, PARAMETERS, BEST_ROUND, *swings, *({"movement"} if isinstance(method, Follows) else set())}
 
 
 def test_claims_are_sentences_that_can_be_read_alone(space):

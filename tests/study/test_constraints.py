@@ -61,4 +61,4 @@ def test_infeasible_trials_are_not_ranked_and_samplers_that_can_avoid_them(plan,
     assert min(trial.value for trial in study.trials) < -1 < best[0].value
     assert study.best_trial.number == best[0].number  # as Optuna's dashboard shows it
     if sampler in ("tpe", "gp"):
-        assert sum(feasible[6:]) > 4, feasible  # a third of all settings are
+        assert sum(feasible[6:]) >= 4, feasible  # a third of all settings are

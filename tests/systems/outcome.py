@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 from study.metric_names import plain
 from study.optuna_storage import open_storage
 
-DURATIONS = ("seconds_", "evaluation_share", "images_per_second", "memory_mb")
+DURATIONS = ("seconds_", "cpu_hours", "gpu_hours", "evaluation_share", "images_per_second", "memory_mb")
 METRICS = ("fid_lenet", "auroc", "inner_updates")
 """Some of those of a study on images, by the discriminator-only method."""
 PARENT = "parent"

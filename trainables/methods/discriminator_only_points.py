@@ -112,7 +112,9 @@ class DiscriminatorOnlyPoints(Stackable):
         add_to_pools(self, fakes, self.score)
         metrics = self._fine_tune()
         if self.config.initial_epochs > 0:
-            metrics["initial_accuracy"] = self.each(lambda member: torch.tensor(member.initial_accuracy))
+            metrics["initial_accuracy"] = self.each(
+                lambda member: torch.tensor(member.initial_accuracy, device=self.device)
+            )
         return {
             **metrics,
             "loss_area": metrics["loss_classifier"],

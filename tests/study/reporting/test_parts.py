@@ -177,4 +177,4 @@ def test_a_search_that_found_nothing_better_than_its_first_trials_says_so(told):
     plan = told("worse", lambda params, number: 40.0 + number, options, pictures=False)
     said = texts(answer(loaded(plan)))
     assert "These are the settings of the first trial 'published: all'" in said
-    assert "The search found nothing better: the best beside the first trials is 7.5% higher, which is worse" in said
+    assert "The search found nothing better: the best beside the first trials is 10.0% higher, which is worse" in said
