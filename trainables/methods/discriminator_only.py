@@ -113,14 +113,13 @@ class DiscriminatorOnly(Stackable):
         """One pass of algorithm 1's outer loop; the initial training precedes the first."""
         if self.round == 0 and self.config.initial_epochs > 0:
             self._initial_training()
-            for member, found in zip(self.members, self.by_member(self._accuracy()), strict=True):
-                member.initial_accuracy = found.item()
+            self.keep("initial_accuracy", self._accuracy())
         self.round += 1
         fakes = self._generate()
         self._decay_rate()
         metrics = self._fine_tune(fakes.images)
         if self.config.initial_epochs > 0:
-            metrics["initial_accuracy"] = self.each(lambda member: torch.tensor(member.initial_accuracy))
+            metrics["initial_accuracy"] = self.kept("initial_accuracy")
         return {
             **metrics,
             "loss_generation": fakes.loss,

@@ -102,8 +102,7 @@ class DiscriminatorOnlyPoints(Stackable):
         """Move a batch of points, label them fake, fine-tune once; the initial training precedes the first round."""
         if self.round == 0 and self.config.initial_epochs > 0:
             self._initial_training()
-            for member, found in zip(self.members, self.by_member(self._accuracy()), strict=True):
-                member.initial_accuracy = found.item()
+            self.keep("initial_accuracy", self._accuracy())
         self.round += 1
         start = self._random_points(self.config.batch_size)
         fakes = self._move(start)
@@ -112,9 +111,7 @@ class DiscriminatorOnlyPoints(Stackable):
         add_to_pools(self, fakes, self.score)
         metrics = self._fine_tune()
         if self.config.initial_epochs > 0:
-            metrics["initial_accuracy"] = self.each(
-                lambda member: torch.tensor(member.initial_accuracy, device=self.device)
-            )
+            metrics["initial_accuracy"] = self.kept("initial_accuracy")
         return {
             **metrics,
             "loss_area": metrics["loss_classifier"],

@@ -48,6 +48,15 @@ class Stackable(Method):
         """The part of `values` that belongs to each of `members`."""
         return values.unbind(0) if self._stacked else (values,)
 
+    def keep(self, name: str, values: Tensor) -> None:
+        """Give every member its number of `values`, `()` or `(K,)`, as the attribute `name`."""
+        for member, own in zip(self.members, self.by_member(values), strict=True):
+            setattr(member, name, own.item())
+
+    def kept(self, name: str) -> Tensor:
+        """The numbers that `keep` gave, on the device: `()` or `(K,)`."""
+        return self.each(lambda member: torch.tensor(getattr(member, name), device=self.device))
+
     @abstractmethod
     def step(self) -> Scalars:
         """Train for one round; `round` is increased."""
