@@ -1,12 +1,11 @@
 """The pictures of the documentation, of the newest study in outputs/: its best trial, MLflow's pages, its report.
 
-Chromium opens the pages as a reader would; how long they take is printed.
+Chromium opens the pages as a reader would. `python -m benchmarks mlflow_ui` measures how long they take.
 """
 
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,11 +60,9 @@ def best_trial(pictures: Path) -> Image.Image:
 def _keep(url: str, name: str, size: tuple[int, int], wait_for: Callable[[Charts], object] | None = None) -> None:
     """The first screen of a page, as a picture."""
     with browser_page(*size) as page:
-        started = time.perf_counter()
         charts = Charts(page, url)
         if wait_for is not None:
             wait_for(charts)
-        shown = time.perf_counter() - started
         page.wait_for_timeout(SETTLED_MS)
         page.screenshot(path=DOCS / f"{name}.png")
-    print(f"docs/{name}.png: {shown:.1f} s")
+    print(f"docs/{name}.png")

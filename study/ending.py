@@ -11,7 +11,7 @@ from study import events
 from study.folder import trial_key
 from study.interruption import Interruption
 from study.mlflow_pages import COMPARED, pages
-from study.optuna_storage import FIRST_TRIAL, ranked, trained
+from study.optuna_storage import FIRST_TRIAL, broken_by, ranked, trained
 from study.plan import StudyPlan
 from study.runs import Runs
 from study.spending import Spending
@@ -37,9 +37,8 @@ def missed_ends(
             if PER_SEED in trial.user_attrs:
                 events.keep_per_seed(folder, trial.user_attrs[PER_SEED])
             at = max(trial.intermediate_values, default=0)
-            infeasible = [text for text, violation in trial.constraints.items() if violation > 0]
             failure = trial.user_attrs.get(FAILURE)
-            yield events.trial_ended(trial.number, folder, failure, spending.hours(trial), at, infeasible)
+            yield events.trial_ended(trial.number, folder, failure, spending.hours(trial), at, broken_by(trial))
 
 
 def end_of_study(

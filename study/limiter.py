@@ -94,7 +94,7 @@ class Limiter(NotInSnapshot, Stopper):
 
     def stop_all(self) -> bool:
         """Whether everything is over."""
-        if self._limits == Limits(goal=self._limits.goal) or self._now() - self._polled < POLL_SECONDS:
+        if not self._limits.are_budgets or self._now() - self._polled < POLL_SECONDS:
             return False
         self._polled = self._now()
         if self._seconds_left() > 0 and self._gpu_seconds_left() > 0:
@@ -116,7 +116,7 @@ class Limiter(NotInSnapshot, Stopper):
     def _may_start(self, share: float) -> bool:
         if self._reached:
             return False
-        if self._limits == Limits(goal=self._limits.goal):
+        if not self._limits.are_budgets:
             return True
         needed = self._estimate() * share
         others = [self._estimate() * run.share - (self._now() - run.started) for run in self._running.values()]

@@ -41,6 +41,11 @@ class Limits:
     goal: Goal | None = None
 
     @property
+    def are_budgets(self) -> bool:
+        """Whether time or GPU hours are limited."""
+        return self.time is not None or self.gpu_hours is not None
+
+    @property
     def seconds(self) -> float | None:
         return None if self.time is None else seconds_of(self.time)
 

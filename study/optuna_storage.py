@@ -168,23 +168,29 @@ def reopen(study: optuna.Study, sampler: str, seed: int) -> list[optuna.Trial]:
     return trials
 
 
+def broken_by(trial: FrozenTrial) -> list[str]:
+    """The constraints that a trial that has ended does not keep."""
+    return [text for text, violation in trial.constraints.items() if violation > 0]
+
+
 def is_feasible(trial: FrozenTrial) -> bool:
     """Whether a trial that has ended keeps all constraints."""
-    return all(violation <= 0 for violation in trial.constraints.values())
+    return not broken_by(trial)
 
 
 def ranked(study: optuna.Study) -> list[FrozenTrial]:
     """Feasible trials of the study that used their whole budget, the best first by the first objective."""
-    return _sorted(study, trained(study, TrialState.COMPLETE))
+    return best_first(study, trained(study, TrialState.COMPLETE))
 
 
 def best_inherited(study: optuna.Study) -> FrozenTrial | None:
     """The trial of another study that is better than all of this one's own, by the first objective."""
-    best = _sorted(study, study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))[:1]
+    best = best_first(study, study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))[:1]
     return best[0] if best and INHERITED in best[0].user_attrs else None
 
 
-def _sorted(study: optuna.Study, complete: Iterable[FrozenTrial]) -> list[FrozenTrial]:
-    finished = [trial for trial in complete if is_feasible(trial)]
+def best_first(study: optuna.Study, ended: Iterable[FrozenTrial]) -> list[FrozenTrial]:
+    """Those of some trials with values that are feasible, the best first by the first objective."""
+    feasible = [trial for trial in ended if is_feasible(trial)]
     reverse = study.directions[0] == optuna.study.StudyDirection.MAXIMIZE
-    return sorted(finished, key=lambda trial: trial.values[0], reverse=reverse)
+    return sorted(feasible, key=lambda trial: trial.values[0], reverse=reverse)

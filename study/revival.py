@@ -8,18 +8,17 @@ import optuna
 from optuna.trial import TrialState
 
 from study.folder import StudyFolder
-from study.optuna_storage import REVIVED, is_feasible, trained
+from study.optuna_storage import REVIVED, best_first, trained
 
 LOCKS = "*.lock"
 
 
 def revive(study: optuna.Study, number: int) -> None:
     """Enqueue the best trials that were stopped early, so many, by their last values; one is revived once."""
-    stopped = [trial for trial in trained(study, TrialState.PRUNED) if is_feasible(trial) and trial.value is not None]
-    rises = study.directions[0] == optuna.study.StudyDirection.MINIMIZE
-    best = sorted(stopped, key=lambda trial: trial.value or 0.0, reverse=not rises)[:number]
-    for trial in best:
-        if trial.number not in revived(study).values():
+    stopped = [trial for trial in trained(study, TrialState.PRUNED) if trial.values]
+    before = revived(study).values()
+    for trial in best_first(study, stopped)[:number]:
+        if trial.number not in before:
             study.enqueue_trial(trial.params, user_attrs={REVIVED: trial.number})
 
 

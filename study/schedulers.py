@@ -143,7 +143,7 @@ class _ByNumber(FIFOScheduler):
             trial = _Numbered(number)
             self._enter(None, trial)
             for time, value in sorted(values.items()):
-                self._hear(None, trial, {TIME: time, self._metric: value})
+                self._listen(None, trial, {TIME: time, self._metric: value})
 
     def on_trial_add(self, tune_controller: Any, trial: RayTrial) -> None:
         """A new trial, or one that starts again."""
@@ -151,11 +151,11 @@ class _ByNumber(FIFOScheduler):
 
     def on_trial_result(self, tune_controller: Any, trial: RayTrial, result: dict[str, Any]) -> str:
         """Whether the trial goes on."""
-        return self._hear(tune_controller, _numbered(trial), result)
+        return self._listen(tune_controller, _numbered(trial), result)
 
     def on_trial_complete(self, tune_controller: Any, trial: RayTrial, result: dict[str, Any]) -> None:
         """The last result. Ray has shown it before only if the scheduler stopped the trial."""
-        self._hear(tune_controller, _numbered(trial), result)
+        self._listen(tune_controller, _numbered(trial), result)
 
     def on_trial_remove(self, tune_controller: Any, trial: RayTrial) -> None:
         """Do nothing: what the trial has reported still counts."""
@@ -163,9 +163,10 @@ class _ByNumber(FIFOScheduler):
     def _enter(self, tune_controller: Any, trial: Any) -> None:
         super().on_trial_add(tune_controller, trial)
 
+    def _listen(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        return TrialScheduler.CONTINUE if trial.number in self.spared else self._hear(tune_controller, trial, result)
+
     def _hear(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        if trial.number in self.spared:
-            return TrialScheduler.CONTINUE
         if not is_finite(result.get(self._metric)) or result[TIME] <= self._rounds_heard.get(trial, -1):
             return TrialScheduler.CONTINUE
         self._rounds_heard[trial] = result[TIME]
@@ -202,14 +203,13 @@ class SuccessiveHalving(_ByNumber, AsyncHyperBandScheduler):
 
     def _hear(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         action = super()._hear(tune_controller, trial, result)
-        ends = self._is_hopeless(trial, result) or self._is_overtaken(trial.trial_id)
+        ends = self._is_hopeless(result) or self._is_overtaken(trial.trial_id)
         return TrialScheduler.STOP if ends else action
 
-    def _is_hopeless(self, trial: Any, result: dict[str, Any]) -> bool:
+    def _is_hopeless(self, result: dict[str, Any]) -> bool:
         """Whether the trial is worse than what is needed from the first rung on."""
         value = result.get(self._metric)
-        early = result[TIME] < self._needed_from
-        if self._needed is None or early or trial.number in self.spared or not is_finite(value):
+        if self._needed is None or result[TIME] < self._needed_from or not is_finite(value):
             return False
         return value > self._needed if self._mode == "min" else value < self._needed
 

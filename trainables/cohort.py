@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
@@ -66,11 +66,11 @@ class Cohort(Repetitions):
         seconds, seconds_cpu = (now - before for now, before in zip(clock(), started, strict=True))
         for k in self._going():
             self.trainings[k].take_rounds(made[k], seconds / len(self._going()), seconds_cpu / len(self._going()))
-        saving = time.perf_counter()
-        states = [training.state_dict() for training in self.trainings]
-        self.checkpoints.save({MEMBERS: states, FAILURES: self.failures}, self.round, kept=1 if self.is_done else KEPT)
-        for training in self.trainings:
-            training.totals["seconds_saving"] += (time.perf_counter() - saving) / len(self.trainings)
+        with ExitStack() as shares:
+            for training in self.trainings:
+                shares.enter_context(training.saving(1 / len(self.trainings)))
+            state = {MEMBERS: [training.state_dict() for training in self.trainings], FAILURES: self.failures}
+            self.checkpoints.save(state, self.round, kept=1 if self.is_done else KEPT)
 
     def _train_together(self) -> list[list[Round]]:
         """The rounds of each training up to the next evaluation; of those that have failed, fewer."""
