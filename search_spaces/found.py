@@ -74,7 +74,7 @@ class Found(GridSpace):
     description = "published against found settings and against plain GANs, at equal compute, on the digits"
     methods = ("discriminator_only", "gan")
     settings: ClassVar[Mapping[str, Any]] = ON_DIGITS
-    paces: ClassVar[Mapping[str, float]] = {PUBLISHED: 0.4, FOUND: 1.0, WITHOUT: 1.15, M0: 3.0, M1: 2.1}
+    paces: ClassVar[Mapping[str, float]] = {PUBLISHED: 0.5, FOUND: 1.0, WITHOUT: 1.15, M0: 3.8, M1: 2.5}
     """Rounds of an arm for each round of the arm with the found settings."""
     grid: ClassVar = {"arm": (PUBLISHED, FOUND, WITHOUT, M0, M1)}
     scales: ClassVar[Mapping[str, Scale]] = {
@@ -150,7 +150,7 @@ class FoundMnist5k(Found):
     description = "the same on mnist5k"
     settings = ON_MNIST5K
     # The first rounds of the published arm end after few updates, later ones need not: it may spend more than others.
-    paces: ClassVar[Mapping[str, float]] = {PUBLISHED: 1.4, FOUND: 1.0, WITHOUT: 1.35, M0: 3.5, M1: 2.1}
+    paces: ClassVar[Mapping[str, float]] = {PUBLISHED: 0.9, FOUND: 1.0, WITHOUT: 1.15, M0: 2.15, M1: 1.35}
     scales: ClassVar[Mapping[str, Scale]] = {
         **Found.scales,
         "laptop": replace(Found.scales["laptop"], dataset="mnist5k", rounds=480, evaluate_every=60),
