@@ -231,7 +231,7 @@ class SuccessiveHalving(_ByNumber, AsyncHyperBandScheduler):
         What it was at earlier rungs says less: it has gone on since. Ray keeps values to be maximised.
         """
         last_first = self._trial_info[key]._rungs
-        values = next((values for _, values in last_first if key in values), {})
+        values: dict[str, float] = next((values for _, values in last_first if key in values), {})
         others = [value for other, value in values.items() if other != key]
         return len(values) >= REDUCTION and values[key] < np.percentile(others, 100 - 100 / REDUCTION)
 
