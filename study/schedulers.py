@@ -233,7 +233,7 @@ class SuccessiveHalving(_ByNumber, AsyncHyperBandScheduler):
         last_first = self._trial_info[key]._rungs
         values: dict[str, float] = next((values for _, values in last_first if key in values), {})
         others = [value for other, value in values.items() if other != key]
-        return len(values) >= REDUCTION and values[key] < np.percentile(others, 100 - 100 / REDUCTION)
+        return len(values) >= REDUCTION and values[key] < float(np.percentile(others, 100 - 100 / REDUCTION))
 
 
 class MedianStopping(_ByNumber, MedianStoppingRule):
