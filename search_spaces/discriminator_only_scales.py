@@ -27,12 +27,12 @@ SCALES = {
     # A first look is cheap, and what looks good is trained for long: early stopping decides in between.
     "laptop": Scale(
         dataset="mnist5k",
-        trials=24,
+        trials=30,
         rounds=486,
         evaluate_every=162,
-        evaluate_at=(18, 54),
-        grace=1 / 27,
-        least_progress=0.1,
+        evaluate_at=(54,),
+        grace=1 / 9,
+        least_progress=0.2,
         measures=LAPTOP_MEASURES,
         fixed={"width": 1 / 8, "batch_size": 32, "initial_epochs": 1, "pool_slack": 0.25},
     ),
