@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from search_spaces.discriminator_only_scales import SCALES
-from search_spaces.gradnorm import GradNorm
+from search_spaces.gradnorm import AS_ENERGY_BASED, AS_PUBLISHED, PUBLISHED, GradNorm, earlier_share
 from search_spaces.space import FirstTrial, Scale, Suggestion, off, weight_or_off
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
 
 WIDTHS = {"smoke": (1 / 128, 1 / 64), "laptop": (1 / 16, 1 / 8), "paper": (1 / 4, 1.0)}
-AS_PUBLISHED = {"smoke": (1 / 64, 32), "laptop": (1 / 8, 32), "paper": (1.0, 128)}
+NETWORKS = {"smoke": (1 / 64, 32), "laptop": (1 / 8, 32), "paper": (1.0, 128)}
 """The width and the batch of the published settings, smaller where the scale is."""
 
 BATCH_SIZES = {"smoke": (16, 32), "laptop": (16, 32, 64), "paper": (32, 64, 128, 256)}
@@ -58,19 +58,38 @@ class Beyond(GradNorm):
             chosen["earlier_noise"] = weight_or_off(trial, "earlier_noise", *NOISE)
         return Suggestion(chosen)
 
+    def choices(self, trial: BaseTrial) -> Mapping[str, Any]:
+        """As in `gradnorm`, but each choice by itself."""
+        start = trial.suggest_categorical("start", ("noise", "earlier"))
+        return {
+            "fakes": trial.suggest_categorical("fakes", ("pool", "just_made")),
+            "start": start,
+            **(earlier_share(trial) if start == "earlier" else {}),
+            "clip_images": trial.suggest_categorical("clip_images", (False, True)),
+            "discriminator_updates": trial.suggest_int("discriminator_updates", 1, 2),
+        }
+
     def first_trials(self) -> list[FirstTrial]:
         """Those of `gradnorm`; the published ones have a width and a batch of their own at the paper scale alone."""
         return [
-            replace(first, params={**first.params, **self._rest_as_published(), **_conditional(first.params)})
+            replace(first, params={**chosen, **self._rest_as_published(), **_conditional(chosen)})
             for first in super().first_trials()
+            for chosen in (_each_by_itself(first.params),)
         ]
 
     def _rest_as_published(self) -> dict[str, Any]:
         off_weights = {"update_noise": off(NOISE[0]), "ema_forgets": off(FORGETTING[0])}
         switches = {"spectral_norm": False, "gradient_penalty": "norm", "decay": False}
-        width, batch_size = AS_PUBLISHED[self.scale_name]
+        width, batch_size = NETWORKS[self.scale_name]
         initial = {"initial_epochs": 10 if self.scale_name == "paper" else 1}
         return {**off_weights, **switches, **initial, "width": width, "batch_size": batch_size}
+
+
+def _each_by_itself(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a first trial of `gradnorm`, with each choice of its algorithm."""
+    numbers = dict(params)
+    is_published = numbers.pop("algorithm") == PUBLISHED
+    return {**(AS_PUBLISHED if is_published else AS_ENERGY_BASED), **numbers}
 
 
 def _conditional(params: Mapping[str, Any]) -> dict[str, Any]:

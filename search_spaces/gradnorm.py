@@ -1,4 +1,4 @@
-"""The main space: loss weights, rates and updates of discriminator-only generation, and three of its choices."""
+"""The main space: loss weights, rates and updates of discriminator-only generation, by either of two algorithms."""
 
 from __future__ import annotations
 
@@ -38,25 +38,30 @@ LAPTOP_RATES: Mapping[str, Range] = {"discriminator_lr": (2e-3, 2e-2), "image_lr
 NOISE_SHARES = (0.01, 0.1)
 """The shares of a batch that may start from noise, where the others start from earlier images."""
 
-AS_PUBLISHED = {"fakes": "pool", "start": "noise", "clip_images": False, "discriminator_updates": 1}
+PUBLISHED, ENERGY_BASED = "published", "energy_based"
+
+AS_PUBLISHED: Mapping[str, Any] = {
+    "fakes": "pool",
+    "start": "noise",
+    "clip_images": False,
+    "discriminator_updates": 1,
+}
 """The choices of the document, which has no others."""
 
-USUAL = {"fakes": "just_made", "start": "earlier", "clip_images": True, "discriminator_updates": 1}
+AS_ENERGY_BASED: Mapping[str, Any] = {"fakes": "just_made", "start": "earlier", "clip_images": True}
 """The choices with which energy-based models are trained since Du and Mordatch 2019."""
 
 
 class GradNorm(SearchSpace):
     """[Yesilcimen 2022], section 4.2.4: which weights, rates and limit give the lowest Frechet distance.
 
-    Three choices of energy-based models are searched, too: whether the discriminator's fakes are the images just made
-    instead of a pool's best-scored ones, whether generation starts from earlier images instead of noise, and whether
-    images are kept in the range of the data.
+    One choice is between two algorithms: the document's, and the usual one of energy-based models, where the
+    discriminator's fakes are the images just made, generation starts from earlier images and keeps them in the range
+    of the data. The space `beyond` makes each of these choices by itself.
     """
 
     name = "gradnorm"
-    description = (
-        "discriminator-only generation: loss weights, learning rates, updates, where fakes and starts are from"
-    )
+    description = "discriminator-only generation: loss weights, learning rates, updates, as published or energy-based"
     method = "discriminator_only"
     scales: ClassVar[Mapping[str, Scale]] = SCALES
 
@@ -73,39 +78,43 @@ class GradNorm(SearchSpace):
                 **{name: trial.suggest_float(name, low, high, log=True) for name, (low, high) in self.rates.items()},
                 "max_updates": trial.suggest_int("max_updates", *self.max_updates, log=True),
                 **{name: weight_or_off(trial, name, low, high) for name, (low, high) in self.weights.items()},
-                "fakes": trial.suggest_categorical("fakes", ("pool", "just_made")),
-                **_start(trial),
-                "clip_images": trial.suggest_categorical("clip_images", (False, True)),
-                "discriminator_updates": trial.suggest_int("discriminator_updates", 1, 2),
+                **self.choices(trial),
             }
         )
+
+    def choices(self, trial: BaseTrial) -> Mapping[str, Any]:
+        """Where fakes and starts come from, whether images are clipped, and the discriminator's updates a round."""
+        if trial.suggest_categorical("algorithm", (PUBLISHED, ENERGY_BASED)) == PUBLISHED:
+            return AS_PUBLISHED
+        return {
+            **AS_ENERGY_BASED,
+            **earlier_share(trial),
+            "discriminator_updates": trial.suggest_int("discriminator_updates", 1, 2),
+        }
 
     def first_trials(self) -> list[FirstTrial]:
         """The published settings (all terms, the gradient norm alone, the baseline), and what is usual elsewhere."""
         return [*(self._published(name) for name in ("all", "gnorm", "baseline")), self._usual()]
 
     def _usual(self) -> FirstTrial:
-        """The choices of energy-based models, with the middle of every range: nothing of it was tuned."""
+        """The algorithm of energy-based models, with the middle of every range: nothing of it was tuned."""
         ranges = {**self.rates, **self.weights, "max_updates": self.max_updates, "noise_share": NOISE_SHARES}
         params: dict[str, Any] = {name: math.sqrt(low * high) for name, (low, high) in ranges.items()}
-        params["max_updates"] = round(params["max_updates"])
-        return FirstTrial("usual choices, middle of the ranges", {**USUAL, **params})
+        params |= {"max_updates": round(params["max_updates"]), "discriminator_updates": 1}
+        return FirstTrial("energy-based, middle of the ranges", {"algorithm": ENERGY_BASED, **params})
 
     def _published(self, name: str) -> FirstTrial:
         variant = published.VARIANTS[name]
         weights = {"lambda_stat": published.LAMBDA_STAT, **variant.weights()}
         params = {
             **published.RATES,
-            **AS_PUBLISHED,
+            "algorithm": PUBLISHED,
             "max_updates": self.max_updates[1],
             **{name: weight or off(self.weights[name][0]) for name, weight in weights.items()},
         }
         return FirstTrial(f"published: {name}", params, variant.figures)
 
 
-def _start(trial: BaseTrial) -> dict[str, Any]:
-    """Where generation starts."""
-    start = trial.suggest_categorical("start", ("noise", "earlier"))
-    if start == "noise":
-        return {"start": start}
-    return {"start": start, "earlier_share": 1 - trial.suggest_float("noise_share", *NOISE_SHARES, log=True)}
+def earlier_share(trial: BaseTrial) -> dict[str, float]:
+    """The share of a batch that starts from earlier images."""
+    return {"earlier_share": 1 - trial.suggest_float("noise_share", *NOISE_SHARES, log=True)}

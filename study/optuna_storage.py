@@ -37,6 +37,9 @@ OF_A_TRIAL = re.compile(rb'\{"op_code": ?[5-9],')
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 """How URLs of databases begin, which MLflow takes instead of a server's URL."""
 
+LONGEST_LOCK = 90.0
+"""Seconds for which a locked SQLite file is waited for."""
+
 
 def open_storage(where: str | Path) -> BaseStorage:
     """Optuna's storage: a journal file (one writer, the driver; fine on network file systems), or a database by URL.
@@ -54,10 +57,16 @@ def with_driver(url: str) -> str:
 
 
 def connect(url: str) -> None:
-    """Connect to a database and disconnect; raises at once if it does not answer. MLflow would take minutes."""
-    engine = sqlalchemy.create_engine(url)
+    """Connect to a database and disconnect; raises at once if it does not answer. MLflow would take minutes.
+
+    A SQLite file that another program keeps locked is waited for, `LONGEST_LOCK` seconds at most.
+    """
+    is_file = url.startswith("sqlite")
+    engine = sqlalchemy.create_engine(url, connect_args={"timeout": LONGEST_LOCK} if is_file else {})
     try:
-        engine.connect().close()
+        with engine.connect() as connection:
+            if is_file:  # which is not read before it is asked for something
+                connection.exec_driver_sql("SELECT 1 FROM sqlite_master LIMIT 1")
     finally:
         engine.dispose()
 

@@ -330,7 +330,10 @@ def _per_seed(files: RunFiles, number: int, run: Run) -> Iterator[tuple[int, int
 
 
 def _unanswered(tracking_uri: str, error: Exception) -> InputError:
+    shown = without_credentials(tracking_uri)
+    if "database is locked" in str(error):
+        return InputError(f"{shown} is locked by another program: end that program, or try again later.")
     return InputError(
-        f"the tracking server at {without_credentials(tracking_uri)} does not answer ({first_line(error)}): "
+        f"the tracking server at {shown} does not answer ({first_line(error)}): "
         "start it, or leave out --tracking-uri to use a local file."
     )

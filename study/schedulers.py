@@ -177,7 +177,8 @@ class SuccessiveHalving(_ByNumber, AsyncHyperBandScheduler):
     """Asynchronous successive halving (Li et al. 2018, arXiv:1810.05934), and with several brackets Hyperband.
 
     A trial ends at a rung unless it is among the best third of the trials that have reached the rung so far. The first
-    trials meet few others there; so a trial also ends at a later evaluation, when others have overtaken it at a rung.
+    trials meet few others there; so a trial also ends at a later evaluation, when others have overtaken it at the last
+    rung that it has reached. A trial whose last result is the best of all goes on.
     The first rung is where the space says (`Scale.grace`), Hyperband's is at a ninth; the others are at 3, 9, ... times
     its rounds. Bracket s begins s rungs later; the last bracket never stops a trial. The bracket follows from the
     trial's number, in Hyperband's proportions (Li et al. 2017, arXiv:1603.06560, algorithm 1).
@@ -187,6 +188,8 @@ class SuccessiveHalving(_ByNumber, AsyncHyperBandScheduler):
         grace = task.part(task.grace if brackets == 1 else 1 / REDUCTION**2)
         self._needed = task.needed if brackets == 1 else None
         self._needed_from = grace
+        self._best = -math.inf
+        """The best result so far, to be maximised."""
         super().__init__(
             task,
             max_t=task.rounds,
@@ -203,8 +206,17 @@ class SuccessiveHalving(_ByNumber, AsyncHyperBandScheduler):
 
     def _hear(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         action = super()._hear(tune_controller, trial, result)
-        ends = self._is_hopeless(result) or self._is_overtaken(trial.trial_id)
-        return TrialScheduler.STOP if ends else action
+        is_behind = not self._is_best(result) and (action == TrialScheduler.STOP or self._is_overtaken(trial.trial_id))
+        return TrialScheduler.STOP if is_behind or self._is_hopeless(result) else TrialScheduler.CONTINUE
+
+    def _is_best(self, result: dict[str, Any]) -> bool:
+        """Whether no trial has reported anything better so far."""
+        value = result.get(self._metric)
+        if not is_finite(value):
+            return False
+        maximised = value if self._mode == "max" else -value
+        self._best = max(self._best, maximised)
+        return maximised == self._best
 
     def _is_hopeless(self, result: dict[str, Any]) -> bool:
         """Whether the trial is worse than what is needed from the first rung on."""
@@ -214,16 +226,14 @@ class SuccessiveHalving(_ByNumber, AsyncHyperBandScheduler):
         return value > self._needed if self._mode == "min" else value < self._needed
 
     def _is_overtaken(self, key: str) -> bool:
-        """Whether a rung has filled up, and the trial would not pass it any more. Ray keeps values to be maximised."""
-        for _, values in self._trial_info[key]._rungs:
-            others = [value for other, value in values.items() if other != key]
-            if (
-                key in values
-                and len(values) >= REDUCTION
-                and values[key] < np.percentile(others, 100 - 100 / REDUCTION)
-            ):
-                return True
-        return False
+        """Whether the last rung that the trial has reached has filled up, and it would not pass it any more.
+
+        What it was at earlier rungs says less: it has gone on since. Ray keeps values to be maximised.
+        """
+        last_first = self._trial_info[key]._rungs
+        values: dict[str, float] = next((values for _, values in last_first if key in values), {})
+        others = [value for other, value in values.items() if other != key]
+        return len(values) >= REDUCTION and values[key] < float(np.percentile(others, 100 - 100 / REDUCTION))
 
 
 class MedianStopping(_ByNumber, MedianStoppingRule):

@@ -328,7 +328,7 @@ def test_the_first_trials_have_exactly_the_published_settings(name, scale):
     published = {first.name: config for first, config in first_configs(space)}
     *names, last = published
     assert names == ["published: all", "published: gnorm", "published: baseline"]
-    assert last == "usual choices, middle of the ranges"
+    assert last == "energy-based, middle of the ranges"
     for first, (tv, ce, gnorm) in {"all": (1e-3, 1e-4, 50), "gnorm": (0, 0, 50), "baseline": (0, 0, 0)}.items():
         config = published[f"published: {first}"]
         assert (config.lambda_stat, config.lambda_tv, config.lambda_ce, config.lambda_gnorm) == (100, tv, ce, gnorm)

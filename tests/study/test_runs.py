@@ -6,6 +6,7 @@ import json
 import math
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import optuna
 import pytest
@@ -14,7 +15,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from PIL import Image
 
-from study import events
+from study import events, optuna_storage
 from study.config import StudyConfig
 from study.events import PARENT
 from study.optuna_storage import create_study
@@ -22,6 +23,7 @@ from study.planning import make_plan
 from study.runs import PATIENCE, Runs, read
 from study.spool import Spool
 from study.trial_specs import distributions_of, make_spec
+from tests.integration.damage import lock
 from trainables.credentials import without_credentials
 from trainables.errors import InputError
 from trainables.measures.frames import frame_path
@@ -46,6 +48,20 @@ def test_children_are_nested_below_the_study(open_runs, uri):
     runs = open_runs()
     parent, child = runs.id_of(PARENT, 0), runs.id_of("0000", 0)
     assert MlflowClient(uri).get_run(child).data.tags["mlflow.parentRunId"] == parent
+
+
+def test_a_locked_file_is_waited_for(open_runs, uri, monkeypatch):
+    """SQLite's own patience ends after five seconds."""
+    open_runs()
+    file = Path(uri.removeprefix("sqlite:///"))
+    thread = lock(file, 6.0)
+    open_runs()
+    thread.join()
+    monkeypatch.setattr(optuna_storage, "LONGEST_LOCK", 0.1)
+    thread = lock(file, 1.0)
+    with pytest.raises(InputError, match="is locked by another program: end that program, or try again later"):
+        open_runs()
+    thread.join()
 
 
 def test_delivering_twice_changes_nothing(open_runs, uri, tmp_path):

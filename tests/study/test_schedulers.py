@@ -171,6 +171,32 @@ def test_a_trial_that_others_have_overtaken_at_a_rung_ends_at_its_next_evaluatio
     assert scheduler.on_trial_result(None, first, result(12, 9.0)) == STOP
 
 
+def test_a_trial_is_overtaken_at_the_last_rung_that_it_has_reached():
+    """Who begins slowly and then leads is not stopped for its beginning."""
+    scheduler = make_scheduler("asha", METRIC, "minimize", 18, 2, grace=1 / 9)
+    late = FakeTrial(0)
+    scheduler.on_trial_add(None, late)
+    values = {2: 9.0, 4: 8.0, 6: 5.0, 8: 5.0}
+    assert [scheduler.on_trial_result(None, late, result(time, v)) for time, v in values.items()] == [CONTINUE] * 4
+    for number in (1, 2, 3):
+        assert run(scheduler, number, {2: 4.0, 4: 7.0, 6: 7.0}) == 6
+    assert scheduler.on_trial_result(None, late, result(10, 5.0)) == CONTINUE
+
+
+def test_the_best_result_so_far_is_not_stopped():
+    """Not by a rung that others have passed with better results than it had there."""
+    scheduler = make("asha")
+    leader = FakeTrial(0)
+    scheduler.on_trial_add(None, leader)
+    for time, value in ((2, 9.0), (4, 9.0), (6, 9.0), (8, 3.0)):
+        assert scheduler.on_trial_result(None, leader, result(time, value)) == CONTINUE
+    for number in (1, 2):
+        run(scheduler, number, curve(5.0))
+    assert scheduler.on_trial_result(None, leader, result(10, 3.0)) == CONTINUE
+    run(scheduler, 3, curve(2.0))
+    assert scheduler.on_trial_result(None, leader, result(12, 3.0)) == STOP
+
+
 def test_hyperband_has_brackets_up_to_one_that_never_stops():
     scheduler = make("hyperband", 276, 46)
     rungs = [[milestone for milestone, _ in bracket._rungs] for bracket in scheduler._brackets]

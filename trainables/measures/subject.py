@@ -24,13 +24,12 @@ class Subject:
         return torch.Generator().manual_seed(self._seed)
 
     def samples(self, n: int) -> Tensor:
-        """`n` samples of the method: the ones that it chooses (`ChoosesSamples`), or new ones, if `only_new` anyway."""
+        """`n` samples of the method: the ones that it chooses (`ChoosesSamples`), or new ones, if `only_new` anyway.
+
+        After a measure has asked for more, they are the first of those: none is made twice.
+        """
         if n not in self._samples:
             most = max(self._samples, default=0)
-            if self._chooses:
-                self._samples[n] = self.method.samples_to_evaluate(n, self.rng())
-            elif n < most:  # new samples are alike, so that the first of them need not be made again
-                self._samples[n] = self._samples[most][:n]
-            else:
-                self._samples[n] = self.method.sample(n, self.rng())
+            make = self.method.samples_to_evaluate if self._chooses else self.method.sample
+            self._samples[n] = self._samples[most][:n] if n < most else make(n, self.rng())
         return self._samples[n]
