@@ -33,6 +33,7 @@ ip address add 10.77.0.2/32 dev lo
 exec sleep infinity
 """
 
+# A requeued job is started within a second or so, instead of half a minute; what does not end is killed soon.
 SLURM_CONF = """
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
@@ -51,8 +52,9 @@ JobAcctGatherType=jobacct_gather/none
 MpiDefault=none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
+SchedulerParameters=bf_interval=1,sched_interval=1
 ReturnToService=2
-KillWait=15
+KillWait=5
 NodeName=n1 NodeHostname={host} NodeAddr=10.77.0.1 Port=17001 CPUs=2 RealMemory=4000
 NodeName=n2 NodeHostname={host} NodeAddr=10.77.0.2 Port=17002 CPUs=2 RealMemory=4000
 PartitionName=main Nodes=n1,n2 Default=YES State=UP
