@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import resource
 import sys
@@ -22,6 +23,7 @@ from trainables.curves import Curves
 from trainables.data.statistics import pixel_statistics
 from trainables.evaluator import Evaluation, Evaluator
 from trainables.export import BEST_FILE, build, export
+from trainables.files import write_atomically
 from trainables.measures.frames import FRAMES
 from trainables.methods.abilities import Follows
 from trainables.methods.base import method_class, sub_seed
@@ -34,7 +36,10 @@ State = dict[str, Any]
 Report = dict[str, float]
 
 REPORTED = "reported_ms"
-"""The key under which a report says when it was made, in milliseconds since the epoch; also when it is repeated."""
+"""The key under which a report says when it was first made, in milliseconds since the epoch."""
+
+REPORT_TIMES = "reported.json"
+"""The file in a trial's folder that says when each round was first reported."""
 
 FAILURE = "failure"
 """The key under which the last report of a trial says why it has failed."""
@@ -117,9 +122,23 @@ class Training:
         if self.is_done:
             metrics |= self.curves.properties(self.spec.rounds)
         metrics |= {**evaluation.metrics, **self.best, PARAMETERS: self._parameters()}
-        metrics[REPORTED] = time.time_ns() // 1_000_000
+        metrics[REPORTED] = self._reported_at()
         self.report = flat_report(metrics, self.totals, self.round)
         return self.report
+
+    def _reported_at(self) -> int:
+        """When this round was first reported: also where it is trained again, since the checkpoint after it was lost.
+
+        Trackers keep a value for each time of a round.
+        """
+        file = self.folder / REPORT_TIMES
+        try:
+            times = json.loads(file.read_bytes())
+        except (OSError, ValueError):
+            times = {}
+        at: int = times.setdefault(str(self.round), time.time_ns() // 1_000_000)
+        write_atomically(file, json.dumps(times).encode())
+        return at
 
     @contextmanager
     def saving(self, share: float = 1.0) -> Iterator[None]:

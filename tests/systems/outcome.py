@@ -94,7 +94,7 @@ def check_complete(
         assert reported == list(steps[: len(reported)])
         assert (trial.state.name == "COMPLETE") == (reported == list(steps))
         for metric in (objective, *metrics):
-            assert [step for step, _ in history[metric]] == reported, (trial.number, metric)
+            assert [step for step, _ in history[metric]] == reported, (trial.number, metric, history[metric])
         assert dict(history[objective]) == trial.intermediate_values
         if "inner_updates" in metrics:
             updates = [value for _, value in history["inner_updates"]]

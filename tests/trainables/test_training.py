@@ -378,6 +378,19 @@ def test_seeds_go_on_as_if_nothing_had_happened_wherever_they_were_stopped(make_
     assert without_durations(parts) == without_durations(whole)
 
 
+def test_a_round_that_is_trained_again_is_reported_at_its_first_time(make_spec, evaluator, tmp_path):
+    """MLflow keeps a value for each time of a step: with another time, a curve would have the round twice."""
+    training = Training(make_spec(), evaluator, CPU)
+    first = [dict(training.advance()) for _ in range(2)]
+    (newest,) = (tmp_path / "trial" / "checkpoints").glob("*4.pt")
+    newest.write_bytes(b"torn")
+    with pytest.warns(UserWarning, match="is damaged"):
+        again = Training(make_spec(), evaluator, CPU)
+    repeated = dict(again.advance())
+    assert without_durations([repeated]) == without_durations(first[1:])
+    assert repeated["reported_ms"] == first[1]["reported_ms"] > first[0]["reported_ms"]
+
+
 def test_a_damaged_checkpoint_of_one_seed_only_costs_the_time_to_make_it_again(make_spec, evaluator, tmp_path):
     whole = run(make_training(make_spec("whole", seeds=2), evaluator, CPU))
     parts = make_training(make_spec("parts", seeds=2), evaluator, CPU)
