@@ -7,7 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from search_spaces.discriminator_only_scales import SCALES
-from search_spaces.gradnorm import AS_ENERGY_BASED, AS_PUBLISHED, PUBLISHED, GradNorm, earlier_share
+from search_spaces.gradnorm import (
+    AS_ENERGY_BASED,
+    AS_PUBLISHED,
+    DISCRIMINATOR_UPDATES,
+    PUBLISHED,
+    GradNorm,
+    earlier_share,
+)
 from search_spaces.space import FirstTrial, Scale, Suggestion, off, weight_or_off
 
 if TYPE_CHECKING:
@@ -66,7 +73,7 @@ class Beyond(GradNorm):
             "start": start,
             **(earlier_share(trial) if start == "earlier" else {}),
             "clip_images": trial.suggest_categorical("clip_images", (False, True)),
-            "discriminator_updates": trial.suggest_int("discriminator_updates", 1, 2),
+            "discriminator_updates": trial.suggest_int("discriminator_updates", *DISCRIMINATOR_UPDATES),
         }
 
     def first_trials(self) -> list[FirstTrial]:

@@ -27,10 +27,10 @@ SCALES = {
     # A first look is cheap, and what looks good is trained for long: early stopping decides in between.
     "laptop": Scale(
         dataset="mnist5k",
-        trials=30,
-        rounds=486,
-        evaluate_every=162,
-        evaluate_at=(54,),
+        trials=24,
+        rounds=405,
+        evaluate_every=135,
+        evaluate_at=(45,),
         grace=1 / 9,
         least_progress=0.2,
         measures=LAPTOP_MEASURES,

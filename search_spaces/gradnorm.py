@@ -33,10 +33,13 @@ LAPTOP_WEIGHTS: Mapping[str, Range] = {
     "lambda_gnorm": (1e-2, 1e0),
     "lambda_ce": (1e-5, 1e-2),
 }
-LAPTOP_RATES: Mapping[str, Range] = {"discriminator_lr": (2e-3, 1e-2), "image_lr": (0.1, 0.5)}
+LAPTOP_RATES: Mapping[str, Range] = {"discriminator_lr": (1e-3, 1e-2), "image_lr": (0.1, 0.5)}
 
-NOISE_SHARES = (0.01, 0.1)
+NOISE_SHARES = (0.003, 0.1)
 """The shares of a batch that may start from noise, where the others start from earlier images."""
+
+DISCRIMINATOR_UPDATES = (1, 3)
+"""The updates of the discriminator that a round may have."""
 
 PUBLISHED, ENERGY_BASED = "published", "energy_based"
 
@@ -89,7 +92,7 @@ class GradNorm(SearchSpace):
         return {
             **AS_ENERGY_BASED,
             **earlier_share(trial),
-            "discriminator_updates": trial.suggest_int("discriminator_updates", 1, 2),
+            "discriminator_updates": trial.suggest_int("discriminator_updates", *DISCRIMINATOR_UPDATES),
         }
 
     def first_trials(self) -> list[FirstTrial]:
@@ -100,7 +103,10 @@ class GradNorm(SearchSpace):
         """The algorithm of energy-based models, with the middle of every range: nothing of it was tuned."""
         ranges = {**self.rates, **self.weights, "max_updates": self.max_updates, "noise_share": NOISE_SHARES}
         params: dict[str, Any] = {name: math.sqrt(low * high) for name, (low, high) in ranges.items()}
-        params |= {"max_updates": round(params["max_updates"]), "discriminator_updates": 1}
+        params |= {
+            "max_updates": round(params["max_updates"]),
+            "discriminator_updates": sum(DISCRIMINATOR_UPDATES) // 2,
+        }
         return FirstTrial("energy-based, middle of the ranges", {"algorithm": ENERGY_BASED, **params})
 
     def _published(self, name: str) -> FirstTrial:

@@ -21,7 +21,7 @@ from search_spaces.space import spoken
 from study.interruption import Interruption
 from study.optuna_storage import FIRST_TRIAL, INHERITED, best_inherited, is_feasible, ranked, trained
 from study.plan import StudyPlan
-from study.tables import claims_table, references_of, results_table, shown_metrics
+from study.tables import claims_table, references_of, results_table, settings_table, shown_metrics
 from study.verdicts import Judged, counts, more_seeds_command, seeds_that_decide
 from trainables.credentials import without_credentials
 from trainables.files import absolute
@@ -87,8 +87,10 @@ class Console:
             (preparation,) = preparations.values()
             references = references_of(preparation, shown_metrics(preparation.protocol))
         title = f"study {plan.name}: {title}, then the first trials"
-        self.tables.append(results_table(plan, title, [*shown.values()], references))
-        self._console.print(self.tables[-1])
+        rows = [*shown.values()]
+        for table in (results_table(plan, title, rows, references), settings_table(plan, rows)):
+            self.tables.append(table)
+            self._console.print(table)
         own = [trial for trial in trained(study) if trial.state != TrialState.WAITING]
         counts = Counter(trial.state.name.lower() for trial in own)
         self.print(", ".join(f"{number} {STATES[state]}" for state, number in sorted(counts.items())))

@@ -20,6 +20,7 @@ from trainables.errors import InputError, lookup
 warnings.simplefilter("ignore", ExperimentalWarning)
 # First trials may have published values that a scale does not search.
 warnings.filterwarnings("ignore", message="Fixed parameter .* is out of range", category=UserWarning)
+warnings.filterwarnings("ignore", message="The value .* is out of the range of the distribution", category=UserWarning)
 warnings.filterwarnings("ignore", message="Constraints have been set, but CmaEsSampler", category=UserWarning)
 
 # Studies are short here: Optuna's default of ten random trials would be half a study.

@@ -70,7 +70,7 @@ def reference_rows(columns: Sequence[str], references: Mapping[str, float]) -> d
 def results_table(
     plan: StudyPlan, title: str, trials: Sequence[FrozenTrial], references: Mapping[str, float] | None = None
 ) -> Table:
-    """A row per trial: its metrics, what was published for its settings, its settings; then reference values."""
+    """A row per trial: its metrics, what was published for its settings, its name; then reference values."""
     columns = columns_of(plan, trials)
     first_trials = {first.name: first for first in plan.space.first_trials()}
     published = [
@@ -82,21 +82,31 @@ def results_table(
         table.add_column(name, justify="right", overflow="fold")
     if any(published):
         table.add_column("published", overflow="fold")
-    table.add_column("settings", overflow="fold")
+    table.add_column("first trial, or reference", overflow="fold")
     for trial, known in zip(trials, published, strict=True):
         metrics = trial.user_attrs.get(METRICS, {})
         values = [f"{metrics[name]:.4g}" if name in metrics else "-" for name in columns]
-        origin = f"{trial.user_attrs[FIRST_TRIAL]}: " if FIRST_TRIAL in trial.user_attrs else ""
-        table.add_row(
-            trial.user_attrs.get(INHERITED, str(trial.number)),
-            *values,
-            *([known] if any(published) else []),
-            origin + _settings(plan, trial),
-        )
+        name = trial.user_attrs.get(FIRST_TRIAL, "")
+        table.add_row(_called(trial), *values, *([known] if any(published) else []), name)
     for name, row in reference_rows(columns, references or {}).items():
         values = [f"{row[column]:.4g}" if column in row else "-" for column in columns]
         table.add_row("", *values, *([""] if any(published) else []), f"reference: {name}")
     return table
+
+
+def settings_table(plan: StudyPlan, trials: Sequence[FrozenTrial]) -> Table:
+    """A row per trial: what was suggested."""
+    table = Table(box=rich.box.SIMPLE)
+    table.add_column("trial", justify="right")
+    table.add_column("settings", overflow="fold")
+    for trial in trials:
+        table.add_row(_called(trial), _settings(plan, trial))
+    return table
+
+
+def _called(trial: FrozenTrial) -> str:
+    """The number of a trial, with its study if that is another one."""
+    return str(trial.user_attrs.get(INHERITED, trial.number))
 
 
 def _published(first: FirstTrial | None, trial: FrozenTrial, columns: Sequence[str]) -> str:
