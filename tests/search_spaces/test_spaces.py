@@ -354,9 +354,10 @@ def test_the_last_first_trial_has_the_choices_of_energy_based_models_and_the_mid
 def test_the_arms_of_found_differ_in_what_their_names_say(name):
     space = space_class(name)("laptop")
     arms = {point["arm"]: space.suggestion(point) for point in space.points()}
-    found, without = (dict(arms[arm].config) for arm in ("found", "found, no gradient norm"))
+    found, without = (dict(arms[arm].config) for arm in ("found, gradient norm", "found, no gradient norm"))
     assert found.pop("lambda_gnorm") > without.pop("lambda_gnorm") == 0
     assert found == without
+    assert dict(arms[space.found].config) == space.settings
     published = DiscriminatorOnlyConfig(**arms["published"].config).model_dump()
     network = ("width", "batch_size", "initial_epochs")
     changed = {field for field, value in DiscriminatorOnlyConfig() if published[field] != value}
