@@ -38,7 +38,7 @@ LAPTOP_RATES: Mapping[str, Range] = {"discriminator_lr": (1e-3, 1e-2), "image_lr
 NOISE_SHARES = (0.003, 0.1)
 """The shares of a batch that may start from noise, where the others start from earlier images."""
 
-DISCRIMINATOR_UPDATES = (1, 3)
+DISCRIMINATOR_UPDATES = (1, 2)
 """The updates of the discriminator that a round may have."""
 
 PUBLISHED, ENERGY_BASED = "published", "energy_based"
