@@ -347,7 +347,7 @@ def test_the_last_first_trial_has_the_choices_of_energy_based_models_and_the_mid
     weights = (config.lambda_stat, config.lambda_tv, config.lambda_gnorm, config.lambda_ce)
     assert weights == pytest.approx((0.1, 10**0.5, 0.1, 10**-3.5))
     assert config.earlier_share == pytest.approx(1 - math.sqrt(3e-4))
-    assert config.discriminator_updates == 2
+    assert config.discriminator_updates == 1
 
 
 @pytest.mark.parametrize("name", ["found", "found_mnist5k"])
