@@ -343,10 +343,10 @@ def test_the_last_first_trial_has_the_choices_of_energy_based_models_and_the_mid
     *_, (_, config) = first_configs(space_class(name)("laptop"))
     assert (config.fakes, config.start, config.clip_images) == ("just_made", "earlier", True)
     rates = (config.discriminator_lr, config.image_lr, config.max_updates)
-    assert rates == pytest.approx((math.sqrt(1e-5), math.sqrt(0.05), 4))
+    assert rates == pytest.approx((math.sqrt(2e-5), math.sqrt(0.05), 4))
     weights = (config.lambda_stat, config.lambda_tv, config.lambda_gnorm, config.lambda_ce)
     assert weights == pytest.approx((0.1, 10**0.5, 0.1, 10**-3.5))
-    assert config.earlier_share == pytest.approx(1 - math.sqrt(3e-4))
+    assert config.earlier_share == pytest.approx(1 - 10**-1.5)
     assert config.discriminator_updates == 1
 
 
