@@ -10,11 +10,11 @@ from statistics import median
 import torch
 
 from search_spaces.compare import ALONE, Compare
-from search_spaces.found import FOUND, Found, FoundMnist5k
+from search_spaces.found import WITH, Found, FoundMnist5k
 from trainables.data.cache import prepare
 from trainables.methods.base import Method, method_class
 
-SPACES = {Found: FOUND, FoundMnist5k: FOUND, Compare: ALONE}
+SPACES = {Found: WITH, FoundMnist5k: WITH, Compare: ALONE}
 """The spaces, each with the arm whose pace is 1."""
 TURNS = 4
 """Rounds of each arm, in turns, so that other work on the machine slows all of them."""

@@ -53,15 +53,15 @@ ALONE = "discriminator alone"
 
 ARMS: dict[str, Arm] = {
     ALONE: Arm("discriminator_only", ON_DIGITS, 1.0, tiny=SMALLEST, paper={"fakes": "just_made", "start": "earlier"}),
-    "discriminator alone, as published": Arm("discriminator_only", PUBLISHED, 0.05, "Our method", SMALLEST),
-    "GAN M0_B": Arm("gan", GAN, 3.3, tiny=NARROW),
-    "GAN M1_B": Arm("gan", {**GAN, **DEEP}, 2.1, tiny=NARROW, paper=DEEP),
+    "discriminator alone, as published": Arm("discriminator_only", PUBLISHED, 0.5, "Our method", SMALLEST),
+    "GAN M0_B": Arm("gan", GAN, 3.7, tiny=NARROW),
+    "GAN M1_B": Arm("gan", {**GAN, **DEEP}, 2.5, tiny=NARROW, paper=DEEP),
     "DCGAN": Arm("gan", DCGAN, 3.0, "DCGAN", NARROW, {**NORMAL, **BORDERED}),
-    "PresGAN": Arm("presgan", {**GAN, **NORMAL, "latent_dim": 16, "lambda_entropy": 1e-3}, 1.0, "PresGAN", NARROW),
-    "DuelGAN": Arm("duelgan", {**GAN, **NORMAL, "latent_dim": 16}, 2.0, "DuelGAN", NARROW),
+    "PresGAN": Arm("presgan", {**GAN, **NORMAL, "latent_dim": 16, "lambda_entropy": 1e-3}, 0.47, "PresGAN", NARROW),
+    "DuelGAN": Arm("duelgan", {**GAN, **NORMAL, "latent_dim": 16}, 2.3, "DuelGAN", NARROW),
     "VAE": Arm("vae", {"latent_dim": 8, "hidden_units": 200}, 9.8, tiny={"hidden_units": 8}),
-    "VAE/GAN": Arm("vae_gan", {"lr": 1e-3}, 1.6, tiny={"width": 1 / 16}),
-    "flow": Arm("flow", {"ema_decay": 0.98, "warmup_rounds": 20}, 0.45, tiny={"maps": (4, 8)}, paper={"width": 2.0}),
+    "VAE/GAN": Arm("vae_gan", {"lr": 1e-3}, 1.5, tiny={"width": 1 / 16}),
+    "flow": Arm("flow", {"ema_decay": 0.98, "warmup_rounds": 20}, 0.3, tiny={"maps": (4, 8)}, paper={"width": 2.0}),
 }
 
 

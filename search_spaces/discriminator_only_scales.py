@@ -28,9 +28,9 @@ SCALES = {
     "laptop": Scale(
         dataset="mnist5k",
         trials=24,
-        rounds=405,
-        evaluate_every=135,
-        evaluate_at=(45,),
+        rounds=432,
+        evaluate_every=144,
+        evaluate_at=(48,),
         grace=1 / 9,
         least_progress=0.2,
         measures=LAPTOP_MEASURES,

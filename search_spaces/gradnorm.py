@@ -33,12 +33,12 @@ LAPTOP_WEIGHTS: Mapping[str, Range] = {
     "lambda_gnorm": (1e-2, 1e0),
     "lambda_ce": (1e-5, 1e-2),
 }
-LAPTOP_RATES: Mapping[str, Range] = {"discriminator_lr": (1e-3, 1e-2), "image_lr": (0.1, 0.5)}
+LAPTOP_RATES: Mapping[str, Range] = {"discriminator_lr": (2e-3, 1e-2), "image_lr": (0.1, 0.5)}
 
-NOISE_SHARES = (0.003, 0.1)
+NOISE_SHARES = (0.01, 0.1)
 """The shares of a batch that may start from noise, where the others start from earlier images."""
 
-DISCRIMINATOR_UPDATES = (1, 3)
+DISCRIMINATOR_UPDATES = (1, 2)
 """The updates of the discriminator that a round may have."""
 
 PUBLISHED, ENERGY_BASED = "published", "energy_based"

@@ -73,7 +73,16 @@ def _absolute(config: StudyConfig) -> StudyConfig:
         changes["dataset"] = full_name(config.dataset)
     if config.space is not None:
         changes["space"] = outside.with_absolute_path(config.space)
+    if config.assignments:
+        changes["assignments"] = tuple(map(_with_absolute_file, config.assignments))
     return replace(config, **changes)
+
+
+def _with_absolute_file(assignment: str) -> str:
+    """KEY=VALUE, with an absolute path if the value names a file."""
+    key, equals, text = assignment.partition("=")
+    path = absolute(Path(text))
+    return f"{key}={path}" if equals and text and path.is_file() else assignment
 
 
 def _begun_or_new(config: StudyConfig) -> StudyConfig:

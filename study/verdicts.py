@@ -146,23 +146,26 @@ def effect_in_words(outcome: Outcome, references: Mapping[str, float]) -> str:
         return ""
     if not all(map(math.isfinite, (difference, *outcome.lower, *outcome.higher))):
         return "some runs failed: only their order counts"
+
+    def with_interval(shown: str, unit: float = 1.0, after: str = "") -> str:
+        """The difference and its ends in a unit; an end that no value bounds is left open."""
+        ends = f"{least / unit:{shown}} to {most / unit:{shown}}"
+        ends = ends if math.isfinite(least) and math.isfinite(most) else "an end of the interval is open"
+        return f"{difference / unit:{shown}}{after} ({ends})"
+
     if claim.success is not None:
-        return f"{difference:+.0%} of runs ({least:+.0%} to {most:+.0%})"
+        return with_interval("+.0%", after=" of runs")
     if claim.compared_by == "ratio":
-        return f"{difference:.3g} times as high ({least:.3g} to {most:.3g})"
+        return with_interval(".3g", after=" times as high")
     base = base_name(claim.metric)
     way = references.get(f"{base}_noise", math.nan) - references.get(f"{base}_test_images", math.nan)
     if math.isfinite(way) and way != 0:
-        part, low, high = (value / abs(way) for value in (difference, least, most))
-        return f"{part:.0%} of the way from noise to test images ({low:.0%} to {high:.0%})"
-    mean = sum(outcome.lower) / len(outcome.lower)
+        return with_interval(".0%", abs(way), " of the way from noise to test images")
     if min(*outcome.lower, *outcome.higher) > 0:
-        part, low, high = (value / mean for value in (difference, least, most))
-        return f"{part:+.0%} ({low:+.0%} to {high:+.0%})"
+        return with_interval("+.0%", sum(outcome.lower) / len(outcome.lower))
     _, deviation = seen(outcome)
     if deviation > 0:
-        part, low, high = (value / deviation for value in (difference, least, most))
-        return f"{part:.2g} standard deviations ({low:.2g} to {high:.2g})"
+        return with_interval(".2g", deviation, " standard deviations")
     return f"{difference:.3g}"
 
 

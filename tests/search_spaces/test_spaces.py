@@ -343,20 +343,21 @@ def test_the_last_first_trial_has_the_choices_of_energy_based_models_and_the_mid
     *_, (_, config) = first_configs(space_class(name)("laptop"))
     assert (config.fakes, config.start, config.clip_images) == ("just_made", "earlier", True)
     rates = (config.discriminator_lr, config.image_lr, config.max_updates)
-    assert rates == pytest.approx((math.sqrt(1e-5), math.sqrt(0.05), 4))
+    assert rates == pytest.approx((math.sqrt(2e-5), math.sqrt(0.05), 4))
     weights = (config.lambda_stat, config.lambda_tv, config.lambda_gnorm, config.lambda_ce)
     assert weights == pytest.approx((0.1, 10**0.5, 0.1, 10**-3.5))
-    assert config.earlier_share == pytest.approx(1 - math.sqrt(3e-4))
-    assert config.discriminator_updates == 2
+    assert config.earlier_share == pytest.approx(1 - 10**-1.5)
+    assert config.discriminator_updates == 1
 
 
 @pytest.mark.parametrize("name", ["found", "found_mnist5k"])
 def test_the_arms_of_found_differ_in_what_their_names_say(name):
     space = space_class(name)("laptop")
     arms = {point["arm"]: space.suggestion(point) for point in space.points()}
-    found, without = (dict(arms[arm].config) for arm in ("found", "found, no gradient norm"))
+    found, without = (dict(arms[arm].config) for arm in ("found, gradient norm", "found, no gradient norm"))
     assert found.pop("lambda_gnorm") > without.pop("lambda_gnorm") == 0
     assert found == without
+    assert dict(arms[space.found].config) == space.settings
     published = DiscriminatorOnlyConfig(**arms["published"].config).model_dump()
     network = ("width", "batch_size", "initial_epochs")
     changed = {field for field, value in DiscriminatorOnlyConfig() if published[field] != value}

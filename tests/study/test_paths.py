@@ -41,6 +41,15 @@ def test_a_home_that_the_shell_left_is_expanded(home, form):
     assert command_line.read(Outer, "test", ["--storage-dir", "~nobody-here/x"]).storage_dir == Path("~nobody-here/x")
 
 
+def test_a_file_that_a_setting_names_is_found_again_from_another_folder(home, tmp_path):
+    Path("w.safetensors").write_bytes(b"")
+    config = StudyConfig(space="inversion", scale="smoke", storage_dir=tmp_path, assignments=("weights=w.safetensors",))
+    (said,) = make_plan(config).config.assignments
+    assert said == f"weights={tmp_path / 'w.safetensors'}"
+    config = StudyConfig(space="gradnorm", scale="smoke", storage_dir=tmp_path, assignments=("ema_decay=0.5",))
+    assert make_plan(config).config.assignments == ("ema_decay=0.5",)
+
+
 def test_all_paths_of_a_plan_are_absolute_and_no_link_is_resolved(home, tmp_path):
     (tmp_path / "real").mkdir()
     Path("link").symlink_to("real")

@@ -314,3 +314,11 @@ def test_the_screen_shows_both_counts_and_the_command_that_decides(tmp_path, cap
     assert "With 17 seeds, about 1 more would be decided" in shown
     assert f"--config {tmp_path}/studies/s/study.json --seeds 17 --storage-dir {tmp_path}" in shown
     assert not math.isnan(outcome.difference)
+
+
+def test_an_open_interval_is_said_and_not_printed_as_infinite():
+    """Equal values decide nothing: their interval has no ends."""
+    claim = Claim("x is lower.", "[Someone 2020]", "boundary", lambda p: p["x"], lambda p: not p["x"])
+    outcome = judge(claim, [({"x": True}, [{"boundary": 0.5}]), ({"x": False}, [{"boundary": 1.0}] * 3)])
+    assert not all(map(math.isfinite, outcome.interval))
+    assert effect_in_words(outcome, {}) == "+100% (an end of the interval is open)"

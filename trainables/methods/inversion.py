@@ -48,8 +48,7 @@ class InversionConfig(MethodConfig):
     batch_size: int = Field(64, ge=1, description="training images that are inverted in a round")
     weights: str = Field(
         "",
-        description="a generator, as --from names it; empty: `generator` is trained first. A study that may be resumed "
-        "in another folder needs an absolute path",
+        description="a generator, as --from names it; empty: `generator` is trained first",
     )
     weights_sha256: str = Field("", description="checksum of the file; empty: any")
     generator: str = Field("vae", description="its method")
