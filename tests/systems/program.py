@@ -24,6 +24,7 @@ STOP_SECONDS = 60.0
 
 PORTS = range(20_000, 32_000)
 """Below those that the system hands out to whoever connects, and beside those that Ray picks for its workers."""
+_given: set[int] = set()
 
 
 class Program:
@@ -155,11 +156,14 @@ def end_those_of_the_test() -> None:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens at."""
+    """A port of loopback that nobody listens at, another one each time."""
     while True:
         port = random.SystemRandom().choice(PORTS)
+        if port in _given:
+            continue
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
+            _given.add(port)
             return port
 
 

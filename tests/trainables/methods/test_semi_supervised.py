@@ -249,6 +249,8 @@ SMALL = {
     | dict.fromkeys(("generator_lr", "discriminator_lr"), 1e-3),
     FeatureMatching: {"generator_width": 0.25, "discriminator_width": 0.25, "average_rate": 0.02, "batch_size": 50},
 }
+ROUNDS = {Sgan: 400, FeatureMatching: 200}
+"""How long it takes until the unlabelled images help."""
 
 
 @pytest.mark.slow
@@ -262,7 +264,7 @@ def test_unlabelled_images_help_with_25_labels(method_type, cache_dir):
         for weight in (0.0, 1.0):
             settings = {"labels": 25, "label_draw": draw, "unlabelled_weight": weight}
             method = make(method_type, digits, **SMALL[method_type], **settings)
-            for _ in range(400):
+            for _ in range(ROUNDS[method_type]):
                 method.train_round()
             found.append(accuracy(method, digits.test))
         better += found[1] > found[0]
