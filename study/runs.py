@@ -36,6 +36,8 @@ TRIAL_TAG = "trial"
 BATCH = 100
 """How much MLflow takes at once."""
 PAGE = 1000
+RUNS_AT_ONCE = 100
+"""Runs in an answer of the server: with all metrics, a thousand take a busy one longer than the client waits."""
 READERS = 8
 """Requests to the tracking server at once."""
 PATIENCE = 4
@@ -294,7 +296,7 @@ def _runs_of(client: MlflowClient, experiments: Sequence[str], study: str) -> It
     token = None
     while True:
         wanted = f"tags.{STUDY_TAG} = '{study}'"
-        page = client.search_runs(list(experiments), wanted, max_results=PAGE, page_token=token)
+        page = client.search_runs(list(experiments), wanted, max_results=RUNS_AT_ONCE, page_token=token)
         yield from page
         token = page.token
         if not token:

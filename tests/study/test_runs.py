@@ -9,13 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import optuna
+import pandas as pd
 import pytest
 import sqlalchemy
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from PIL import Image
 
-from study import events, optuna_storage
+from study import events, optuna_storage, runs
 from study.config import StudyConfig
 from study.events import PARENT
 from study.optuna_storage import create_study
@@ -221,6 +222,14 @@ def test_what_is_written_is_read(study, plan):
     assert curves.values.tolist() == [[0, "energy", 2, 2.5], [0, "energy", 4, 1.5]]
     assert set(recorded.curves()["metric"]) == {"energy", "round", "cpu_hours"}
     assert recorded.per_seed.values.tolist() == [[0, 0, "energy", 1.0], [0, 2, "energy", 2.0]]
+
+
+def test_runs_that_do_not_fit_into_one_answer_are_read(study, plan, monkeypatch):
+    together = read(plan.tracking_uri, plan.name)
+    monkeypatch.setattr(runs, "RUNS_AT_ONCE", 1)
+    one_by_one = read(plan.tracking_uri, plan.name)
+    assert len(one_by_one.trials) > 1
+    pd.testing.assert_frame_equal(one_by_one.trials, together.trials)
 
 
 def test_only_the_curves_that_are_asked_for_are_read(study, plan):
