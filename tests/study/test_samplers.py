@@ -58,6 +58,17 @@ def test_samplers_learn_from_trials_that_were_stopped_early(sampler, trials, see
     assert statistics.mean(suggested) < 0.25
 
 
+@pytest.mark.parametrize("sampler", ["gp", "cmaes"])
+def test_what_a_sampler_does_not_model_is_drawn_without_a_word(sampler, capfd):
+    study = optuna.create_study()
+    for number in range(samplers.START_UP + 2):
+        trial = ask(study, sampler, 0)
+        trial.suggest_float("x", 0.0, 1.0)
+        trial.suggest_float(f"only in {number % 2}", 0.0, 1.0)
+        study.tell(trial, 1.0)
+    assert "independent" not in capfd.readouterr().err
+
+
 def test_suggestions_that_learn_nothing_are_further_away():
     suggested = [d for seed in range(10) for d in best_is_at_seven_tenths("random", 10, seed)[-5:]]
     assert statistics.mean(suggested) > 0.35
