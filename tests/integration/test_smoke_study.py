@@ -202,7 +202,7 @@ def test_the_charts_show_each_trial_its_images_and_what_was_searched(addresses):
         assert not set(last) & set(first)
         axes = charts.axes()
         assert axes[-1] == "fid_lenet_best"
-        assert len(axes) == 12, axes
+        assert len(axes) == 9, axes
         assert any(axis.startswith("search") and axis.endswith("age_lr") for axis in axes), axes
 
 

@@ -300,6 +300,7 @@ def test_one_seed_is_a_plain_training(make_spec, evaluator, tmp_path):
         "checkpoints",
         "frames",
         "pictures",
+        "reported.json",
     }
 
 
