@@ -78,11 +78,12 @@ class Beyond(GradNorm):
 
     def first_trials(self) -> list[FirstTrial]:
         """Those of `gradnorm`; the published ones have a width and a batch of their own at the paper scale alone."""
-        return [
-            replace(first, params={**chosen, **self._rest_as_published(), **_conditional(chosen)})
-            for first in super().first_trials()
-            for chosen in (_each_by_itself(first.params),)
-        ]
+        return [self._with_everything(first) for first in super().first_trials()]
+
+    def _with_everything(self, first: FirstTrial) -> FirstTrial:
+        """A first trial of `gradnorm`, with all parameters of this space."""
+        params = _each_by_itself(first.params)
+        return replace(first, params={**params, **self._rest_as_published(), **_conditional(params)})
 
     def _rest_as_published(self) -> dict[str, Any]:
         off_weights = {"update_noise": off(NOISE[0]), "ema_forgets": off(FORGETTING[0])}

@@ -74,15 +74,16 @@ def _absolute(config: StudyConfig) -> StudyConfig:
     if config.space is not None:
         changes["space"] = outside.with_absolute_path(config.space)
     if config.assignments:
-        changes["assignments"] = tuple(map(_with_absolute_file, config.assignments))
+        changes["assignments"] = tuple(map(_with_absolute_path, config.assignments))
     return replace(config, **changes)
 
 
-def _with_absolute_file(assignment: str) -> str:
-    """KEY=VALUE, with an absolute path if the value names a file."""
-    key, equals, text = assignment.partition("=")
+def _with_absolute_path(assignment: str) -> str:
+    """KEY=VALUE, with an absolute path if the value names exported weights, or anything else by a path with folders."""
+    key, _, text = assignment.partition("=")
     path = absolute(Path(text))
-    return f"{key}={path}" if equals and text and path.is_file() else assignment
+    is_path = os.sep in text or path.suffix == ".safetensors"
+    return f"{key}={path}" if is_path and path.exists() else assignment
 
 
 def _begun_or_new(config: StudyConfig) -> StudyConfig:

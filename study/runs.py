@@ -36,6 +36,7 @@ TRIAL_TAG = "trial"
 BATCH = 100
 """How much MLflow takes at once."""
 PAGE = 1000
+"""Experiments, or studies, in an answer of the server."""
 RUNS_AT_ONCE = 100
 """Runs in an answer of the server: with all metrics, a thousand take a busy one longer than the client waits."""
 READERS = 8

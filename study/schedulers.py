@@ -206,17 +206,11 @@ class SuccessiveHalving(_ByNumber, AsyncHyperBandScheduler):
 
     def _hear(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         action = super()._hear(tune_controller, trial, result)
-        is_behind = not self._is_best(result) and (action == TrialScheduler.STOP or self._is_overtaken(trial.trial_id))
-        return TrialScheduler.STOP if is_behind or self._is_hopeless(result) else TrialScheduler.CONTINUE
-
-    def _is_best(self, result: dict[str, Any]) -> bool:
-        """Whether no trial has reported anything better so far."""
-        value = result.get(self._metric)
-        if not is_finite(value):
-            return False
-        maximised = value if self._mode == "max" else -value
+        sign = 1 if self._mode == "max" else -1
+        maximised = sign * result[self._metric] if is_finite(result.get(self._metric)) else -math.inf
         self._best = max(self._best, maximised)
-        return maximised == self._best
+        is_behind = maximised < self._best and (action == TrialScheduler.STOP or self._is_overtaken(trial.trial_id))
+        return TrialScheduler.STOP if is_behind or self._is_hopeless(result) else TrialScheduler.CONTINUE
 
     def _is_hopeless(self, result: dict[str, Any]) -> bool:
         """Whether the trial is worse than what is needed from the first rung on."""

@@ -357,7 +357,7 @@ def test_the_arms_of_found_differ_in_what_their_names_say(name):
     found, without = (dict(arms[arm].config) for arm in ("found, gradient norm", "found, no gradient norm"))
     assert found.pop("lambda_gnorm") > without.pop("lambda_gnorm") == 0
     assert found == without
-    assert dict(arms[space.found].config) == space.settings
+    assert dict(arms["found, gradient norm"].config) == space.settings
     published = DiscriminatorOnlyConfig(**arms["published"].config).model_dump()
     network = ("width", "batch_size", "initial_epochs")
     changed = {field for field, value in DiscriminatorOnlyConfig() if published[field] != value}

@@ -46,6 +46,7 @@ def test_a_file_that_a_setting_names_is_found_again_from_another_folder(home, tm
     config = StudyConfig(space="inversion", scale="smoke", storage_dir=tmp_path, assignments=("weights=w.safetensors",))
     (said,) = make_plan(config).config.assignments
     assert said == f"weights={tmp_path / 'w.safetensors'}"
+    Path("0.5").write_bytes(b"")  # a value is not taken for the file of this name
     config = StudyConfig(space="gradnorm", scale="smoke", storage_dir=tmp_path, assignments=("ema_decay=0.5",))
     assert make_plan(config).config.assignments == ("ema_decay=0.5",)
 
