@@ -86,6 +86,8 @@ def find_study(where: str, name: str, must_exist: bool) -> tuple[BaseStorage, bo
     if not is_database(where):
         mend(Path(where), may_lose=_says_something_of_a_trial)
     try:
+        if is_database(where):
+            connect(with_driver(where))
         storage = open_storage(where)
         is_there = name in optuna.get_all_study_names(storage)
         is_begun = is_there and num_started(optuna.load_study(study_name=name, storage=storage)) > 0

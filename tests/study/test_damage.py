@@ -8,6 +8,7 @@ import sqlite3
 import pytest
 import torch
 
+from study.optuna_storage import find_study
 from study.records import mend
 from tests.integration.damage import damage, lock, tear_file, tear_record
 from trainables.checkpoints import CheckpointFolder
@@ -41,6 +42,16 @@ def test_a_locked_database_is_locked_for_a_while(tmp_path):
         sqlite3.connect(path, timeout=0).execute("INSERT INTO t VALUES (1)")
     thread.join()
     sqlite3.connect(path, timeout=0).execute("INSERT INTO t VALUES (1)")
+
+
+def test_a_locked_file_of_optuna_is_waited_for(tmp_path):
+    """SQLite's own patience ends after five seconds."""
+    url = f"sqlite:///{tmp_path / 'optuna.db'}"
+    find_study(url, "s", must_exist=False)
+    thread = lock(tmp_path / "optuna.db", 6.0)
+    _, is_there = find_study(url, "s", must_exist=False)
+    assert not is_there
+    thread.join()
 
 
 def test_files_that_are_torn_are_changed(tmp_path):
