@@ -246,7 +246,7 @@ def test_a_study_that_mlflow_does_not_know(uri):
 
 @pytest.mark.parametrize("place", ["/a/folder", "file:///a/folder", "gopher://someone:secret@host"])
 def test_a_place_where_mlflow_keeps_no_runs(place):
-    with pytest.raises(InputError, match="^MLflow keeps no runs in .*: name a server") as error:
+    with pytest.raises(InputError, match="MLflow keeps no runs in ") as error:
         read(place, "s")
     assert "secret" not in str(error.value)
 
