@@ -27,9 +27,9 @@ def draw_mix(batch_size: int, rng: torch.Generator) -> Tensor:
     The indices `(2 * (batch_size // 2),)` are shuffled, and none comes twice.
     """
     half = batch_size // 2
-    real, fake = (torch.randperm(batch_size, generator=rng)[:half] for _ in range(2))
+    real, fake = (torch.randperm(batch_size, generator=rng, device=rng.device)[:half] for _ in range(2))
     mix = torch.cat([real, batch_size + fake])
-    return mix[torch.randperm(len(mix), generator=rng)]
+    return mix[torch.randperm(len(mix), generator=rng, device=rng.device)]
 
 
 def duel_term(logits: Tensor, of_peer: Tensor, mixes: tuple[Tensor, Tensor, Tensor], alpha: float) -> Tensor:

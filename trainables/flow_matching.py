@@ -19,13 +19,13 @@ Velocity = Callable[[Tensor, Tensor], Tensor]
 
 
 def draw_times(n: int, sampling: TimeSampling, rng: torch.Generator) -> Tensor:
-    """`n` times in [0, 1], from `rng`, on the CPU.
+    """`n` times in [0, 1], from `rng`, on its device.
 
     "logit_normal" is the sigmoid of a standard normal number, which is seldom near 0 or 1 (Esser et al. 2024).
     """
     if sampling == "uniform":
-        return torch.rand(n, generator=rng)
-    return torch.randn(n, generator=rng).sigmoid()
+        return torch.rand(n, generator=rng, device=rng.device)
+    return torch.randn(n, generator=rng, device=rng.device).sigmoid()
 
 
 def matching_loss(velocity: Velocity, x0: Tensor, x1: Tensor, times: Tensor) -> Tensor:

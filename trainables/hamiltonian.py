@@ -69,7 +69,7 @@ def sample(
     settings: HmcSettings,
     rng: torch.Generator,
 ) -> Sampled:
-    """Run a chain from each row of `start` `(n, d)`, which is left as it is. `step` is a scalar, `rng` on the CPU.
+    """Run a chain from each row of `start` `(n, d)`, which is left as it is. `step` is a scalar.
 
     A move whose potential is not finite is rejected. The chains are right with any `gradient`; with one that is not
     the potential's they move little.
@@ -78,8 +78,8 @@ def sample(
     with torch.no_grad():
         before = potential(position)
     for k in range(settings.burn_in + settings.samples):
-        momentum = torch.randn(start.shape, generator=rng).to(start)
-        chance = torch.rand(len(start), generator=rng).to(start)
+        momentum = torch.randn(start.shape, generator=rng, device=rng.device).to(start)
+        chance = torch.rand(len(start), generator=rng, device=rng.device).to(start)
         proposed, turned = leapfrog(position, momentum, gradient, step, settings.leapfrog_steps)
         with torch.no_grad():
             after = potential(proposed)

@@ -51,7 +51,7 @@ class Mending(Method):
         self.batches = EpochSampler(len(dataset.train), 64, self.rng)
 
     def train_round(self):
-        images = to_tensor(self.dataset.train.examples[self.batches.next().numpy()], self.device)
+        images = self.training_examples(self.batches.next())
         loss = F.mse_loss(self.network(with_noise(images, self.config.noise, self.rng)), images)
         self.optimizer.zero_grad()
         loss.backward()

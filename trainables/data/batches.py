@@ -14,7 +14,7 @@ class EpochSampler:
     One permutation is an epoch. Every batch is full: a batch that reaches the end of an epoch continues with the
     next permutation, where an index may come again. `batch_size` may exceed `length`.
 
-    A permutation is drawn from `rng`, on the CPU, when its first index is needed. `rng` belongs to the caller, who
+    A permutation is drawn from `rng`, on its device, when its first index is needed. `rng` belongs to the caller, who
     may draw other things from it, and who saves its state beside the sampler's.
 
     Raises `ValueError` if `length` or `batch_size` is not positive.
@@ -26,16 +26,16 @@ class EpochSampler:
         self.length = length
         self.batch_size = batch_size
         self.rng = rng
-        self._permutation = torch.empty(0, dtype=torch.int64)
+        self._permutation = torch.empty(0, dtype=torch.int64, device=rng.device)
         self._position = 0
 
     def next(self) -> Tensor:
-        """The indices of the next batch, `(batch_size,)`, int64, on the CPU."""
+        """The indices of the next batch, `(batch_size,)`, int64, on the device of `rng`."""
         parts = []
         missing = self.batch_size
         while missing > 0:
             if self._position == len(self._permutation):
-                self._permutation = torch.randperm(self.length, generator=self.rng)
+                self._permutation = torch.randperm(self.length, generator=self.rng, device=self.rng.device)
                 self._position = 0
             part = self._permutation[self._position : self._position + missing]
             self._position += len(part)
@@ -57,7 +57,7 @@ class EpochSampler:
         permutation = state["permutation"]
         if len(permutation) not in (0, self.length):
             raise ValueError(f"the state is of {len(permutation)} examples, not of {self.length}")
-        self._permutation = permutation.cpu()
+        self._permutation = permutation.to(self.rng.device)
         self._position = state["position"]
 
 

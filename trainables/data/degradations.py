@@ -109,11 +109,11 @@ class Degradation:
     noise: float = 0.0
 
     def __call__(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        """Degrade images `(n, C, H, W)` in [-1, 1], with noise of `rng`, on the CPU."""
+        """Degrade images `(n, C, H, W)` in [-1, 1], with noise of `rng`."""
         degraded = self.operator(images)
         if self.noise == 0:
             return degraded
-        return degraded + 2 * self.noise * torch.randn(degraded.shape, generator=rng).to(degraded)
+        return degraded + 2 * self.noise * torch.randn(degraded.shape, generator=rng, device=rng.device).to(degraded)
 
     @property
     def keeps_shape(self) -> bool:

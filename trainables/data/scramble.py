@@ -15,9 +15,9 @@ def scramble_strips(images: Tensor, max_strip: float, rng: torch.Generator) -> T
     """
     n, width = len(images), images.shape[-1]
     widest = min(max(1, int(max_strip * width)), width - 1)
-    strip = torch.randint(1, widest + 1, (n, 1), generator=rng)
-    columns = torch.arange(width).expand(n, width)
-    keys = torch.rand(n, width, generator=rng)
+    strip = torch.randint(1, widest + 1, (n, 1), generator=rng, device=rng.device)
+    columns = torch.arange(width, device=rng.device).expand(n, width)
+    keys = torch.rand(n, width, generator=rng, device=rng.device)
     # A column is sorted by the key of its strip. The sort is stable, so the columns of a strip stay in order.
     order = keys.gather(1, columns // strip).argsort(dim=1, stable=True)
     unchanged = (order == columns).all(dim=1, keepdim=True)

@@ -13,11 +13,20 @@ def to_tensor(images: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
     The type is torch's default, float32 if nobody has changed it.
     """
     # A copy, because memory-mapped images are read-only and tensors cannot be.
-    copied = torch.from_numpy(np.array(images, order="C")).to(device)
-    floats = copied.to(torch.get_default_dtype())
-    return floats if copied.is_floating_point() else floats.div_(127.5).sub_(1.0)
+    return to_floats(torch.from_numpy(np.array(images, order="C")).to(device))
+
+
+def to_floats(images: Tensor) -> Tensor:
+    """As `to_tensor`, on the device that the images are on."""
+    floats = images.to(torch.get_default_dtype())
+    return floats if images.is_floating_point() else floats.div_(127.5).sub_(1.0)
+
+
+def to_levels(images: Tensor) -> Tensor:
+    """The inverse of `to_floats`: values are clamped to [-1, 1] and rounded to the nearest level, uint8."""
+    return images.detach().clamp(-1.0, 1.0).add(1.0).mul(127.5).round().to(torch.uint8)
 
 
 def to_uint8(images: Tensor) -> np.ndarray:
-    """The inverse of `to_tensor`: values are clamped to [-1, 1] and rounded to the nearest level."""
-    return images.detach().clamp(-1.0, 1.0).add(1.0).mul(127.5).round().to(torch.uint8).cpu().numpy()
+    """The inverse of `to_tensor`, by `to_levels`."""
+    return to_levels(images).cpu().numpy()

@@ -15,7 +15,7 @@ class Samples(Protocol):
     """Makes new examples."""
 
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
-        """Make `n` new images `(n, C, H, W)` in [-1, 1], or points `(n, d)`, from the random numbers of `rng` (CPU)."""
+        """Make `n` new images `(n, C, H, W)` in [-1, 1], or points `(n, d)`, from the random numbers of `rng`."""
         ...
 
 
@@ -42,7 +42,7 @@ class Generates(Protocol):
     """Makes each sample from a latent of its own, which can be searched."""
 
     def draw_latents(self, n: int, rng: torch.Generator) -> Tensor:
-        """`n` latents of the prior, `(n, d)`, from the random numbers of `rng` (CPU)."""
+        """`n` latents of the prior, `(n, d)`, from the random numbers of `rng`."""
         ...
 
     def generate(self, latents: Tensor) -> Tensor:

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from trainables.data.batches import EpochSampler
 from trainables.data.dataset import Dataset
-from trainables.data.tensors import to_tensor
 from trainables.errors import InputError
 from trainables.methods import batchwise
 from trainables.methods.base import Method, MethodConfig
@@ -55,8 +54,8 @@ class Autoencoding(Method):
         return batchwise.outputs(lambda batch: self.to_images(self.decoder(batch)), codes, self.device).clone()
 
     def draw_latents(self, n: int, rng: torch.Generator) -> Tensor:
-        """`n` codes of the prior, on the CPU."""
-        return torch.randn(n, self.config.latent_dim, generator=rng)
+        """`n` codes of the prior, on the device of `rng`."""
+        return torch.randn(n, self.config.latent_dim, generator=rng, device=rng.device)
 
     def prior(self) -> Distribution:
         """Codes are standard normal."""
@@ -80,4 +79,4 @@ class Autoencoding(Method):
         return self.draw_latents(n, rng).to(self.device)
 
     def _real_batch(self) -> Tensor:
-        return to_tensor(self.dataset.train.examples[self.real_batches.next().numpy()], self.device)
+        return self.training_examples(self.real_batches.next())

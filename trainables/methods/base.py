@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from trainables.data.dataset import Dataset
+from trainables.data.gathering import examples_at, labels_at
 from trainables.methods import METHODS
 from trainables.optimizers import without_compiler
 from trainables.registry import resolve
@@ -53,8 +54,8 @@ class Method(ABC):
     """A system that is trained in rounds. Its abilities (`methods.abilities`) say what it can do when it is trained.
 
     A subclass is made from a config, a data set and a device. It does nothing expensive before the first round, and
-    raises `InputError` for a data set that it cannot train on. Everything random comes from `rng`, on the CPU, except
-    initial weights, which are drawn inside `seeded_networks`.
+    raises `InputError` for a data set that it cannot train on. Everything random comes from `rng`, whose numbers are
+    drawn on its own device, the method's; except initial weights, which are drawn inside `seeded_networks`.
     """
 
     Config: ClassVar[type[MethodConfig]]
@@ -89,7 +90,7 @@ class Method(ABC):
         self.config = config
         self.dataset = dataset
         self.device = device
-        self.rng = torch.Generator().manual_seed(sub_seed(config.seed, "training"))
+        self.rng = torch.Generator(device).manual_seed(sub_seed(config.seed, "training"))
 
     @abstractmethod
     def train_round(self) -> dict[str, float]:
@@ -101,6 +102,14 @@ class Method(ABC):
     @abstractmethod
     def networks(self) -> dict[str, nn.Module]:
         """The networks that the abilities need, by name. A new object with these weights and this config is alike."""
+
+    def training_examples(self, indices: Tensor) -> Tensor:
+        """The training examples at `indices`, of any shape: floats, images in [-1, 1], on the method's device."""
+        return examples_at(self.dataset.train, indices, self.device)
+
+    def training_labels(self, indices: Tensor) -> Tensor:
+        """The labels at `indices`, of any shape, on the method's device."""
+        return labels_at(self.dataset.train, indices, self.device)
 
     def finish(self) -> None:
         """Drop what only further rounds would need: the state of optimisers, and what a subclass adds.
@@ -119,14 +128,15 @@ class Method(ABC):
     def load_state_dict(self, state: State) -> None:
         """Continue from `state`: on the CPU, all later rounds are the same, bit for bit, as without the interruption.
 
-        `state` may be on any device. It becomes a part of the method, so load it only once. Raises `ValueError` if it
+        `state` may be on any device, and have been saved on another kind of device. Then later random numbers follow
+        from it, but are others. It becomes a part of the method, so load it only once. Raises `ValueError` if it
         is not the state of such a method.
         """
         if state.keys() != {RNG, *self.state}:
             raise ValueError(f"the state has {sorted(state)}, and {type(self).__name__} {sorted([RNG, *self.state])}")
         for name in self.state:
             setattr(self, name, _restored(name, getattr(self, name), state[name]))
-        self.rng.set_state(state[RNG].cpu())
+        _restore_generator(self.rng, state[RNG].cpu())
 
 
 def _state_of(value: Any) -> Any:
@@ -150,6 +160,14 @@ def _restored(name: str, present: Any, saved: Any) -> Any:
         kinds = f"of type {type(saved).__name__} and the method's of type {type(present).__name__}"
         raise ValueError(f"the state's {name!r} is {kinds}")
     return saved
+
+
+def _restore_generator(rng: torch.Generator, state: Tensor) -> None:
+    """Put `rng` into `state`. The state of another kind of device, which has another length, is its seed."""
+    if len(state) == len(rng.get_state()):
+        rng.set_state(state)
+    else:
+        rng.manual_seed(sub_seed(0, state.numpy().tobytes().hex()))
 
 
 def method_class(name: str) -> type[Method]:

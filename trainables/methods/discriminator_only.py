@@ -96,8 +96,8 @@ class DiscriminatorOnly(Stackable):
         self.real_batches = EpochSampler(length, config.batch_size, self.rng)
         self.pixel_mean, self.pixel_variance = pixel_statistics(dataset.train.examples, device)
         self.pool = self._make_pool(max(1, round(config.pool_size * length)))
-        self.earlier = RecentImages(config.buffer_size, dataset.shape) if config.start == "earlier" else None
-        self.epoch_images = RecentImages(max(length, config.batch_size), dataset.shape)
+        self.earlier = RecentImages(config.buffer_size, dataset.shape, device) if config.start == "earlier" else None
+        self.epoch_images = RecentImages(max(length, config.batch_size), dataset.shape, device)
         """The last generated images, as many as in an epoch, in 8 bits, as pytorch-fid reads them from files."""
         self.initial_accuracy: float | None = None
         self.round = 0
@@ -107,7 +107,9 @@ class DiscriminatorOnly(Stackable):
         config = self.config
         if config.fakes == "pool":
             return FakePool(size, config.pool_slack, config.batch_size, self.dataset.shape, self.device)
-        return RecentImages(max(size, config.batch_size), self.dataset.shape) if config.fakes == "recent" else None
+        if config.fakes == "recent":
+            return RecentImages(max(size, config.batch_size), self.dataset.shape, self.device)
+        return None
 
     def step(self) -> Scalars:
         """One pass of algorithm 1's outer loop; the initial training precedes the first."""
@@ -202,7 +204,7 @@ class DiscriminatorOnly(Stackable):
         number = self.config.fake_batches * self.config.batch_size
         if self.members[0].pool is None:
             return just_made
-        return self.each(lambda member: member.pool.draw(number, member.rng)).to(self.device)
+        return self.each(lambda member: member.pool.draw(number, member.rng))
 
     def _gradient_penalty(self, real_scores: Tensor, real: Tensor) -> tuple[str, Tensor]:
         if self.config.gradient_penalty == "r1":
@@ -210,14 +212,13 @@ class DiscriminatorOnly(Stackable):
         return "gradient_norm", losses.gradient_norm(real_scores, real, self.config.gradient_norm_reading)
 
     def _real_batch(self) -> tuple[Tensor, Tensor | None]:
-        indices = self.each(lambda member: member.real_batches.next()).numpy()
-        images = to_tensor(self.dataset.train.examples[indices], self.device)
-        labels = self.dataset.train.labels
-        return images, None if labels is None else torch.from_numpy(labels[indices]).to(self.device)
+        indices = self.each(lambda member: member.real_batches.next())
+        has_labels = self.dataset.train.labels is not None
+        return self.training_examples(indices), self.training_labels(indices) if has_labels else None
 
     def noise(self, n: int, rng: torch.Generator) -> Tensor:
         """The noise that generation starts from: `n` images of `N(mean, std)`, with each pixel's mean and deviation."""
-        noise = torch.randn(n, *self.dataset.shape, generator=rng).to(self.device)
+        noise = torch.randn(n, *self.dataset.shape, generator=rng, device=rng.device).to(self.device)
         return self.pixel_mean + self.pixel_variance.sqrt() * noise
 
     def starts(self, rng: torch.Generator, order: EpochSampler | None = None) -> Tensor:
@@ -226,10 +227,11 @@ class DiscriminatorOnly(Stackable):
         noise = self.noise(config.batch_size, rng)
         if order is None or self.earlier is None:
             return noise
-        earlier = self.earlier.take(order.next(), self.device)
+        earlier = self.earlier.take(order.next())
         if config.earlier_noise > 0:
-            earlier += config.earlier_noise * torch.randn(earlier.shape, generator=rng).to(self.device)
-        is_earlier = torch.rand(config.batch_size, generator=rng) < config.earlier_share
+            noise_on_earlier = torch.randn(earlier.shape, generator=rng, device=rng.device)
+            earlier += config.earlier_noise * noise_on_earlier.to(self.device)
+        is_earlier = torch.rand(config.batch_size, generator=rng, device=rng.device) < config.earlier_share
         return torch.where(is_earlier.view(-1, 1, 1, 1).to(self.device), earlier, noise)
 
     def _order(self, rng: torch.Generator) -> EpochSampler | None:
@@ -255,7 +257,7 @@ class DiscriminatorOnly(Stackable):
         return self.each(lambda member: member._standard_noise(member.rng))
 
     def _standard_noise(self, rng: torch.Generator) -> Tensor:
-        return torch.randn(self.config.batch_size, *self.dataset.shape, generator=rng)
+        return torch.randn(self.config.batch_size, *self.dataset.shape, generator=rng, device=rng.device)
 
     def _descend(self, network: nn.Module, starts: Tensor, updates: int, noise: Callable[[], Tensor]) -> Descent:
         """Minimise the loss of images (eq. 3.5), always of as many: the statistics term couples those of a batch."""
@@ -301,7 +303,7 @@ class DiscriminatorOnly(Stackable):
 
     def samples_to_evaluate(self, n: int, rng: torch.Generator) -> Tensor:
         """The last `n` images of the epoch (section 4.2.4); if there are fewer, new images are added."""
-        kept = to_tensor(self.epoch_images.images[-n:].numpy(), self.device)
+        kept = self.epoch_images.newest(n)
         return kept if len(kept) == n else torch.cat([kept, self.sample(n - len(kept), rng)])
 
     def score(self, x: Tensor) -> Tensor:

@@ -154,14 +154,14 @@ class DiscriminatorOnlyPoints(Stackable):
         }
 
     def _real_batch(self) -> Tensor:
-        return self.real[self.each(lambda member: member.real_batches.next()).to(self.device)]
+        return self.real[self.each(lambda member: member.real_batches.next())]
 
     def _random_points(self, n: int) -> Tensor:
         return self.each(lambda member: member._uniform(n, member.rng))
 
     def _uniform(self, n: int, rng: torch.Generator) -> Tensor:
         """`n` points, uniform in [-1, 1]^d: generation starts from these."""
-        return torch.rand(n, *self.dataset.shape, generator=rng).to(self.device) * 2 - 1
+        return torch.rand(n, *self.dataset.shape, generator=rng, device=rng.device).to(self.device) * 2 - 1
 
     def _move(self, start: Tensor) -> Tensor:
         """The points after all updates, clamped to [-1, 1]."""

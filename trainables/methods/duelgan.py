@@ -92,7 +92,7 @@ class DuelGan(Gan):
     def _duel(self, logits: list[Tensor]) -> Tensor:
         """The terms of both discriminators, about the same mixes."""
         size = self.config.batch_size
-        first, second, third = (draw_mix(size, self.rng).to(self.device) for _ in range(3))
+        first, second, third = (draw_mix(size, self.rng) for _ in range(3))
         alpha = self.config.alpha * self._bump()
         terms = [duel_term(own, peer, (first, second, third), alpha) for own, peer in (logits, logits[::-1])]
         return torch.stack(terms).sum()

@@ -59,7 +59,7 @@ class FakePool:
 
     def draw(self, n: int, rng: torch.Generator) -> Tensor:
         """Draw `n` images from the pool, uniformly and with replacement."""
-        indices = torch.randint(self._length, (n,), generator=rng)
+        indices = torch.randint(self._length, (n,), generator=rng, device=rng.device)
         return self.images[indices.to(self._images.device)]
 
     def clear(self) -> None:

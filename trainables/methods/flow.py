@@ -15,7 +15,6 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from trainables.data.batches import EpochSampler
 from trainables.data.dataset import Dataset
-from trainables.data.tensors import to_tensor
 from trainables.errors import InputError
 from trainables.flow_matching import TimeSampling, draw_times, integrate, matching_loss
 from trainables.methods import batchwise
@@ -73,9 +72,9 @@ class Flow(Method):
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.lr * rate_share(self.round, self.config.warmup_rounds, self.config.decay_rounds)
         self.round += 1
-        x1 = to_tensor(self.dataset.train.examples[self.real_batches.next().numpy()], self.device)
-        x0 = torch.randn(x1.shape, generator=self.rng).to(self.device)
-        times = draw_times(len(x1), self.config.time_sampling, self.rng).to(self.device)
+        x1 = self.training_examples(self.real_batches.next())
+        x0 = torch.randn(x1.shape, generator=self.rng, device=self.device)
+        times = draw_times(len(x1), self.config.time_sampling, self.rng)
         loss = matching_loss(self.network, x0, x1, times)
         update(self.optimizer, loss)
         if self.averaged is not None:
@@ -88,7 +87,7 @@ class Flow(Method):
         network, shape = self.networks()["network"], (self.config.batch_size, *self.dataset.shape)
 
         def batch() -> Tensor:
-            noise = torch.randn(shape, generator=rng).to(self.device)
+            noise = torch.randn(shape, generator=rng, device=rng.device).to(self.device)
             return integrate(network, noise, self.config.sampling_steps)
 
         return batchwise.make(n, self.config.batch_size, batch).clamp(-1.0, 1.0)

@@ -222,8 +222,7 @@ class Gan(Stackable):
 
     def _real_batch(self) -> Tensor:
         """The next batch of real data."""
-        indices = self.each(lambda member: member.real_batches.next())
-        return to_tensor(self.dataset.train.examples[indices.numpy()], self.device)
+        return self.training_examples(self.each(lambda member: member.real_batches.next()))
 
     def _update_discriminator(self, generated: Tensor) -> dict[str, Tensor]:
         config = self.config
@@ -232,7 +231,7 @@ class Gan(Stackable):
         loss = self.loss.discriminator(real_outputs, fake_outputs)
         metrics = {}
         if config.loss == "wasserstein" and config.lambda_gp > 0:
-            shares = self.each(lambda member: torch.rand(config.batch_size, generator=member.rng)).to(self.device)
+            shares = self.each(lambda member: torch.rand(config.batch_size, generator=member.rng, device=self.device))
             penalty = gradient_penalty(self.discriminator, real, generated, shares)
             loss = loss + config.lambda_gp * penalty
             metrics["gradient_penalty"] = penalty.detach()
@@ -271,7 +270,7 @@ class Gan(Stackable):
         return self.latents.draw(self.config.batch_size, rng).to(self.device)
 
     def draw_latents(self, n: int, rng: torch.Generator) -> Tensor:
-        """`n` latents of the prior, `(n, latent_dim)`, on the CPU."""
+        """`n` latents of the prior, `(n, latent_dim)`, on the device of `rng`."""
         return self.latents.draw(n, rng)
 
     def prior(self) -> Distribution:

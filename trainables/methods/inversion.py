@@ -14,7 +14,6 @@ from trainables.data.cache import open_dataset
 from trainables.data.dataset import Dataset
 from trainables.data.degradations import TASKS, Hole
 from trainables.data.tasks import Task
-from trainables.data.tensors import to_tensor
 from trainables.errors import InputError
 from trainables.export import build, read_header
 from trainables.files import sha256_of
@@ -119,7 +118,7 @@ class Inversion(Method):
         self.round += 1
         if self.round == 1:
             self._load_generator()
-        originals = to_tensor(self.dataset.train.examples[self.batches.next().numpy()], self.device)
+        originals = self.training_examples(self.batches.next())
         found = self._search(self.degradation(originals, self.rng))
         losses = {"loss_search": found.losses.min(1).values.mean().item()}
         return require_finite(losses, self.round) | {

@@ -20,7 +20,7 @@ class Latents:
     scale: float = 1.0
 
     def draw(self, n: int, rng: torch.Generator) -> Tensor:
-        """Draw `n` latents `(n, dim)` from `rng`, on the CPU."""
+        """Draw `n` latents `(n, dim)` from `rng`, on its device."""
         if self.distribution == "normal":
-            return self.scale * torch.randn(n, self.dim, generator=rng)
-        return self.scale * (2.0 * torch.rand(n, self.dim, generator=rng) - 1.0)
+            return self.scale * torch.randn(n, self.dim, generator=rng, device=rng.device)
+        return self.scale * (2.0 * torch.rand(n, self.dim, generator=rng, device=rng.device) - 1.0)

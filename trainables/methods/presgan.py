@@ -112,7 +112,7 @@ class PresGan(Gan):
     def _noisy(self, x: Tensor, sigma: Tensor) -> Tensor:
         if self.config.initial_sigma == 0:
             return x
-        return x + sigma * torch.randn(x.shape, generator=self.rng).to(x)
+        return x + sigma * torch.randn(x.shape, generator=self.rng, device=self.device).to(x)
 
     def _real_batch(self) -> Tensor:
         return self._noisy(super()._real_batch(), self._sigma().detach())

@@ -14,7 +14,6 @@ from trainables.data.batches import EpochSampler
 from trainables.data.dataset import Dataset
 from trainables.data.degradations import TASKS
 from trainables.data.tasks import ImageTask
-from trainables.data.tensors import to_tensor
 from trainables.errors import InputError
 from trainables.methods import batchwise
 from trainables.methods.base import Method, MethodConfig, require_finite, seeded_networks
@@ -90,7 +89,7 @@ class RestorationGan(Method):
         """One update of each network. `loss_l1` and `loss_adversarial` are without their weights."""
         self.round += 1
         self._decay_rate()
-        originals = to_tensor(self.dataset.train.examples[self.batches.next().numpy()], self.device)
+        originals = self.training_examples(self.batches.next())
         degraded = self.degradation(originals, self.rng)
         restored = self.generator(degraded)
         weight = self.config.adversarial_weight

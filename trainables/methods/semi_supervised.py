@@ -75,8 +75,8 @@ class SemiSupervised(Method):
     def train_round(self) -> dict[str, float]:
         """One round. `accuracy_labelled` is of the labelled batch, before the update."""
         self.round += 1
-        rng = torch.Generator().manual_seed(sub_seed(self.labelled_seed, str(self.round)))
-        chosen = torch.randint(self.config.labels, (self.config.batch_size,), generator=rng).to(self.device)
+        rng = torch.Generator(self.device).manual_seed(sub_seed(self.labelled_seed, str(self.round)))
+        chosen = torch.randint(self.config.labels, (self.config.batch_size,), generator=rng, device=self.device)
         metrics = self.update_networks(self.labelled_images[chosen], self.labelled_classes[chosen], rng)
         return require_finite(as_numbers(metrics), self.round)
 
@@ -86,11 +86,11 @@ class SemiSupervised(Method):
 
     def unlabelled_batch(self) -> Tensor:
         """The next training images."""
-        return to_tensor(self.dataset.train.examples[self.real_batches.next().numpy()], self.device)
+        return self.training_examples(self.real_batches.next())
 
     def generate(self) -> Tensor:
         """A batch of the generator in training, with its gradient."""
-        return self.generator(self.latents.draw(self.config.batch_size, self.rng).to(self.device))
+        return self.generator(self.latents.draw(self.config.batch_size, self.rng))
 
     @abstractmethod
     def judge(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,6 @@ from pydantic import Field
 from torch import Tensor
 
 from trainables.data.dataset import Dataset
-from trainables.data.tensors import to_tensor
 from trainables.errors import InputError
 from trainables.methods.base import Method, MethodConfig
 
@@ -40,7 +39,6 @@ class Supervised(Method):
                 "labelled one (a folder has labels if each class is a sub-folder)."
             )
         self.num_classes = dataset.num_classes
-        self.labels = torch.from_numpy(dataset.train.labels.astype("int64"))
         self.round = 0
 
     def _sgd(self, parameters: list[Tensor], weight_decay: float) -> torch.optim.SGD:
@@ -55,5 +53,4 @@ class Supervised(Method):
 
     def _labelled(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         """Training images in [-1, 1] and their labels, on the device."""
-        images = to_tensor(self.dataset.train.examples[indices.numpy()], self.device)
-        return images, self.labels[indices].to(self.device)
+        return self.training_examples(indices), self.training_labels(indices)

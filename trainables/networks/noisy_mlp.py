@@ -33,10 +33,10 @@ class NoisyClassifier(nn.Module):
         self.output = weight_normed_linear(self.sizes[-1], num_classes, learned_scale=True)
 
     def noise(self, *parts: tuple[int, torch.Generator], device: torch.device) -> Tensor:
-        """Noise of N(0, 1) for a batch of several parts, each a number of images and the CPU generator of its noise."""
-        noise = torch.empty(sum(n for n, _ in parts), sum(self.sizes))
+        """Noise of N(0, 1) for a batch of several parts, each a number of images and the generator of its noise."""
+        noise = torch.empty(sum(n for n, _ in parts), sum(self.sizes), device=parts[0][1].device)
         for part, (n, rng) in zip(noise.split([n for n, _ in parts]), parts, strict=True):
-            torch.randn(n, sum(self.sizes), generator=rng, out=part)
+            torch.randn(n, sum(self.sizes), generator=rng, device=rng.device, out=part)
         return noise.to(device, non_blocking=True)
 
     def features(self, x: Tensor, noise: Tensor | None = None) -> Tensor:

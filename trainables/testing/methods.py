@@ -32,6 +32,7 @@ from trainables.testing.data import tiny_images, tiny_points
 from trainables.testing.states import (
     META,
     devices,
+    generator_on,
     leaves,
     size,
     through_a_file,
@@ -78,6 +79,10 @@ class MethodContract:
     """The tests of a method and of its abilities. Tests of abilities that it lacks are skipped."""
 
     method: ClassVar[type[Method]]
+
+    @pytest.fixture(autouse=True)
+    def _generators_of_an_accelerator(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(torch, "Generator", generator_on)
 
     @pytest.fixture
     def method_type(self) -> type[Method]:

@@ -16,6 +16,17 @@ META = torch.device("meta")
 """Stands for an accelerator: tensors on it have no data, and do not mix with those on the CPU."""
 
 
+class MetaGenerator(torch.Generator):
+    """A generator of `META`: what is drawn with it has to be drawn there, as on an accelerator."""
+
+    device = META
+
+
+def generator_on(device: torch.device | str = "cpu", of: type = torch.Generator) -> torch.Generator:
+    """`torch.Generator(device)`, which raises for `META`."""
+    return MetaGenerator() if torch.device(device) == META else of(device)
+
+
 def through_a_file(state: State) -> State:
     """Save and load as checkpoints are."""
     buffer = io.BytesIO()

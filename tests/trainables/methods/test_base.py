@@ -10,7 +10,7 @@ from trainables.errors import InputError
 from trainables.methods.base import Method, MethodConfig, method_class, seeded_networks, sub_seed
 from trainables.methods.gan import Gan
 from trainables.testing.data import tiny_images
-from trainables.testing.states import META
+from trainables.testing.states import META, generator_on
 
 CPU = torch.device("cpu")
 
@@ -25,7 +25,7 @@ class Everything(Method):
         super().__init__(config, dataset, device)
         with seeded_networks(config.seed):
             self.network = nn.Linear(2, 2).to(device)
-        self.latents = nn.Parameter(torch.randn(3, generator=self.rng).to(device))
+        self.latents = nn.Parameter(torch.randn(3, generator=self.rng, device=device))
         self.optimizer = torch.optim.Adam([*self.network.parameters(), self.latents], lr=0.1)
         self.schedule = torch.optim.lr_scheduler.StepLR(self.optimizer, 1, 0.5)
         self.kept = torch.empty(0, dtype=torch.uint8)
@@ -36,7 +36,7 @@ class Everything(Method):
 
     def train_round(self):
         self.optimizer.zero_grad()
-        x = torch.randn(4, 2, generator=self.rng).to(self.device)
+        x = torch.randn(4, 2, generator=self.rng, device=self.device)
         loss = self.network(x).square().sum() + self.latents.square().sum()
         loss.backward()
         self.optimizer.step()
@@ -76,7 +76,8 @@ def test_every_kind_of_state_goes_on_bit_for_bit():
 
 
 @pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter")
-def test_tensors_go_where_they_were_from_the_start():
+def test_tensors_go_where_they_were_from_the_start(monkeypatch):
+    monkeypatch.setattr(torch, "Generator", generator_on)
     trained, method = make(), make(device=META)
     trained.train_round()
     method.load_state_dict(saved(trained))
@@ -94,6 +95,20 @@ def test_a_state_on_a_device_leaves_on_the_cpu_what_belongs_there():
     state["on_device"] = state["on_device"].to(META)
     with pytest.raises(NotImplementedError, match="no data"):  # it is being copied to the CPU
         method.load_state_dict(state)
+
+
+def test_a_state_that_a_gpu_has_saved_goes_on_with_random_numbers_that_follow_from_it():
+    """The state of CUDA's generator has 16 bytes, a CPU's 5,056."""
+    trained = make()
+    trained.train_round()
+
+    def next_round(last_byte):
+        restored = make(seed=9)
+        restored.load_state_dict(saved(trained) | {"rng": torch.tensor([7] * 15 + [last_byte], dtype=torch.uint8)})
+        assert torch.equal(restored.latents, trained.latents)
+        return restored.train_round()
+
+    assert next_round(1) == next_round(1) != next_round(2)
 
 
 def test_what_an_optimiser_holds_stays_the_same_object():

@@ -125,7 +125,7 @@ def test_the_share_of_earlier_starts():
     method = make(start="earlier", earlier_share=0.7, batch_size=500, buffer_size=500, initial_epochs=0)
     method.train_round()
     starts = method.starts(rng(1), method._order(rng(2)))
-    earlier = {tuple(image.flatten().tolist()) for image in method.earlier.take(torch.arange(500), CPU)}
+    earlier = {tuple(image.flatten().tolist()) for image in method.earlier.take(torch.arange(500))}
     from_earlier = sum(tuple(image.flatten().tolist()) in earlier for image in starts)
     assert abs(from_earlier - 350) < 4 * (500 * 0.7 * 0.3) ** 0.5
 
@@ -134,9 +134,7 @@ def test_no_earlier_image_starts_twice_in_a_batch():
     method = make(start="earlier", earlier_share=1.0, buffer_size=16, initial_epochs=0)
     method.train_round()
     starts = method.starts(rng(1), method._order(rng(2))).flatten(1)
-    assert torch.equal(
-        torch.sort(starts, 0)[0], torch.sort(method.earlier.take(torch.arange(16), CPU).flatten(1), 0)[0]
-    )
+    assert torch.equal(torch.sort(starts, 0)[0], torch.sort(method.earlier.take(torch.arange(16)).flatten(1), 0)[0])
 
 
 def test_the_first_round_starts_from_noise():
