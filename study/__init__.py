@@ -37,7 +37,7 @@ os.environ.update(
 )
 
 
-def load(name: str, tracking_uri: str | None = None, storage_dir: Path | str = "outputs") -> LoadedStudy:
+def load(name: str, *, tracking_uri: str | None = None, storage_dir: Path | str = "outputs") -> LoadedStudy:
     """The study `name` as DataFrames, for notebooks.
 
     It is read from the MLflow server or database at `tracking_uri`, else from the one that MLFLOW_TRACKING_URI names,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import re
 from collections.abc import Sequence
@@ -29,10 +30,12 @@ def note(tables: Sequence[Table], commands: Sequence[str]) -> str:
 
 
 def _markdown(table: Table) -> str:
-    title, box = table.title, table.box
-    table.title, table.box = None, rich.box.MARKDOWN
+    title = table.title
+    plain = copy.deepcopy(table)
+    plain.title, plain.box = None, rich.box.MARKDOWN
+    for column in plain.columns:
+        column.header = str(column.header).replace("\n", "")
     screen = io.StringIO()
-    Console(file=screen, width=WIDTH, no_color=True).print(table)
-    table.title, table.box = title, box
+    Console(file=screen, width=WIDTH, no_color=True).print(plain)
     lines = [re.sub(r"-{4,}", "---", re.sub(r" +", " ", line)).strip() for line in screen.getvalue().splitlines()]
     return "\n".join([f"**{title}**", "", *filter(None, lines)])

@@ -6,7 +6,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -15,6 +15,9 @@ from study.folder import StudyFolder, studies_in
 from trainables import command_line
 from trainables.errors import InputError
 from trainables.files import absolute, write_atomically
+
+if TYPE_CHECKING:
+    from study.loaded import LoadedStudy
 
 STOPPED_BY_HAND = 130
 
@@ -70,17 +73,21 @@ def _once(config: ReportConfig) -> int:
     from study.reporting.keep import keep
     from study.reporting.whole import make_report
 
-    loaded = study.load(config.name, config.tracking_uri, config.storage_dir)
+    loaded = _loaded(config)
     file = _put(config, make_report(loaded))
     if file is not None and not config.markdown and (refusal := keep(loaded, file)):
         print(f"warning: the report is not among the study's artifacts: {refusal}", file=sys.stderr)
     return 0
 
 
+def _loaded(config: ReportConfig) -> LoadedStudy:
+    return study.load(config.name, tracking_uri=config.tracking_uri, storage_dir=config.storage_dir)
+
+
 def _export(config: ReportConfig, file: Path) -> int:
     from study.reporting.export import exported
 
-    text = exported(study.load(config.name, config.tracking_uri, config.storage_dir))
+    text = exported(_loaded(config))
     return _write(file, text, "--export")
 
 
@@ -90,7 +97,7 @@ def _compare(config: ReportConfig) -> int:
 
     uri = tracking_uri_of(config.tracking_uri, config.storage_dir)
     names = studies_of_space(uri, config.name)
-    _put(config, compare(config.name, [study.load(name, uri, config.storage_dir) for name in names]))
+    _put(config, compare(config.name, [study.load(name, tracking_uri=uri) for name in names]))
     return 0
 
 
@@ -100,7 +107,7 @@ def _watch(config: ReportConfig) -> int:
 
     try:
         while True:
-            loaded = study.load(config.name, config.tracking_uri, config.storage_dir)
+            loaded = _loaded(config)
             if not loaded.is_running:
                 return _once(config)
             _put(config, make_report(loaded, refresh=config.every))

@@ -336,6 +336,11 @@ def _unanswered(tracking_uri: str, error: Exception) -> InputError:
     shown = without_credentials(tracking_uri)
     if "database is locked" in str(error):
         return InputError(f"{shown} is locked by another program: end that program, or try again later.")
+    if not tracking_uri.startswith(("http:", "https:", *DATABASES)):
+        return InputError(
+            f"MLflow keeps no runs in {shown}: name a server (http://HOST:PORT), a database (sqlite:///FILE, "
+            "postgresql://...), or leave out --tracking-uri to use a local file."
+        )
     return InputError(
         f"the tracking server at {shown} does not answer ({first_line(error)}): "
         "start it, or leave out --tracking-uri to use a local file."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 
 import rich.box
@@ -20,6 +21,9 @@ from trainables.protocol import AT_BEST, BEST, Protocol, base_name
 from trainables.training import PARAMETERS, SECONDS_CPU
 
 CLAIMS_TITLE = "the document's claims, by the last metrics of each trial's seeds (the rule: study/claims.py)"
+
+HEADER_WIDTH = 10
+"""Letters in a line of a column's name, if no part between two underscores is longer."""
 
 
 def shown_metrics(protocol: Protocol) -> set[str]:
@@ -79,7 +83,7 @@ def results_table(
     table = Table(title=title, box=rich.box.SIMPLE, title_justify="left")
     table.add_column("trial", justify="right")
     for name in columns:
-        table.add_column(name, justify="right", overflow="fold")
+        table.add_column(_over_lines(name), justify="right", overflow="fold")
     if any(published):
         table.add_column("published", overflow="fold")
     table.add_column("first trial, or reference", overflow="fold")
@@ -92,6 +96,16 @@ def results_table(
         values = [f"{row[column]:.4g}" if column in row else "-" for column in columns]
         table.add_row("", *values, *([""] if any(published) else []), f"reference: {name}")
     return table
+
+
+def _over_lines(name: str) -> str:
+    """The name of a metric in lines of about ten letters, so that columns of numbers are narrow."""
+    lines = [""]
+    for part in re.findall("_*[^_]+", name):
+        if lines[-1] and len(lines[-1] + part) > HEADER_WIDTH:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)
 
 
 def settings_table(plan: StudyPlan, trials: Sequence[FrozenTrial]) -> Table:

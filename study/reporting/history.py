@@ -54,13 +54,14 @@ def _blocks(study: LoadedStudy, ranking: Ranking, rows: pd.DataFrame, name_datas
     )
     with drawing():
         figure, ax = axes()
-        early = rows[rows["state"] == "stopped early"]
-        ax.scatter(early["spent"] / 3600 * factor, early[metric], s=14, marker="x", color=MUTED, label="stopped early")
         is_first = finished["first_trial"].notna()
-        for chosen, color, name in ((~is_first, ACCENT, "finished"), (is_first, OTHER, "first trial")):
-            some = finished[chosen]
+        for some, marker, color, name in (
+            (rows[rows["state"] == "stopped early"], "x", MUTED, "stopped early"),
+            (finished[~is_first], "o", ACCENT, "finished"),
+            (finished[is_first], "o", OTHER, "first trial"),
+        ):
             if len(some):
-                ax.scatter(some["spent"] / 3600 * factor, some[metric], s=16, color=color, label=name)
+                ax.scatter(some["spent"] / 3600 * factor, some[metric], s=16, marker=marker, color=color, label=name)
         x = np.append(finished["spent"], rows["spent"].max()) / 3600 * factor
         ax.step(x, np.append(best, best.iloc[-1]), where="post", color=ACCENT, label="best so far")
         ax.set_xlabel(f"{unit} of training, evaluation and saving, all trials together")

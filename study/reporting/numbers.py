@@ -13,6 +13,9 @@ from trainables.measures.base import Direction
 
 NOTHING = "-"
 
+MOST_TIMES = 10
+"""A value that is so many times as large as another one, or more, is not told as a share of it."""
+
 
 def shown(value: Any) -> str:
     """A number with four digits, anything else as it is."""
@@ -35,11 +38,12 @@ def with_deviation(values: Sequence[float]) -> str:
 
 
 def better(value: float, other: float, direction: Direction) -> str:
-    """How much better `value` is than `other`: "12% lower, which is better"."""
+    """How much better `value` is than `other`: "12.0% lower", or "0.3 higher" where a share would say little."""
     if value == other:
         return "equal"
     word = "lower" if value < other else "higher"
-    amount = f"{abs(value - other) / abs(other):.1%} {word}" if other else f"{shown(abs(value - other))} {word}"
+    is_a_share = 0 < value < MOST_TIMES * other
+    amount = f"{abs(value - other) / other:.1%} {word}" if is_a_share else f"{shown(abs(value - other))} {word}"
     is_better = (word == "lower") == (direction == "minimize")
     return amount if is_better else f"{amount}, which is worse"
 

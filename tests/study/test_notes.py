@@ -8,7 +8,7 @@ from study.notes import LONGEST, note
 def table(title, rows):
     made = Table(title=title)
     made.add_column("trial", justify="right")
-    made.add_column("settings")
+    made.add_column("sett\nings")
     for row in range(rows):
         made.add_row(str(row), "image_lr 0.01, lambda_tv off")
     return made

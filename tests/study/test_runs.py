@@ -244,6 +244,13 @@ def test_a_study_that_mlflow_does_not_know(uri):
     assert "secret" not in str(error.value)
 
 
+@pytest.mark.parametrize("place", ["/a/folder", "file:///a/folder", "gopher://someone:secret@host"])
+def test_a_place_where_mlflow_keeps_no_runs(place):
+    with pytest.raises(InputError, match="MLflow keeps no runs in ") as error:
+        read(place, "s")
+    assert "secret" not in str(error.value)
+
+
 def test_params_of_a_resumed_study_are_not_told_again(plan):
     preparations = {name: Preparation(protocol, {}, ()) for name, protocol in plan.protocols.items()}
     assert events.study_started(replace(plan, is_resumed=True), preparations, {})["params"] == {}

@@ -13,7 +13,7 @@ from study.claims import judge
 from study.config import StudyConfig
 from study.optuna_storage import FIRST_TRIAL, METRICS
 from study.planning import make_plan
-from study.tables import claims_table, columns_of, references_of, results_table, settings_table
+from study.tables import HEADER_WIDTH, claims_table, columns_of, references_of, results_table, settings_table
 from study.verdicts import Judged
 from trainables.preparation import Preparation
 
@@ -70,8 +70,10 @@ def test_reference_values_are_rows_below_the_trials(plan):
     made = plan()
     values = {"fid_lenet_best": 31.5, "auroc_at_best": 0.8, "fid_lenet_resampled": 36.1, "kid_lenet_resampled": 1.0}
     references = {"fid_lenet_noise": 138.8, "fid_lenet_test_images": 2.0, "auroc_energy": 0.99}
-    header, _, trial, *rows = shown(results_table(made, "", trials_of(made, values), references))
-    assert header.split()[:4] == ["trial", "fid_lenet_best", "fid_lenet_resampled", "auroc_at_best"]
+    table = results_table(made, "", trials_of(made, values), references)
+    names = [str(column.header).replace("\n", "") for column in table.columns]
+    assert names[:4] == ["trial", "fid_lenet_best", "fid_lenet_resampled", "auroc_at_best"]
+    trial, *rows = shown(table)[3:]
     assert trial.split()[:4] == ["0", "31.5", "36.1", "0.8"]
     found = {row.partition("reference: ")[2]: row.split()[:3] for row in rows}
     assert found == {
@@ -87,13 +89,13 @@ def test_what_was_published_is_beside_what_the_trial_has(plan):
     assert first.published["fid_inception_best"] == 25.26
     values = {"fid_inception_best": 31.5, "initial_accuracy": 0.97}
     trials = trials_of(made, *[values] * (len(made.space.first_trials()) + 1))
-    header, _, row, suggested = shown(results_table(made, "", [trials[0], trials[-1]]))
-    assert "published" in header
+    *header, _, row, suggested = shown(results_table(made, "", [trials[0], trials[-1]]))
+    assert "published" in header[-1]
     assert "fid_inception 25.26," in row
     assert "initial_accuracy 0.9945 (here 0.97)" in row
     assert "25.26" not in suggested
     assert row.endswith(first.name)
-    assert "published" not in shown(results_table(made, "", [trials[-1]]))[0]
+    assert "published" not in "".join(shown(results_table(made, "", [trials[-1]])))
 
 
 def test_a_weight_that_the_space_leaves_out_is_off(plan):
@@ -128,3 +130,11 @@ def test_a_claim_stands_beside_its_source_and_the_number_of_its_values():
     assert row.count("(n=2)") == 2
     assert row.endswith("undecided")
     assert outcome.verdict in row
+
+
+def test_long_names_of_metrics_are_broken_between_their_parts(plan):
+    values = {"fid_lenet_best": 1.0, "class_entropy_at_best": 2.0, "dimensionality_at_best": 3.0}
+    table = results_table(plan(objectives=("fid_best",)), "best", trials_of(plan(), values))
+    names = [column.header for column in table.columns]
+    assert names[:2] == ["trial", "fid_lenet\n_best"]
+    assert all(len(line) <= HEADER_WIDTH for name in names[1:-1] for line in name.splitlines())

@@ -95,7 +95,7 @@ def test_a_study_of_which_nothing_has_finished(told):
 )
 def test_what_cannot_be_loaded_is_a_sentence(search, name, uri, sentence):
     with pytest.raises(InputError, match=sentence):
-        study.load(name, uri, search.storage)
+        study.load(name, tracking_uri=uri, storage_dir=search.storage)
 
 
 def test_mlflow_makes_no_empty_file_where_there_is_none(tmp_path):

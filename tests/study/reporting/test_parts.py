@@ -10,6 +10,7 @@ from scipy import stats
 from study.reporting import comparison, cost, failures, front, importances, pictures, published, stopping
 from study.reporting.answer import answer
 from study.reporting.document import Text
+from study.reporting.numbers import better
 from study.reporting.protocol import repeat
 from study.reporting.whole import make_report
 from tests.systems.report import DIVERGED, distance, loaded, section, table
@@ -178,3 +179,19 @@ def test_a_search_that_found_nothing_better_than_its_first_trials_says_so(told):
     said = texts(answer(loaded(plan)))
     assert "These are the settings of the first trial 'published: all'" in said
     assert "The search found nothing better: the best beside the first trials is 10.0% higher, which is worse" in said
+
+
+@pytest.mark.parametrize(
+    ("value", "other", "said"),
+    [
+        (30, 40, "25.0% lower"),
+        (50, 40, "25.0% higher, which is worse"),
+        (40, 40, "equal"),
+        # A share of a number that may be negative, as a gain in decibels, or is nearly 0, says nothing.
+        (-3.0, 0.5, "3.5 lower"),
+        (5.0, -0.5, "5.5 higher, which is worse"),
+        (5.0, 0.25, "4.75 higher, which is worse"),
+    ],
+)
+def test_a_difference_is_told_as_a_share_where_that_says_something(value, other, said):
+    assert better(value, other, "minimize") == said
