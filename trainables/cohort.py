@@ -12,9 +12,10 @@ from trainables.checkpoints import KEPT, CheckpointFolder
 from trainables.data.dataset import Dataset
 from trainables.evaluator import Evaluator
 from trainables.methods.base import NonFiniteLossError, require_finite
+from trainables.methods.scalars import read
 from trainables.methods.stackable import Stackable
 from trainables.repetitions import Repetitions
-from trainables.stack import Round, Stack, can_stack
+from trainables.stack import Stack, can_stack
 from trainables.training import Training, clock
 from trainables.trial_spec import TrialSpec
 
@@ -72,18 +73,23 @@ class Cohort(Repetitions):
             state = {MEMBERS: [training.state_dict() for training in self.trainings], FAILURES: self.failures}
             self.checkpoints.save(state, self.round, kept=1 if self.is_done else KEPT)
 
-    def _train_together(self) -> list[list[Round]]:
+    def _train_together(self) -> list[list[dict[str, float]]]:
         """The rounds of each training up to the next evaluation; of those that have failed, fewer."""
         going = self._going()
         first = self.trainings[going[0]]
-        made: list[list[Round]] = [[] for _ in self.trainings]
+        made: list[list[dict[str, float]]] = [[] for _ in self.trainings]
         stack = self._stacked(going)
-        for number in range(first.round + 1, first.next_evaluation() + 1):
-            for k, metrics in zip(going, stack.train_round(), strict=True):
+        number, last = first.round, first.next_evaluation()
+        while number < last:
+            at_once = last - number if stack.defers else 1
+            rounds = [stack.train_round() for _ in range(at_once)]
+            for k, own in zip(going, zip(*rounds, strict=True), strict=True):
                 try:
-                    made[k].append(require_finite(metrics, number))
+                    numbers = enumerate(read(own, number + 1), number + 1)
+                    made[k] += [require_finite(metrics, number_of_round) for number_of_round, metrics in numbers]
                 except NonFiniteLossError as error:
                     self.failures[k] = str(error)
+            number += at_once
             if going != self._going():
                 stack.write_back()
                 going = self._going()

@@ -18,7 +18,7 @@ from trainables.methods.base import Method
 from trainables.methods.stackable import Stackable
 from trainables.networks.stacked import NotStackableError, stacked
 
-Round = dict[str, float]
+Round = dict[str, Tensor | float]
 
 
 class Stack:
@@ -54,13 +54,19 @@ class Stack:
         for name in self._optimizers:
             setattr(self.method, name, self._optimizer([getattr(member, name) for member in members]))
 
+    @property
+    def defers(self) -> bool:
+        """Whether the metrics of members stay tensors, on an accelerator, so that the host need not wait each round."""
+        return self.method.device.type != "cpu"
+
     def train_round(self) -> list[Round]:
         """Train all members for one round; the metrics of each, which may be NaN or infinite."""
         metrics = self.method.step()
         tensors = {name: value for name, value in metrics.items() if isinstance(value, Tensor)}
         same = {name: float(value) for name, value in metrics.items() if not isinstance(value, Tensor)}
-        by_member = torch.stack([value.detach() for value in tensors.values()], 1).tolist()
-        return [{**same, **dict(zip(tensors, values, strict=True))} for values in by_member]
+        by_member = torch.stack([value.detach() for value in tensors.values()], 1)
+        rows = by_member if self.defers else by_member.tolist()
+        return [{**same, **dict(zip(tensors, row, strict=True))} for row in rows]
 
     @torch.no_grad()
     def write_back(self) -> None:

@@ -27,6 +27,7 @@ from trainables.files import write_atomically
 from trainables.measures.frames import FRAMES
 from trainables.methods.abilities import Follows
 from trainables.methods.base import method_class, sub_seed
+from trainables.methods.scalars import read
 from trainables.metrics.points import movement
 from trainables.oscillation import Oscillation
 from trainables.protocol import AT_BEST, BEST, BEST_ROUND, base_name
@@ -95,7 +96,8 @@ class Training:
         """
         started = clock()
         rounds = [self.method.train_round() for _ in range(self.next_evaluation() - self.round)]
-        report = self.take_rounds(rounds, *(now - before for now, before in zip(clock(), started, strict=True)))
+        numbers = read(rounds, self.round + 1)
+        report = self.take_rounds(numbers, *(now - before for now, before in zip(clock(), started, strict=True)))
         with self.saving():
             # A finished trial needs one: the one before it also holds what further rounds would have needed.
             self.checkpoints.save(self.state_dict(), self.round, kept=1 if self.is_done else KEPT)

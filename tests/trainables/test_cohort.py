@@ -20,6 +20,7 @@ from trainables.measures.settings import PointsSettings
 from trainables.methods.base import NonFiniteLossError
 from trainables.protocol import Protocol
 from trainables.repetitions import Repetitions
+from trainables.stack import Stack
 from trainables.training import Training
 from trainables.trial_spec import TrialSpec
 
@@ -158,6 +159,26 @@ def test_a_seed_that_diverges_is_frozen_and_the_others_go_on(make_spec, evaluato
         expected = numbers(healthy)[-1][1 + k]
         assert numbers([last])[0][1 + k] == pytest.approx(expected, rel=1e-3, abs=1e-4)
     assert first["per_seed"][1] is not None
+
+
+def test_metrics_that_are_read_once_an_evaluation_are_the_same(make_spec, evaluator, monkeypatch):
+    """Also when a seed diverges in the middle: its round is named, and the others go on."""
+
+    def trained(name):
+        training = make_training(make_spec(name), evaluator, CPU)
+        reports = [training.advance()]
+        diverge(training, 1)
+        return numbers([*reports, *run(training)]), training.failure
+
+    expected, failure = trained("at-once")
+    monkeypatch.setattr(Stack, "defers", True)
+    made, made_failure = trained("later")
+    assert made_failure == failure
+    assert "in round 3" in failure
+    for report, other in zip(made, expected, strict=True):
+        assert report[0] == pytest.approx(other[0])
+        for k in (1, 3):
+            assert report[k] == pytest.approx(other[k], rel=1e-3, abs=1e-4)
 
 
 def test_when_all_seeds_diverge_the_trial_does(make_spec, evaluator):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import statistics
 
 import numpy as np
@@ -414,6 +415,28 @@ def test_a_diverged_seed_is_the_trials_failure(make_spec, evaluator):
 def test_divergence_is_an_error(make_spec, evaluator):
     with pytest.raises(NonFiniteLossError):
         Training(make_spec(lambda_ce=1e38), evaluator, CPU).advance()
+
+
+def test_metrics_that_stay_on_the_device_are_the_same_once_they_are_read(make_spec, evaluator):
+    at_once, later = (Training(make_spec(name), evaluator, CPU) for name in ("at-once", "later"))
+    later.method.train_round = later.method.step  # the scalars as they are, as on an accelerator
+    for _ in range(2):
+        assert without_durations([later.advance()]) == without_durations([at_once.advance()])
+
+
+def test_divergence_that_is_read_later_names_its_round(make_spec, evaluator):
+    training = Training(make_spec(), evaluator, CPU)
+    training.advance()
+    assert training.round == 2
+    step = training.method.step
+
+    def diverging():
+        metrics = step()
+        return metrics | {"loss_hinge": torch.tensor(math.nan if training.method.round == 4 else 0.0)}
+
+    training.method.train_round = diverging
+    with pytest.raises(NonFiniteLossError, match="loss_hinge became nan in round 4"):
+        training.advance()
 
 
 def test_noise_and_test_images_are_reference_values(preparation):

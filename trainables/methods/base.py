@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -93,10 +93,10 @@ class Method(ABC):
         self.rng = torch.Generator(device).manual_seed(sub_seed(config.seed, "training"))
 
     @abstractmethod
-    def train_round(self) -> dict[str, float]:
-        """Train for one round and return its metrics.
+    def train_round(self) -> Mapping[str, Tensor | float]:
+        """Train for one round and return its metrics: numbers, or on an accelerator tensors `()`, so that nobody waits.
 
-        Raises `NonFiniteLossError` when a loss is not finite.
+        Raises `NonFiniteLossError` when a loss is not finite; of tensors, their reader does (`methods.scalars`).
         """
 
     @abstractmethod
@@ -181,7 +181,7 @@ def sub_seed(seed: int, name: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{name} {seed}".encode()).digest()[:4])
 
 
-def require_finite(losses: dict[str, float], round_number: int) -> dict[str, float]:
+def require_finite(losses: dict[str, Any], round_number: int) -> dict[str, Any]:
     """Return `losses`, or raise `NonFiniteLossError` naming the first that is NaN or infinite."""
     for name, value in losses.items():
         if not math.isfinite(value):

@@ -28,7 +28,8 @@ from trainables.methods.discriminator_only_config import DiscriminatorOnlyConfig
 from trainables.methods.fake_pool import FakePool, add_to_pools
 from trainables.methods.image_descent import Descent, DescentSettings, descend
 from trainables.methods.recent_images import RecentImages
-from trainables.methods.stackable import Scalars, Stackable
+from trainables.methods.scalars import Scalars
+from trainables.methods.stackable import Stackable
 from trainables.methods.updates import accuracy, frozen, train_to_tell_apart, training, update
 from trainables.networks.class_energy import ClassEnergyDiscriminator
 

@@ -25,7 +25,8 @@ from trainables.methods import batchwise
 from trainables.methods.base import MethodConfig, seeded_networks
 from trainables.methods.fake_pool import FakePool, add_to_pools
 from trainables.methods.image_descent import DescentSettings, descend
-from trainables.methods.stackable import Scalars, Stackable
+from trainables.methods.scalars import Scalars
+from trainables.methods.stackable import Stackable
 from trainables.methods.updates import accuracy, frozen, train_to_tell_apart, update
 
 

@@ -17,9 +17,10 @@ from trainables.data.batches import EpochSampler
 from trainables.data.dataset import Dataset
 from trainables.losses import kernel_cross_entropy, two_sided_penalty
 from trainables.methods import batchwise
-from trainables.methods.base import require_finite, seeded_networks
+from trainables.methods.base import seeded_networks
+from trainables.methods.scalars import Scalars, as_metrics
 from trainables.methods.supervised import Supervised, SupervisedConfig
-from trainables.methods.updates import as_numbers, training, update
+from trainables.methods.updates import training, update
 from trainables.networks.classifiers import KernelClassifier
 
 RATE_FACTOR = 0.2
@@ -70,7 +71,7 @@ class Duq(Supervised):
         self.optimizer = self._sgd(list(self.classifier.parameters()), config.weight_decay)
         self.batches = EpochSampler(len(dataset.train), config.batch_size, self.rng)
 
-    def train_round(self) -> dict[str, float]:
+    def train_round(self) -> Scalars:
         """One update; `accuracy_batch` is the accuracy on the batch before it."""
         self.round += 1
         self._let_rate_fall(self.optimizer, RATE_FACTOR)
@@ -88,7 +89,7 @@ class Duq(Supervised):
         with torch.no_grad():
             self.classifier.move_centroids(self.classifier.embed(images), labels, self.config.centroid_decay)
         metrics["accuracy_batch"] = (exponents.argmin(1) == labels).float().mean()
-        return require_finite(as_numbers(metrics), self.round)
+        return as_metrics(metrics, self.round)
 
     def score(self, x: Tensor) -> Tensor:
         """The logarithm of the largest kernel, `(n,)`, <= 0. The kernel itself would be 0 for most unknown images."""

@@ -17,9 +17,10 @@ from torch.nn import functional as F
 from trainables.data.batches import EpochSamplers
 from trainables.data.dataset import Dataset
 from trainables.methods import batchwise
-from trainables.methods.base import require_finite, seeded_networks
+from trainables.methods.base import seeded_networks
+from trainables.methods.scalars import Scalars, as_metrics
 from trainables.methods.supervised import Supervised, SupervisedConfig
-from trainables.methods.updates import as_numbers, training, update
+from trainables.methods.updates import training, update
 from trainables.metrics.uncertainty import mutual_information, predictive_entropy
 from trainables.networks.classifiers import softmax_classifier
 
@@ -61,7 +62,7 @@ class Ensemble(Supervised):
         self.optimizer = self._sgd(list(self.members.parameters()), config.weight_decay)
         self.batches = EpochSamplers(config.members, len(dataset.train), config.batch_size, self.rng)
 
-    def train_round(self) -> dict[str, float]:
+    def train_round(self) -> Scalars:
         """One update of each member; the metrics are means over the members."""
         self.round += 1
         self._let_rate_fall(self.optimizer, RATE_FACTOR)
@@ -74,7 +75,7 @@ class Ensemble(Supervised):
                 accuracies.append((logits.argmax(1) == labels).float().mean())
             update(self.optimizer, torch.stack(losses).sum())
         means = {"loss_classifier": torch.stack(losses).mean(), "accuracy_batch": torch.stack(accuracies).mean()}
-        return require_finite(as_numbers(means), self.round)
+        return as_metrics(means, self.round)
 
     def score(self, x: Tensor) -> Tensor:
         """Minus the uncertainty, in nats: `(n,)`, <= 0."""

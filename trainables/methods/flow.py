@@ -18,7 +18,8 @@ from trainables.data.dataset import Dataset
 from trainables.errors import InputError
 from trainables.flow_matching import TimeSampling, draw_times, integrate, matching_loss
 from trainables.methods import batchwise
-from trainables.methods.base import Method, MethodConfig, require_finite, seeded_networks
+from trainables.methods.base import Method, MethodConfig, seeded_networks
+from trainables.methods.scalars import Scalars, as_metrics
 from trainables.methods.updates import update
 from trainables.networks.layers import scaled
 from trainables.networks.unet import UNet
@@ -67,7 +68,7 @@ class Flow(Method):
         self.real_batches = EpochSampler(len(dataset.train), config.batch_size, self.rng)
         self.round = 0
 
-    def train_round(self) -> dict[str, float]:
+    def train_round(self) -> Scalars:
         """One update. `loss_matching` is the mean squared error of the velocity."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.lr * rate_share(self.round, self.config.warmup_rounds, self.config.decay_rounds)
@@ -79,7 +80,7 @@ class Flow(Method):
         update(self.optimizer, loss)
         if self.averaged is not None:
             self.averaged.update_parameters(self.network)
-        return require_finite({"loss_matching": loss.item()}, self.round)
+        return as_metrics({"loss_matching": loss}, self.round)
 
     @torch.no_grad()
     def sample(self, n: int, rng: torch.Generator) -> Tensor:

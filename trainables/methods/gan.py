@@ -25,7 +25,8 @@ from trainables.losses import feature_matching
 from trainables.methods import batchwise
 from trainables.methods.base import MethodConfig, seeded_networks, sub_seed
 from trainables.methods.latents import Distribution, Latents
-from trainables.methods.stackable import Scalars, Stackable
+from trainables.methods.scalars import Scalars
+from trainables.methods.stackable import Stackable
 from trainables.methods.updates import update
 from trainables.networks import DISCRIMINATORS, GENERATORS, DiscriminatorName, GeneratorName
 from trainables.networks.batch_norm import Statistics, gathering_nothing, normalising_by

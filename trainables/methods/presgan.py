@@ -20,6 +20,7 @@ from trainables.data.dataset import Dataset
 from trainables.hamiltonian import HmcSettings, Sampled, gradient_of, sample
 from trainables.methods.gan import Gan, GanConfig
 from trainables.methods.latents import Distribution
+from trainables.methods.scalars import Scalars
 from trainables.networks.batch_norm import gathering_nothing
 
 
@@ -97,13 +98,13 @@ class PresGan(Gan):
     def _is_sigma_learned(self) -> bool:
         return self.config.initial_sigma > 0 and self.config.sigma_lr > 0
 
-    def train_round(self) -> dict[str, float]:
+    def step(self) -> Scalars:
         """One iteration of a `Gan`; `sigma` is the mean over the pixels, `hmc_accepted` the share of accepted moves."""
-        metrics = super().train_round()
+        metrics = dict(super().step())
         if self.config.initial_sigma > 0:
-            metrics["sigma"] = float(self._sigma().detach().mean())
+            metrics["sigma"] = self._sigma().detach().mean()
         if self._sampled is not None:
-            metrics["hmc_accepted"] = float(self._sampled.accepted)
+            metrics["hmc_accepted"] = self._sampled.accepted
         return metrics
 
     def _sigma(self) -> Tensor:

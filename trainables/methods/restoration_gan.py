@@ -16,8 +16,9 @@ from trainables.data.degradations import TASKS
 from trainables.data.tasks import ImageTask
 from trainables.errors import InputError
 from trainables.methods import batchwise
-from trainables.methods.base import Method, MethodConfig, require_finite, seeded_networks
-from trainables.methods.updates import as_numbers, update
+from trainables.methods.base import Method, MethodConfig, seeded_networks
+from trainables.methods.scalars import Scalars, as_metrics
+from trainables.methods.updates import update
 from trainables.networks.restoration import PatchDiscriminator, RestorationGenerator
 
 LOWEST_RATE = 0.1
@@ -85,7 +86,7 @@ class RestorationGan(Method):
         """What the method undoes; measures of restoration ask."""
         return self.config.task
 
-    def train_round(self) -> dict[str, float]:
+    def train_round(self) -> Scalars:
         """One update of each network. `loss_l1` and `loss_adversarial` are without their weights."""
         self.round += 1
         self._decay_rate()
@@ -104,7 +105,7 @@ class RestorationGan(Method):
             loss = loss + weight * adversarial
             metrics["loss_adversarial"] = adversarial
         update(self.generator_optimizer, loss)
-        return require_finite(as_numbers(metrics | {"loss_generator": loss}), self.round)
+        return as_metrics(metrics | {"loss_generator": loss}, self.round)
 
     def _l1(self, restored: Tensor, originals: Tensor, degraded: Tensor) -> Tensor:
         if self.config.compare_with == "original":

@@ -14,9 +14,9 @@ from trainables.data.dataset import Dataset
 from trainables.data.labelled import draw_labelled
 from trainables.data.tensors import to_tensor
 from trainables.methods import batchwise
-from trainables.methods.base import Method, MethodConfig, require_finite, sub_seed
+from trainables.methods.base import Method, MethodConfig, sub_seed
 from trainables.methods.latents import Latents
-from trainables.methods.updates import as_numbers
+from trainables.methods.scalars import Scalars, as_metrics
 from trainables.networks.batch_norm import normalising_by
 
 
@@ -72,13 +72,13 @@ class SemiSupervised(Method):
         weights = [weight for weight in network.parameters() if weight.requires_grad]
         return torch.optim.Adam(weights, lr=lr, betas=(self.config.beta1, 0.999), fused=True)
 
-    def train_round(self) -> dict[str, float]:
+    def train_round(self) -> Scalars:
         """One round. `accuracy_labelled` is of the labelled batch, before the update."""
         self.round += 1
         rng = torch.Generator(self.device).manual_seed(sub_seed(self.labelled_seed, str(self.round)))
         chosen = torch.randint(self.config.labels, (self.config.batch_size,), generator=rng, device=self.device)
         metrics = self.update_networks(self.labelled_images[chosen], self.labelled_classes[chosen], rng)
-        return require_finite(as_numbers(metrics), self.round)
+        return as_metrics(metrics, self.round)
 
     @abstractmethod
     def update_networks(self, images: Tensor, classes: Tensor, rng: torch.Generator) -> dict[str, Tensor]:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
 
-from trainables.methods.base import Method, require_finite
-from trainables.methods.updates import as_numbers
-
-Scalars = Mapping[str, Tensor | float]
-"""Metrics of a round: a tensor `()`, or `(K,)` in a stack of K members, or a number that is the same for all."""
+from trainables.methods.base import Method
+from trainables.methods.scalars import Scalars, as_metrics
 
 
 class Stackable(Method):
@@ -55,17 +52,11 @@ class Stackable(Method):
 
     def kept(self, name: str) -> Tensor:
         """The numbers that `keep` gave, on the device: `()` or `(K,)`."""
-        return self.each(lambda member: torch.tensor(getattr(member, name), device=self.device))
+        return self.each(lambda member: torch.full((), getattr(member, name), device=self.device))
 
     @abstractmethod
     def step(self) -> Scalars:
         """Train for one round; `round` is increased."""
 
-    def train_round(self) -> dict[str, float]:
-        return require_finite(numbers(self.step()), self.round)
-
-
-def numbers(scalars: Scalars) -> dict[str, float]:
-    """The metrics of a method alone as numbers, in a single transfer from the device."""
-    tensors = {name: value for name, value in scalars.items() if isinstance(value, Tensor)}
-    return {**{name: value for name, value in scalars.items() if not isinstance(value, Tensor)}, **as_numbers(tensors)}
+    def train_round(self) -> Scalars:
+        return as_metrics(self.step(), self.round)

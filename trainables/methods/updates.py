@@ -1,8 +1,8 @@
-"""The parts of a round: updates of a network, and their losses as numbers."""
+"""The parts of a round: updates of a network."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -38,12 +38,6 @@ def training(network: nn.Module) -> Iterator[None]:
         yield
     finally:
         network.eval()
-
-
-def as_numbers(scalars: Mapping[str, Tensor]) -> dict[str, float]:
-    """The values of scalars on one device, in a single transfer, for which the host waits once."""
-    values = torch.stack([value.detach() for value in scalars.values()]).tolist()
-    return dict(zip(scalars, values, strict=True))
 
 
 def train_to_tell_apart(

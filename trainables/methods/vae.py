@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from trainables.data.dataset import Dataset
 from trainables.methods import batchwise
 from trainables.methods.autoencoding import Autoencoding, AutoencodingConfig
-from trainables.methods.base import require_finite, seeded_networks
-from trainables.methods.updates import as_numbers, training, update
+from trainables.methods.base import seeded_networks
+from trainables.methods.scalars import Scalars, as_metrics
+from trainables.methods.updates import training, update
 from trainables.networks.autoencoder import conv_decoder, conv_encoder, mlp_decoder, mlp_encoder
 from trainables.variational import bernoulli_cost, divergence_from_prior, normal_cost, reparameterise
 
@@ -53,7 +54,7 @@ class Vae(Autoencoding):
         parameters = [*self.encoder.parameters(), *self.decoder.parameters()]
         self.optimizer = torch.optim.Adam(parameters, lr=config.lr, fused=True)
 
-    def train_round(self) -> dict[str, float]:
+    def train_round(self) -> Scalars:
         """One update. `loss_elbo` is minus the evidence lower bound in nats, the sum of the other two."""
         self.round += 1
         x = self._real_batch()
@@ -65,7 +66,7 @@ class Vae(Autoencoding):
             prior = divergence_from_prior(mean, log_variance).mean()
             update(self.optimizer, reconstruction + prior)
         parts = {"loss_elbo": reconstruction + prior, "loss_reconstruction": reconstruction, "loss_prior": prior}
-        return require_finite(as_numbers(parts), self.round)
+        return as_metrics(parts, self.round)
 
     def score(self, x: Tensor) -> Tensor:
         """The evidence lower bound `(n,)`, in nats, with the mean of the code in the place of draws."""

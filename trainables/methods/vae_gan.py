@@ -18,8 +18,8 @@ from trainables.data.dataset import Dataset
 from trainables.methods import batchwise
 from trainables.methods.abilities import Reconstructs, Scores
 from trainables.methods.autoencoding import Autoencoding, AutoencodingConfig
-from trainables.methods.base import require_finite, seeded_networks
-from trainables.methods.updates import as_numbers
+from trainables.methods.base import seeded_networks
+from trainables.methods.scalars import Scalars, as_metrics
 from trainables.networks.autoencoder import FeatureDiscriminator, conv_decoder, conv_encoder
 from trainables.networks.batch_norm import gathering_nothing
 from trainables.variational import divergence_from_prior, normal_cost, reparameterise
@@ -119,7 +119,7 @@ class VaeGan(Autoencoding):
     def _adam(self, network: nn.Module) -> torch.optim.Adam:
         return torch.optim.Adam(network.parameters(), lr=self.config.lr, betas=(self.config.beta1, 0.999), fused=True)
 
-    def train_round(self) -> dict[str, float]:
+    def train_round(self) -> Scalars:
         """One update of each network that the arm has and the balance allows.
 
         `loss_prior` and `loss_reconstruction` are in nats; the latter is of pixels or of features. `cost_real` and
@@ -136,8 +136,8 @@ class VaeGan(Autoencoding):
         finally:
             for network in self.all_networks().values():
                 network.eval()
-        metrics = as_numbers({_metric(name): loss for name, loss in losses.items()})
-        return require_finite(metrics | updated, self.round)
+        metrics = {_metric(name): loss for name, loss in losses.items()}
+        return as_metrics({**metrics, **updated}, self.round)
 
     def losses(self, x: Tensor, noise: Tensor, codes: Tensor) -> dict[str, Tensor]:
         """The losses of the arm on real images `x`, by name, as scalars.

@@ -70,3 +70,6 @@ def without_fused_kernels(method: Method) -> None:
         if isinstance(optimizer := getattr(method, name), torch.optim.Optimizer):
             for group in optimizer.param_groups:
                 group["fused"] = False
+            for moments in optimizer.state.values():
+                if "step" in moments:  # other kernels have it on the host
+                    moments["step"] = torch.ones(())
