@@ -1,4 +1,4 @@
-"""The pictures of the documentation, of the newest study in outputs/: its best trial, MLflow's pages, its report.
+"""The pictures of the documentation, of the newest study in outputs/: its report, and of the main study more.
 
 Chromium opens the pages as a reader would. `python -m benchmarks mlflow_ui` measures how long they take.
 """
@@ -25,10 +25,16 @@ SETTLED_MS = 8000
 
 
 def main() -> None:
-    """Write docs/laptop-study.png, mlflow-charts.png, mlflow-comparison.png, report.png and report-phone.png there."""
+    """Write docs/report-SPACE.png; of `gradnorm` the report as report.png, and its best trial and MLflow's pages."""
     database = f"sqlite:///{OUTPUTS.absolute() / 'mlflow.db'}"
     name = newest(database)
-    trial = study.load(name, storage_dir=OUTPUTS).best().name
+    loaded = study.load(name, storage_dir=OUTPUTS)
+    report = (OUTPUTS / "studies" / name / "report.html").absolute().as_uri()
+    space = loaded.recorded.study["params.space"]
+    if space != "gradnorm":
+        _keep(report, f"report-{space}", REPORT)
+        return
+    trial = loaded.best().name
     best_trial(OUTPUTS / "studies" / name / "trials" / f"{trial:04d}" / "pictures").save(DOCS / "laptop-study.png")
     with tempfile.TemporaryDirectory() as folder:
         server = MlflowServer(Path(folder), database)
@@ -39,7 +45,6 @@ def main() -> None:
             _keep(comparison, "mlflow-comparison", DESK)
         finally:
             server.stop()
-    report = (OUTPUTS / "studies" / name / "report.html").absolute().as_uri()
     _keep(report, "report", REPORT)
     _keep(report, "report-phone", PHONE)
 

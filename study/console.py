@@ -23,6 +23,7 @@ from study.optuna_storage import FIRST_TRIAL, INHERITED, best_inherited, is_feas
 from study.plan import StudyPlan
 from study.tables import claims_table, references_of, results_table, settings_table, shown_metrics
 from study.verdicts import Judged, counts, more_seeds_command, seeds_that_decide
+from trainables.command_line import leave_standard_output
 from trainables.credentials import without_credentials
 from trainables.files import absolute
 from trainables.preparation import Preparations
@@ -34,11 +35,20 @@ REFRESHES = 2
 STATES = {"complete": "finished", "pruned": "stopped early", "fail": "failed", "running": "unfinished"}
 
 
+class Screen(RichConsole):
+    """Standard output. A study goes on when nobody reads it any more, as when `| tee FILE` was ended."""
+
+    def on_broken_pipe(self) -> None:
+        """Print nothing more."""
+        self.quiet = True
+        leave_standard_output()
+
+
 class Console:
     """Prints to standard output, in colour only where that is a terminal."""
 
     def __init__(self) -> None:
-        self._console = RichConsole(highlight=False, width=None if sys.stdout.isatty() else 160)
+        self._console = Screen(highlight=False, width=None if sys.stdout.isatty() else 160)
         self.tables: list[Table] = []
         """The tables that were printed."""
 

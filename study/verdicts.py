@@ -160,7 +160,7 @@ def effect_in_words(outcome: Outcome, references: Mapping[str, float]) -> str:
     base = base_name(claim.metric)
     way = references.get(f"{base}_noise", math.nan) - references.get(f"{base}_test_images", math.nan)
     if math.isfinite(way) and way != 0:
-        return with_interval(".0%", abs(way), " of the way from noise to test images")
+        return with_interval(".1%", abs(way), " of the way from noise to test images")
     if min(*outcome.lower, *outcome.higher) > 0:
         return with_interval("+.0%", sum(outcome.lower) / len(outcome.lower))
     _, deviation = seen(outcome)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 import traceback
@@ -21,6 +22,8 @@ Config = TypeVar("Config")
 
 BAD_INPUT = 2
 UNEXPECTED = 1
+UNREAD = 128 + signal.SIGPIPE
+"""Of a command whose output nobody reads any more: what a shell reports for programs that this ends."""
 
 
 def run(
@@ -54,18 +57,31 @@ def _at_home(said: Config) -> Config:
 def answer(action: Callable[[], int], storage_dir: Path) -> int:
     """The exit status of `action`; for bad input 2, with one sentence printed.
 
-    For an error that nobody foresaw 1, with one sentence, which names a file in `storage_dir` that has the traceback.
+    Where the reader of the output has gone, 141, and nothing is said. For an error that nobody foresaw 1, with one
+    sentence, which names a file in `storage_dir` that has the traceback.
     """
     try:
-        return action()
+        status = action()
+        sys.stdout.flush()
+        return status
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
+    except BrokenPipeError:  # as in `... --list | head`
+        leave_standard_output()
+        return UNREAD
     except Exception as error:
         name = type(error).__name__
         message = without_credentials(" ".join(f"{name}: {error}".split()))[:200]
         print(f"error: something unexpected went wrong ({message}): {_kept_traceback(storage_dir)}.", file=sys.stderr)
         return UNEXPECTED
+
+
+def leave_standard_output() -> None:
+    """Let what is printed from now on go nowhere: its reader has gone."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def _kept_traceback(storage_dir: Path) -> str:

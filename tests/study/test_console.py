@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution
@@ -39,3 +42,16 @@ def test_trials_that_diverge_count_as_worst_in_claims_and_killed_ones_do_not(rea
     Console().print_claims(plan, judge_all(plan, study, {}))
     shown = capsys.readouterr().out
     assert f"claims, each for itself: {verdict}, 0 contradicted" in shown
+
+
+def test_a_study_goes_on_when_nobody_reads_its_screen_any_more(monkeypatch):
+    """As where it was piped into another program, which has ended."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        console = Console()
+        for number in range(3):
+            console.print(f"trial {number}")
+            console.warn("a warning")
+        print("and what others print", flush=True)

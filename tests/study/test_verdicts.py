@@ -163,7 +163,11 @@ def test_the_probability_that_one_run_is_above_another():
 @pytest.mark.parametrize(
     ("changes", "references", "words"),
     [
-        ({}, {"energy_noise": 11.0, "energy_test_images": 1.0}, "10% of the way from noise to test images (7% to 13%)"),
+        (
+            {},
+            {"energy_noise": 11.0, "energy_test_images": 1.0},
+            "10.0% of the way from noise to test images (7.0% to 13.0%)",
+        ),
         ({}, {}, "+100% (+70% to +130%)"),
         ({"compared_by": "ratio"}, {}, "2 times as high (1.67 to 2.41)"),
     ],

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from trainables.command_line import answer
@@ -46,3 +50,13 @@ def test_bad_input_and_interruption_are_as_before(capsys, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         answer(interrupted, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_command_whose_output_nobody_reads_ends_in_silence():
+    """As `... --list | head` does."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "study.launch", "--list"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")

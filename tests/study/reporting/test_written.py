@@ -13,6 +13,7 @@ from study.report import main
 from study.reporting.html import as_html
 from study.reporting.markdown import as_markdown
 from study.reporting.whole import make_report
+from tests.systems.browser import browser_page, why_not
 from tests.systems.report import loaded
 from tests.systems.until import until
 
@@ -52,6 +53,17 @@ def test_every_picture_has_a_text_alternative(page):
     assert len(drawings) == len(page.all("svg")) >= 3
     assert all(len(picture["alt"]) > 30 for picture in pictures)
     assert all(len(drawing["aria-label"]) > 30 for drawing in drawings)
+
+
+@pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+def test_the_page_is_no_wider_than_a_phone_or_printed_paper(report, ablation):
+    with browser_page() as page:
+        for made in (report, make_report(ablation)):
+            page.set_content(as_html(made))
+            for width, media in ((400, "screen"), (794, "print")):
+                page.set_viewport_size({"width": width, "height": 1000})
+                page.emulate_media(media=media)
+                assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_the_page_loads_nothing_and_runs_nothing(page):
