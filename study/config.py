@@ -16,6 +16,7 @@ import tyro
 from study.outside import split_name
 from trainables.errors import InputError
 from trainables.measures.settings import ExtractorName
+from trainables.precision import Precision
 
 FORMAT = 3
 """Raise when a study of an older version can no longer be resumed."""
@@ -93,6 +94,9 @@ class StudyConfig:
     """CPUs of one trial, and its number of threads."""
     gpus_per_trial: float | None = field(default=None, metadata=CHANGEABLE)
     """GPUs of one trial, instead of the scale's own number; fractions share a GPU."""
+    precision: Precision | None = None
+    """How GPUs multiply in training: fp32, tf32 (the default where trials have a GPU) or bf16. It is a matter of speed:
+    losses and evaluations are computed in fp32, and CPUs know nothing else."""
     storage_dir: Path = field(default=Path("outputs"), metadata=CHANGEABLE)
     """The one folder that everything is written to."""
     optuna_storage: str | None = field(default=None, metadata=CHANGEABLE)

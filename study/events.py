@@ -158,6 +158,7 @@ def trial_started(spec: TrialSpec, tags: dict[str, str]) -> Event:
         "protocol": spec.protocol.sha256,
         "setting": spoken_settings(settings, spec.params),
         "seed": str(spec.config["seed"]),
+        "precision": spec.precision,
     }
     if spec.first_trial is not None:
         of_trial |= {FIRST_TRIAL_TAG: spec.first_trial, MLFLOW_RUN_NOTE: f"First trial: {spec.first_trial}"}

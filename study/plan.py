@@ -17,6 +17,7 @@ from study.limits import Limits
 from study.nodes.capacity import Resources
 from study.outside import OutsideFile
 from trainables.measures.base import Direction
+from trainables.precision import Precision
 from trainables.protocol import Protocol
 
 
@@ -88,6 +89,11 @@ class StudyPlan:
         return self.config.seed
 
     @property
+    def precision(self) -> Precision:
+        """In which layers multiply in training."""
+        return self.config.precision or ("tf32" if self.resources.gpus > 0 else "fp32")
+
+    @property
     def max_concurrent(self) -> int | None:
         return self.config.max_concurrent
 
@@ -122,6 +128,7 @@ def describe(plan: StudyPlan) -> dict[str, Any]:
         "seeds": plan.seeds,
         "cpus_per_trial": plan.resources.cpus,
         "gpus_per_trial": plan.resources.gpus,
+        "precision": plan.precision,
         "folder": str(plan.folder.path),
         **{
             name: str(budget) if isinstance(budget, Epochs) else budget

@@ -149,6 +149,7 @@ def _confirming(config: StudyConfig, is_resumed: bool) -> StudyPlan:
         inception_weights=config.inception_weights or original.config.inception_weights,
         inception_sha256=original.config.inception_sha256,
         ood_sets=original.config.ood_sets,
+        precision=config.precision or original.config.precision,
         seeds=config.seeds or CONFIRMING_SEEDS,
         trials=len(space.first_trials()),
     )
@@ -177,6 +178,11 @@ def _with_space(config: StudyConfig, is_resumed: bool, space: SearchSpace, file:
     resources = Resources(
         config.cpus_per_trial, scale.gpus_per_trial if config.gpus_per_trial is None else config.gpus_per_trial
     )
+    if config.precision in ("tf32", "bf16") and resources.gpus == 0:
+        raise InputError(
+            f"--precision {config.precision} is for GPUs, and the trials ask for none: leave it out, or say "
+            "--gpus-per-trial."
+        )
     plan = StudyPlan(
         name=name,
         config=config,

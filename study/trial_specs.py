@@ -49,6 +49,7 @@ def make_spec(plan: StudyPlan, trial: BaseTrial, protocols: Mapping[str, Protoco
         rounds=_at_pace(plan.rounds, suggestion),
         evaluate_every=_at_pace(plan.evaluate_every, suggestion),
         evaluate_at=plan.space.scale.evaluate_at,
+        precision=plan.precision,
         seeds=plan.seeds,
         protocol=protocols[dataset],
         objective=plan.objectives[0],

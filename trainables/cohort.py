@@ -10,6 +10,7 @@ import torch
 
 from trainables.checkpoints import KEPT, CheckpointFolder
 from trainables.data.dataset import Dataset
+from trainables.devices import computing_in
 from trainables.evaluator import Evaluator
 from trainables.methods.base import NonFiniteLossError, require_finite
 from trainables.methods.scalars import read
@@ -34,12 +35,13 @@ def make_training(spec: TrialSpec, evaluator: Evaluator, device: torch.device) -
     methods = [training.method for training in trainings[:2]]
     is_cohort = (Path(spec.folder) / CHECKPOINTS).exists()
     is_new = not is_cohort and all(training.round == 0 for training in trainings)
-    if is_cohort or (is_new and pays(evaluator.dataset) and can_stack(methods)):
+    pays = spec.precision != "bf16" and pays_on(evaluator.dataset)  # a stack would return bfloat16
+    if is_cohort or (is_new and pays and can_stack(methods)):
         return Cohort(spec, trainings)
     return Repetitions(spec, trainings)
 
 
-def pays(dataset: Dataset) -> bool:
+def pays_on(dataset: Dataset) -> bool:
     """Whether a stack is faster on this data set: for points (`python -m benchmarks cohort`)."""
     return len(dataset.shape) == 1
 
@@ -63,7 +65,8 @@ class Cohort(Repetitions):
 
     def _train(self) -> None:
         started = clock()
-        made = self._train_together()
+        with computing_in(self.spec.precision, self.trainings[0].method.device):
+            made = self._train_together()
         seconds, seconds_cpu = (now - before for now, before in zip(clock(), started, strict=True))
         for k in self._going():
             self.trainings[k].take_rounds(made[k], seconds / len(self._going()), seconds_cpu / len(self._going()))

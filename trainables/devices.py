@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import torch
+from torch import nn
 
 from trainables.errors import InputError
+from trainables.precision import Precision
+
+EXACT = "ieee"
+"""PyTorch's name of float32 as it is."""
 
 CONTEXT_BYTES = 512 << 20
 """What CUDA takes of a GPU's memory for each process, besides its tensors."""
@@ -16,7 +25,40 @@ def device_of(asked_for_gpu: bool) -> torch.device:
         return torch.device("cpu")
     if failure := gpu_failure():
         raise InputError(f"a GPU was asked for, and {failure}")
+    _multiply_in(EXACT)  # by default, PyTorch's convolutions are less precise
     return torch.device("cuda")
+
+
+@contextmanager
+def computing_in(precision: Precision, device: torch.device) -> Iterator[None]:
+    """Inside, layers multiply in `precision`; outside, and on a CPU in "tf32" too, they multiply float32 as it is."""
+    if device.type == "cuda" and precision != "fp32":
+        _multiply_in("tf32")
+    try:
+        # A cached copy of weights would outlive an update of them.
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16", cache_enabled=False):
+            yield
+    finally:
+        if device.type == "cuda":
+            _multiply_in(EXACT)
+
+
+def return_float32(network: nn.Module) -> None:
+    """From now on, what `network` returns is float32, so that losses are computed in it where layers are not."""
+    if isinstance(network, nn.ModuleDict | nn.ModuleList):
+        for part in network.children():
+            return_float32(part)
+    else:
+        network.register_forward_hook(lambda _, __, outputs: _in_float32(outputs))
+
+
+def _in_float32(outputs: Any) -> Any:
+    return tuple(map(_in_float32, outputs)) if isinstance(outputs, tuple) else outputs.float()
+
+
+def _multiply_in(precision: str) -> None:
+    torch.backends.cuda.matmul.fp32_precision = precision
+    torch.backends.cudnn.conv.fp32_precision = precision  # type: ignore[attr-defined]
 
 
 def bound_memory(device: torch.device, share: float) -> None:

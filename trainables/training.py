@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from trainables.checkpoints import KEPT, CheckpointFolder
 from trainables.curves import Curves
 from trainables.data.statistics import pixel_statistics
+from trainables.devices import computing_in, return_float32
 from trainables.evaluator import Evaluation, Evaluator
 from trainables.export import BEST_FILE, build, export
 from trainables.files import write_atomically
@@ -74,6 +75,10 @@ class Training:
         method = method_class(spec.method)
         self.config = method.Config.model_validate(spec.config)
         self.method = method(self.config, evaluator.dataset, device)
+        if spec.precision == "bf16":
+            for value in (getattr(self.method, name) for name in method.state):
+                if isinstance(value, nn.Module):
+                    return_float32(value)
         self.checkpoints = CheckpointFolder(self.folder / "checkpoints")
         self.round = 0
         self.report: dict[str, float] = {}
@@ -95,8 +100,9 @@ class Training:
         Raises `NonFiniteLossError` where training diverges.
         """
         started = clock()
-        rounds = [self.method.train_round() for _ in range(self.next_evaluation() - self.round)]
-        numbers = read(rounds, self.round + 1)
+        with computing_in(self.spec.precision, self.method.device):
+            rounds = [self.method.train_round() for _ in range(self.next_evaluation() - self.round)]
+            numbers = read(rounds, self.round + 1)
         report = self.take_rounds(numbers, *(now - before for now, before in zip(clock(), started, strict=True)))
         with self.saving():
             # A finished trial needs one: the one before it also holds what further rounds would have needed.

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from trainables.methods.base import method_class
+from trainables.precision import Precision
 from trainables.protocol import Protocol
 from trainables.registry import look_in
 
@@ -32,6 +33,7 @@ class TrialSpec(BaseModel):
     rounds: int = Field(ge=1, description="the budget, in the method's rounds")
     evaluate_every: int = Field(ge=1, description="rounds between two evaluations")
     evaluate_at: tuple[Annotated[int, Field(ge=1)], ...] = Field((), description="rounds of further evaluations")
+    precision: Precision = Field("fp32", description="in which layers multiply in training; evaluation is in fp32")
     seeds: int = Field(1, ge=1, description="repetitions of the trial, each with the budget, that are averaged")
     protocol: Protocol
     objective: str = Field(description="the full name of the metric that decides which weights are kept")

@@ -52,6 +52,34 @@ def first_trial(plan):
     return FixedTrial(dict(plan.space.first_trials()[0].params), 0)
 
 
+# --- precision --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "gpus", "precision"),
+    [(None, 0.0, "fp32"), (None, 0.25, "tf32"), ("bf16", 1.0, "bf16"), ("fp32", 1.0, "fp32")],
+)
+def test_gpus_multiply_in_tf32_unless_another_precision_is_said(plan, asked, gpus, precision):
+    made = plan(precision=asked, gpus_per_trial=gpus)
+    assert describe(made)["precision"] == precision
+    assert make_spec(made, first_trial(made), made.protocols).precision == precision
+
+
+def test_a_cpu_is_asked_for_no_precision(plan):
+    for precision in ("tf32", "bf16"):
+        with pytest.raises(InputError, match=f"--precision {precision} is for GPUs, and the trials ask for none"):
+            plan(precision=precision)
+    assert describe(plan(precision="fp32"))["precision"] == "fp32"
+
+
+def test_a_study_goes_on_in_its_precision(written, plan, tmp_path, capsys):
+    written(name="s", precision="bf16", gpus_per_trial=1.0)
+    assert plan(resume="s", space=None, gpus_per_trial=1.0).precision == "bf16"
+    arguments = ["--resume", "s", "--precision", "fp32", "--gpus-per-trial", "1", "--storage-dir", str(tmp_path)]
+    assert main(arguments) == 2
+    assert "was started with --precision bf16, it cannot go on with --precision fp32" in capsys.readouterr().err
+
+
 # --- settings of the method -------------------------------------------------------------------------------------------
 
 

@@ -2,8 +2,17 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
-from trainables.devices import bound_memory, device_of, gpu_failure, memory_fraction, name_of
+from trainables.devices import (
+    bound_memory,
+    computing_in,
+    device_of,
+    gpu_failure,
+    memory_fraction,
+    name_of,
+    return_float32,
+)
 from trainables.errors import InputError
 
 
@@ -41,3 +50,42 @@ def test_a_trial_takes_no_more_of_a_gpu_than_its_share():
             torch.empty(total // 5, dtype=torch.uint8, device=device)
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0, device)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize(("precision", "is_exact"), [("fp32", True), ("tf32", False), ("bf16", False)])
+def test_a_gpu_multiplies_in_the_precision_and_then_exactly_again(precision, is_exact):
+    device = device_of(asked_for_gpu=True)
+    a, b = torch.rand(2, 256, 256, device=device)
+    exact = a.double() @ b.double()
+    with computing_in(precision, device):
+        inside = (a @ b).double()
+    assert torch.allclose(inside, exact, rtol=1e-5) is is_exact
+    assert torch.allclose((a @ b).double(), exact, rtol=1e-5)
+
+
+def test_layers_in_bfloat16_return_float32_and_see_every_update():
+    """On a CPU, which `study.launch` would not ask for it."""
+    layer, other = nn.Linear(3, 2), nn.Linear(3, 2)
+    return_float32(nn.ModuleList([layer]))
+    x = torch.rand(5, 3)
+    exact = layer(x)
+    with computing_in("bf16", torch.device("cpu")):
+        assert other(x).dtype == torch.bfloat16
+        rounded = layer(x)
+        with torch.no_grad():
+            layer.weight.zero_()
+            layer.bias.zero_()
+        assert layer(x).eq(0).all()
+    assert rounded.dtype == torch.float32
+    assert not torch.equal(rounded, exact)
+    assert torch.allclose(rounded, exact, atol=0.02)
+    assert torch.equal(other(x), nn.functional.linear(x, other.weight, other.bias))
+
+
+@pytest.mark.parametrize("precision", ["fp32", "tf32"])
+def test_a_cpu_knows_no_other_precision(precision):
+    layer, x = nn.Linear(3, 2), torch.rand(5, 3)
+    exact = layer(x)
+    with computing_in(precision, torch.device("cpu")):
+        assert torch.equal(layer(x), exact)

@@ -439,6 +439,21 @@ def test_divergence_that_is_read_later_names_its_round(make_spec, evaluator):
         training.advance()
 
 
+def test_training_in_bfloat16_is_evaluated_in_float32(make_spec, evaluator):
+    seen = []
+
+    def watching(method, seed):
+        seen.append((torch.is_autocast_enabled("cpu"), method.score(torch.zeros(2, 1, 8, 8)).dtype))
+        return evaluator(method, seed)
+
+    watching.dataset, watching.of_new_samples = evaluator.dataset, evaluator.of_new_samples
+    exact = Training(make_spec("exact"), evaluator, CPU).advance()
+    rounded = Training(make_spec("rounded").model_copy(update={"precision": "bf16"}), watching, CPU).advance()
+    assert seen == [(False, torch.float32)]
+    assert rounded["score_real"] != exact["score_real"]
+    assert rounded["score_real"] == pytest.approx(exact["score_real"], abs=0.1)
+
+
 def test_noise_and_test_images_are_reference_values(preparation):
     assert preparation.references["fid_lenet_noise"] > 3 * preparation.references["fid_lenet_test_images"] > 0
     assert preparation.references["classifier_test_accuracy"] > 0.95

@@ -94,6 +94,6 @@ class KernelClassifier(nn.Module):
     @torch.no_grad()
     def move_centroids(self, embeddings: Tensor, labels: Tensor, decay: float) -> None:
         """Move the centroids towards the embeddings of a batch with labels `(B,)`: `decay` of the old ones is kept."""
-        of_class = F.one_hot(labels, len(self.counts)).to(embeddings.dtype)
+        of_class = F.one_hot(labels, len(self.counts)).to(self.counts.dtype)
         self.counts.lerp_(of_class.sum(0), 1 - decay)
-        self.sums.lerp_(torch.einsum("bc,bcd->cd", of_class, embeddings), 1 - decay)
+        self.sums.lerp_(torch.einsum("bc,bcd->cd", of_class, embeddings).to(self.sums.dtype), 1 - decay)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from trainables.data.cache import prepare
+from trainables.devices import computing_in, return_float32
 from trainables.errors import InputError
 from trainables.export import export, load_export
 from trainables.methods import METHODS
@@ -14,7 +16,7 @@ from trainables.methods.gan import Gan, GanConfig
 from trainables.testing import MethodContract
 from trainables.testing.data import tiny_images, tiny_points
 from trainables.testing.methods import CPU, train, use_abilities
-from trainables.testing.states import META, generator_on, through_a_file, without_fused_kernels
+from trainables.testing.states import META, generator_on, leaves, through_a_file, without_fused_kernels
 
 
 class UpsamplingConfig(GanConfig):
@@ -56,23 +58,40 @@ class TestMethods(MethodContract):
         return method_class(request.param)
 
 
+def made(name, device):
+    method_type = method_class(name)
+    try:
+        return method_type(method_type.Config.tiny(), tiny_images(), device)
+    except InputError:
+        return method_type(method_type.Config.tiny(), tiny_points(), device)
+
+
 @pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter")
 @pytest.mark.parametrize("name", sorted(METHODS.keys() - {"inversion"}))  # a search waits for its own end
 def test_a_round_on_an_accelerator_waits_for_nothing(name, monkeypatch):
     """`META` has no numbers, and raises where the host asks for one."""
     monkeypatch.setattr(torch, "Generator", generator_on)
-    method_type = method_class(name)
-    try:
-        trained = method_type(method_type.Config.tiny(), data := tiny_images(), CPU)
-    except InputError:
-        trained = method_type(method_type.Config.tiny(), data := tiny_points(), CPU)
+    trained, resumed = made(name, CPU), made(name, META)
     train(trained, 2)
-    resumed = method_type(method_type.Config.tiny(), data, META)
     resumed.load_state_dict(through_a_file(trained.state_dict()))
     without_fused_kernels(resumed)
     (metrics,) = train(resumed, 1)
     assert all(value.device == META for value in metrics.values() if isinstance(value, torch.Tensor))
     assert any(isinstance(value, torch.Tensor) for value in metrics.values())
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_every_method_trains_in_bfloat16_and_keeps_its_weights_in_float32(name):
+    method = made(name, CPU)
+    for value in (getattr(method, name) for name in method.state):
+        if isinstance(value, nn.Module):
+            return_float32(value)
+    with computing_in("bf16", CPU):
+        metrics = train(method, 2)[-1]
+    assert all(isinstance(value, float) for value in metrics.values())
+    assert metrics != train(made(name, CPU), 2)[-1]
+    tensors = [value for _, value in leaves(method.state_dict()) if isinstance(value, torch.Tensor)]
+    assert not any(value.dtype == torch.bfloat16 for value in tensors)
 
 
 @pytest.mark.parametrize("name", sorted(METHODS))
