@@ -27,6 +27,8 @@ from trainables.protocol import base_name
 from trainables.repetitions import PER_SEED
 
 CLAIMS_FILE = "claims.json"
+IN_DECIBELS = "psnr"
+"""How metrics begin whose unit is one that people know."""
 VERDICTS: tuple[Verdict, ...] = ("supported", "contradicted", "undecided")
 
 
@@ -140,7 +142,8 @@ def ended(study: optuna.Study) -> Trials:
 
 
 def effect_in_words(outcome: Outcome, references: Mapping[str, float]) -> str:
-    """How large the difference is: a ratio, shares of runs, a part of the way from noise to test images, deviations."""
+    """How large the difference is: a ratio, shares of runs, decibels, a part of the way from noise to test images, and
+    where nothing of that is known, standard deviations."""
     claim, difference, (least, most) = outcome.claim, outcome.difference, outcome.interval
     if math.isnan(difference):
         return ""
@@ -158,6 +161,8 @@ def effect_in_words(outcome: Outcome, references: Mapping[str, float]) -> str:
     if claim.compared_by == "ratio":
         return with_interval(".3g", after=" times as high")
     base = base_name(claim.metric)
+    if base.startswith(IN_DECIBELS):
+        return with_interval("+.2f", after=" dB")
     way = references.get(f"{base}_noise", math.nan) - references.get(f"{base}_test_images", math.nan)
     if math.isfinite(way) and way != 0:
         return with_interval(".1%", abs(way), " of the way from noise to test images")

@@ -33,10 +33,10 @@ POINTS = [{"model": "deep"}, {"model": "plain"}]
 NOTHING = {"claims": []}
 
 
-def trials(deep, plain):
+def trials(deep, plain, metric="energy"):
     """None is a seed that failed."""
     return [
-        ({"model": name}, [None if v is None else {"energy": v} for v in values])
+        ({"model": name}, [None if v is None else {metric: v} for v in values])
         for name, values in (("deep", deep), ("plain", plain))
     ]
 
@@ -170,10 +170,13 @@ def test_the_probability_that_one_run_is_above_another():
         ),
         ({}, {}, "+100% (+70% to +130%)"),
         ({"compared_by": "ratio"}, {}, "2 times as high (1.67 to 2.41)"),
+        ({"metric": "psnr_gain"}, {}, "+1.00 dB (+0.70 to +1.30)"),
     ],
 )
 def test_effects_in_words(changes, references, words):
-    outcome = judge(replace(CLAIM, **changes), trials([0.9, 1.0, 1.1, 1.0], [1.8, 2.0, 2.2, 2.0]))
+    claim = replace(CLAIM, **changes)
+    data = trials([0.9, 1.0, 1.1, 1.0], [1.8, 2.0, 2.2, 2.0], claim.metric)
+    outcome = judge(claim, data)
     assert effect_in_words(outcome, references).split(" (")[0] == words.split(" (")[0]
     assert "to" in effect_in_words(outcome, references)
 
