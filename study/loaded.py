@@ -65,12 +65,12 @@ class LoadedStudy:
         """
         return self._trials.copy()
 
-    def curves(self, metrics: Collection[str] | None = None) -> pd.DataFrame:
-        """A row per evaluation and metric: `trial`, `metric`, `round`, `value`; of these metrics, or of all.
+    def curves(self, metrics: Collection[str] | None = None, trials: Collection[int] | None = None) -> pd.DataFrame:
+        """A row per evaluation and metric: `trial`, `metric`, `round`, `value`; of these metrics and trials, or of all.
 
         They are read now, one request for each trial and metric: name the metrics of a large study.
         """
-        return self.recorded.curves(metrics)
+        return self.recorded.curves(metrics, trials)
 
     def best(self, dataset: str | None = None) -> pd.Series:
         """The row of the best finished trial by the first objective.

@@ -211,14 +211,15 @@ class Recorded:
     """The run of each trial."""
     client: MlflowClient
 
-    def curves(self, metrics: Collection[str] | None = None) -> pd.DataFrame:
-        """A row per value of these metrics, by default of all: `trial`, `metric`, `round`, `value`; rounds rise.
+    def curves(self, metrics: Collection[str] | None = None, trials: Collection[int] | None = None) -> pd.DataFrame:
+        """A row per value of these metrics of these trials, by default of all: `trial`, `metric`, `round`, `value`.
 
-        It is read now, by a request for each trial and metric.
+        Rounds rise. It is read now, by a request for each trial and metric.
         """
         with ThreadPoolExecutor(READERS) as readers:
             found = readers.map(
-                lambda number: list(_curves(self.client, number, self.runs[number], metrics)), self.runs
+                lambda number: list(_curves(self.client, number, self.runs[number], metrics)),
+                self.runs if trials is None else trials,
             )
             return pd.DataFrame(itertools.chain(*found), columns=["trial", "metric", "round", "value"])
 

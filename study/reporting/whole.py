@@ -17,11 +17,25 @@ from study.reporting import (
     protocol,
     published,
     stopping,
+    training,
 )
 from study.reporting.answer import answer
 from study.reporting.document import Report
 
-SECTIONS = (pictures, comparison, history, published, claims, importances, stopping, front, failures, cost, protocol)
+SECTIONS = (
+    pictures,
+    comparison,
+    history,
+    training,
+    published,
+    claims,
+    importances,
+    stopping,
+    front,
+    failures,
+    cost,
+    protocol,
+)
 
 
 def make_report(study: LoadedStudy, refresh: int | None = None) -> Report:

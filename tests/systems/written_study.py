@@ -118,6 +118,7 @@ def _result(plan: StudyPlan, number: int, value: float, round_number: int) -> di
         for other in (name, base_name(name) + BEST, base_name(name))
     }
     metrics["duplicates"] = metrics[f"duplicates{AT_BEST}"] = 0.25
+    metrics["loss_discriminator"], metrics["loss_discriminator_swing"] = 1 / round_number, 0.1
     if base_name(objective).startswith("fid"):
         metrics[f"{base_name(objective)}_resampled"] = value * 1.05
     shared = {

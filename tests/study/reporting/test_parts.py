@@ -7,7 +7,7 @@ import pytest
 from mlflow import MlflowClient
 from scipy import stats
 
-from study.reporting import comparison, cost, failures, front, importances, pictures, published, stopping
+from study.reporting import comparison, cost, failures, front, importances, pictures, published, stopping, training
 from study.reporting.answer import answer
 from study.reporting.document import Text
 from study.reporting.numbers import better
@@ -91,6 +91,28 @@ def test_importances_have_n_and_find_what_matters(searched, monkeypatch):
     assert rows[0]["parameter"] == "image_lr"
     monkeypatch.setattr(importances, "FANOVA_TRIALS", 5)
     assert {"fANOVA (n=5)", f"PED-ANOVA (n={n})"} < set(table(section(searched, importances))[0])
+
+
+def test_the_training_of_variants_is_in_one_picture(ablation):
+    (picture,) = section(ablation, training)
+    text = picture.data.decode()
+    for drawn in ("fid_lenet", "loss_discriminator", *ablation.trials()["first_trial"]):
+        assert f">{drawn}<" in text, drawn
+    assert "swing" not in text
+    trials = ablation.trials()
+    ends = {row["first_trial"]: f"{1.01 * row['metrics.fid_lenet_best']:.4g}" for _, row in trials.iterrows()}
+    assert picture.alt.startswith("fid_lenet of 7 trials by round; at the end: ")
+    assert all(f"{name} {end}" in picture.alt for name, end in ends.items())
+    assert "shaded: a standard deviation over the seeds" in picture.caption
+
+
+def test_of_a_large_search_the_best_are_drawn_and_of_one_evaluation_nothing(searched, told):
+    (picture,) = section(searched, training)
+    best = searched.rankings()[0].trials.index[0]
+    assert picture.alt.startswith(f"fid_lenet of 8 trials by round; at the end: trial {best} ")
+    assert "shaded" not in picture.caption
+    plan = told("short", lambda params, number: 40.0, {"space": "gradnorm", "trials": 1, "rounds": 2})
+    assert section(loaded(plan), training) is None
 
 
 def test_rungs_and_early_stopping(searched):
