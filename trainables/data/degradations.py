@@ -17,6 +17,16 @@ Operator = Callable[[Tensor], Tensor]
 """A linear function of images `(n, C, H, W)`, of each image alone."""
 
 
+def _kept(make: Callable[..., Tensor], like: Tensor, *sizes: int) -> Tensor:
+    """`make(*sizes)` in the type of `like` and on its device, where it stays: a GPU need not wait for it again."""
+    return _made(make, like.device, like.dtype, sizes)
+
+
+@cache
+def _made(make: Callable[..., Tensor], device: torch.device, dtype: torch.dtype, sizes: tuple[int, ...]) -> Tensor:
+    return make(*sizes).to(device, dtype)
+
+
 @dataclass(frozen=True)
 class BlockMean:
     """Images of `1/factor` the sides: the means of blocks of `factor` x `factor` pixels."""
@@ -45,7 +55,7 @@ class GaussianBlur:
 
     def __call__(self, images: Tensor) -> Tensor:
         channels, margin = images.shape[1], self.size // 2
-        weights = self.kernel().to(images).expand(channels, 1, -1, -1)
+        weights = _kept(self.kernel, images).expand(channels, 1, -1, -1)
         return F.conv2d(F.pad(images, (margin,) * 4, mode="circular"), weights, groups=channels)
 
 
@@ -67,7 +77,7 @@ class Hole:
         return mask
 
     def __call__(self, images: Tensor) -> Tensor:
-        return images * self.mask(*images.shape[2:]).to(images)
+        return images * _kept(self.mask, images, *images.shape[2:])
 
 
 @dataclass(frozen=True)
@@ -85,7 +95,7 @@ class RandomMeasurements:
 
     def __call__(self, images: Tensor) -> Tensor:
         flat = images.flatten(1)
-        return flat @ self.matrix(flat.shape[1]).to(flat).T
+        return flat @ _kept(self.matrix, flat, flat.shape[1]).T
 
 
 @cache

@@ -9,8 +9,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from trainables.methods.replay import in_place, replayed
+
 # The number of updates that are queued on an accelerator before the host asks whether the loop may end.
 UPDATES_BETWEEN_CHECKS = 16
+
+# The number of updates on CUDA before one is captured, which pays where many follow; replays give the same images.
+UPDATES_BEFORE_CAPTURE = 32
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,9 @@ class Descent:
     num_updates: Tensor
 
 
+Objective = Callable[[Tensor], tuple[Tensor, Tensor]]
+PixelTerms = Callable[[Tensor, Tensor], Tensor]
+
 Scalar = float | Tensor
 """A number on the host, or a float64 tensor, which may be on an accelerator: without dimensions, or one per member."""
 
@@ -63,15 +71,17 @@ class PlateauAdam:
         self._second = torch.zeros_like(x)
         self._best: Scalar = math.inf
         self._bad_updates: Scalar = 0.0
-        self._updates = 0
+        # On an accelerator a number of the host would be a constant in what is captured.
+        self._updates: Scalar = 0.0 if x.device.type == "cpu" else torch.zeros((), dtype=torch.float64, device=x.device)
 
     def step(self, gradient: Tensor, loss: Scalar, active: Scalar) -> None:
         """Update `x` in place by `gradient`, then the learning rate by `loss`, from which the gradient was taken."""
-        self._updates += 1
+        self._updates = self._updates + 1
         self._first.lerp_(gradient, 0.1)
         self._second.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
         # The corrections of both moments are in the step's size, which saves two passes over the images.
-        correction = math.sqrt(1 - 0.999**self._updates)
+        second_share = 1 - 0.999**self._updates
+        correction = second_share.sqrt() if isinstance(second_share, Tensor) else math.sqrt(second_share)
         denominator = self._second.sqrt().add_(1e-8 * correction)
         step_size = active * self.lr * (correction / (1 - 0.9**self._updates))
         self.x.addcdiv_(self._first * _over(self.x, step_size), denominator, value=-1)
@@ -103,16 +113,65 @@ def choose(condition: bool | Tensor, first: Scalar, second: Scalar) -> Scalar:
     """`first` if `condition`, else `second`, without waiting for a condition that is on an accelerator."""
     if isinstance(condition, bool):
         return first if condition else second
-    if not isinstance(second, Tensor):
-        second = torch.full((), second, dtype=torch.float64, device=condition.device)
-    return torch.where(condition, first, second)
+    return torch.where(condition, _on(condition.device, first), _on(condition.device, second))
+
+
+def _on(device: torch.device, value: Scalar) -> Tensor:
+    return value if isinstance(value, Tensor) else torch.full((), value, dtype=torch.float64, device=device)
+
+
+class _Updates:
+    """The updates of a descent (see `descend`), and what they have led to."""
+
+    def __init__(
+        self,
+        x: Tensor,
+        objective: Objective,
+        settings: DescentSettings,
+        pixel_terms: PixelTerms | None,
+        noise: Callable[[], Tensor] | None,
+        waits: bool,
+    ) -> None:
+        self.x = x
+        self.objective, self.pixel_terms, self.noise = objective, pixel_terms, noise
+        self.settings = settings
+        self.waits = waits
+        """Whether the host waits for each update: then numbers of its own cost the least."""
+        self.optimizer = PlateauAdam(x, settings)
+        self.active: Scalar = 1.0
+        self.loss: Scalar = math.nan
+        self.score: Scalar = math.nan
+        self.number: Scalar = 0.0
+
+    def make_one(self) -> None:
+        """Make one update, unless the images are good enough."""
+        x, settings = self.x, self.settings
+        leaf = x.detach().requires_grad_()
+        objective_loss, scores = self.objective(leaf)
+        (gradient,) = torch.autograd.grad(objective_loss.sum(), leaf)
+        objective_loss, mean_score = objective_loss.detach(), scores.detach().mean(-1)
+        if self.pixel_terms is not None:
+            gradient = gradient.clone(memory_format=torch.contiguous_format)
+            objective_loss = objective_loss + self.pixel_terms(x, gradient)
+        on_host = self.waits and mean_score.dim() == 0
+        loss, score = (v.item() if on_host else v.double() for v in (objective_loss, mean_score))
+        active = self.active
+        self.optimizer.step(gradient, loss, active)
+        if settings.noise > 0 and self.noise is not None:
+            x.add_(self.noise().to(x.device).mul_(_over(x, active * settings.noise)))
+        if settings.clip:
+            x.clamp_(-1.0, 1.0)
+        self.number = self.number + active
+        self.loss = choose(active > 0, loss, self.loss)
+        self.score = choose(active > 0, score, self.score)
+        self.active = active * (score < settings.score_target)
 
 
 def descend(
     start: Tensor,
-    objective: Callable[[Tensor], tuple[Tensor, Tensor]],
+    objective: Objective,
     settings: DescentSettings,
-    pixel_terms: Callable[[Tensor, Tensor], Tensor] | None = None,
+    pixel_terms: PixelTerms | None = None,
     noise: Callable[[], Tensor] | None = None,
     updates_between_checks: int | None = None,
 ) -> Descent:
@@ -124,36 +183,19 @@ def descend(
     ([Yesilcimen 2022], algorithm 1, lines 5-10). Only gradients for the images are taken; the caller freezes the
     networks in `objective` to save the rest. `noise()` draws standard normal noise of the images' shape, for
     settings that add some. After `updates_between_checks` updates the host waits for the scores: by default after each
-    one on the CPU and after a few on an accelerator. The result does not depend on it.
+    one on the CPU and after a few on an accelerator. The result does not depend on it. On CUDA, long descents without
+    noise become a CUDA graph.
     """
     x = start.detach().clone()
-    optimizer = PlateauAdam(x, settings)
     checks = updates_between_checks or (1 if x.device.type == "cpu" else UPDATES_BETWEEN_CHECKS)
-    active: Scalar = 1.0
-    last_loss: Scalar = math.nan
-    last_score: Scalar = math.nan
-    num_updates: Scalar = 0.0
-    for update in range(settings.max_updates):
-        leaf = x.detach().requires_grad_()
-        objective_loss, scores = objective(leaf)
-        (gradient,) = torch.autograd.grad(objective_loss.sum(), leaf)
-        objective_loss, mean_score = objective_loss.detach(), scores.detach().mean(-1)
-        if pixel_terms is not None:
-            gradient = gradient.clone(memory_format=torch.contiguous_format)
-            objective_loss = objective_loss + pixel_terms(x, gradient)
-        # Where the host waits anyway, numbers of its own cost the least.
-        on_host = checks == 1 and mean_score.dim() == 0
-        loss, score = (v.item() if on_host else v.double() for v in (objective_loss, mean_score))
-        optimizer.step(gradient, loss, active)
-        if settings.noise > 0 and noise is not None:
-            x.add_(noise().to(x.device).mul_(_over(x, active * settings.noise)))
-        if settings.clip:
-            x.clamp_(-1.0, 1.0)
-        num_updates = num_updates + active
-        last_loss = choose(active > 0, loss, last_loss)
-        last_score = choose(active > 0, score, last_score)
-        active = active * (score < settings.score_target)
-        if update % checks == checks - 1 and not _any(active):
+    updates = _Updates(x, objective, settings, pixel_terms, noise, waits=checks == 1)
+    can_be_captured = x.device.type == "cuda" and settings.noise == 0
+    update = updates.make_one
+    for made in range(settings.max_updates):
+        if made == UPDATES_BEFORE_CAPTURE and can_be_captured:
+            update = replayed(in_place(update, (updates, updates.optimizer)))
+        update()
+        if made % checks == checks - 1 and not _any(updates.active):
             break
-    scalars = (torch.as_tensor(v, dtype=torch.float64, device=x.device) for v in (last_loss, last_score, num_updates))
-    return Descent(x, *scalars)
+    numbers = (updates.loss, updates.score, updates.number)
+    return Descent(x, *(torch.as_tensor(number, dtype=torch.float64, device=x.device) for number in numbers))
