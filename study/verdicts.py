@@ -29,6 +29,8 @@ from trainables.repetitions import PER_SEED
 CLAIMS_FILE = "claims.json"
 IN_DECIBELS = "psnr"
 """How metrics begin whose unit is one that people know."""
+MOST_TIMES = 10
+"""A difference of more than so many times the lower value is told as their ratio."""
 VERDICTS: tuple[Verdict, ...] = ("supported", "contradicted", "undecided")
 
 
@@ -150,11 +152,12 @@ def effect_in_words(outcome: Outcome, references: Mapping[str, float]) -> str:
     if not all(map(math.isfinite, (difference, *outcome.lower, *outcome.higher))):
         return "some runs failed: only their order counts"
 
-    def with_interval(shown: str, unit: float = 1.0, after: str = "") -> str:
+    def with_interval(shown: str, unit: float = 1.0, after: str = "", plus: float = 0.0) -> str:
         """The difference and its ends in a unit; an end that no value bounds is left open."""
-        ends = f"{least / unit:{shown}} to {most / unit:{shown}}"
+        middle, low, high = (plus + value / unit for value in (difference, least, most))
+        ends = f"{low:{shown}} to {high:{shown}}"
         ends = ends if math.isfinite(least) and math.isfinite(most) else "an end of the interval is open"
-        return f"{difference / unit:{shown}}{after} ({ends})"
+        return f"{middle:{shown}}{after} ({ends})"
 
     if claim.success is not None:
         return with_interval("+.0%", after=" of runs")
@@ -167,7 +170,10 @@ def effect_in_words(outcome: Outcome, references: Mapping[str, float]) -> str:
     if math.isfinite(way) and way != 0:
         return with_interval(".1%", abs(way), " of the way from noise to test images")
     if min(*outcome.lower, *outcome.higher) > 0:
-        return with_interval("+.0%", sum(outcome.lower) / len(outcome.lower))
+        mean = sum(outcome.lower) / len(outcome.lower)
+        if difference > MOST_TIMES * mean:
+            return with_interval(",.3g", mean, " times as high", plus=1.0)
+        return with_interval("+.0%", mean)
     _, deviation = seen(outcome)
     if deviation > 0:
         return with_interval(".2g", deviation, " standard deviations")

@@ -155,6 +155,11 @@ def test_a_property_of_a_curve_is_a_metric_of_its_own():
     assert claim.rule == "energy_early is lower in the first group"
 
 
+def test_a_large_difference_is_told_as_a_ratio():
+    outcome = judge(CLAIM, trials([0.9, 1.0, 1.1, 1.0], [38.0, 40.0, 42.0, 40.0]))
+    assert effect_in_words(outcome, {}).startswith("40 times as high (")
+
+
 def test_the_probability_that_one_run_is_above_another():
     outcome = judge(CLAIM, trials([1, 2, 3], [2, 4, None]), "minimize")
     assert outcome.probability_higher == pytest.approx((1.5 + 3 + 3) / 9)
