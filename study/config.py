@@ -95,8 +95,8 @@ class StudyConfig:
     gpus_per_trial: float | None = field(default=None, metadata=CHANGEABLE)
     """GPUs of one trial, instead of the scale's own number; fractions share a GPU."""
     precision: Precision | None = None
-    """How GPUs multiply in training: fp32, tf32 (the default where trials have a GPU) or bf16. It is a matter of speed:
-    losses and evaluations are computed in fp32, and CPUs know nothing else."""
+    """How GPUs multiply in training: fp32, tf32 or bf16; by default tf32 where trials have a GPU. Losses and
+    evaluations are always computed in fp32, and CPUs know nothing else."""
     storage_dir: Path = field(default=Path("outputs"), metadata=CHANGEABLE)
     """The one folder that everything is written to."""
     optuna_storage: str | None = field(default=None, metadata=CHANGEABLE)

@@ -58,7 +58,7 @@ def _in_float32(outputs: Any) -> Any:
 
 def _multiply_in(precision: str) -> None:
     torch.backends.cuda.matmul.fp32_precision = precision
-    torch.backends.cudnn.conv.fp32_precision = precision  # type: ignore[attr-defined]
+    torch.backends.cudnn.fp32_precision = precision
 
 
 def bound_memory(device: torch.device, share: float) -> None:

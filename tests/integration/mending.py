@@ -23,7 +23,7 @@ from trainables.methods.base import Method, MethodConfig, seeded_networks
 
 def with_noise(images: Tensor, noise: float, rng: torch.Generator) -> Tensor:
     """Images `(n, C, H, W)` in [-1, 1] with normal noise of this standard deviation, not clipped."""
-    return images + noise * torch.randn(images.shape, generator=rng).to(images.device)
+    return images + noise * torch.randn(images.shape, generator=rng, device=rng.device).to(images.device)
 
 
 def psnr(images: Tensor, originals: Tensor) -> float:

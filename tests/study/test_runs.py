@@ -402,6 +402,7 @@ def test_searched_numbers_are_metrics_on_the_scale_that_was_searched(tmp_path):
     params = {"image_lr": 0.1, "lambda_tv": 2 * off}  # in the decade that means "off"
     optuna_study.enqueue_trial(params)
     event = events.trial_started(make_spec(plan, optuna_study.ask(), plan.protocols), {})
+    assert event["tags"]["precision"] == "fp32"
     metrics = event["metrics"]
     assert metrics["searched/image_lr"] == 0.1
     assert metrics["searched/log10_image_lr"] == pytest.approx(-1)
