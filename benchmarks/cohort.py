@@ -62,6 +62,7 @@ def main() -> None:
             for seed in range(max(NUMBERS)):
                 member = build(build.Config(**settings, seed=seed), dataset, torch.device("cpu"))
                 assert isinstance(member, Stackable)
+                member.train_round()  # a stack is made of optimisers that are equally far
                 members.append(member)
             measured = [compared(members[:number]) for number in NUMBERS]
             factors = "".join(f"{alone / stacked:9.2f}" for alone, stacked in measured)

@@ -63,6 +63,8 @@ class Scale:
     least_progress: float = 0.0
     """Early stopping ends a trial that has then not gone this share of the way from noise to test images. It spares the
     first trials, which have few others to be compared with, their whole budget. 0: it asks for none."""
+    constraints: tuple[str, ...] = ()
+    """What a trial must keep to be ranked, as `--constraints` says it, on the scale's own data."""
     fixed: Mapping[str, Any] = field(default_factory=dict)
     """Settings of the method that are not searched and differ from its defaults."""
     gpus_per_trial: float = 0.0

@@ -59,8 +59,8 @@ class StudyConfig:
     """Metrics to optimise instead of the space's own; with several, the Pareto front is searched. The first decides
     which weights of a trial are kept; the others are read in the same evaluation."""
     constraints: tuple[str, ...] | None = None
-    """"METRIC<=NUMBER" or "METRIC>=NUMBER" ...: what a trial must keep at its end to be ranked. The samplers tpe, gp,
-    nsga2 and nsga3 learn to keep it."""
+    """"METRIC<=NUMBER" or "METRIC>=NUMBER" ...: what a trial must keep at its end to be ranked, instead of the scale's
+    own; --constraints alone: nothing. The samplers tpe, gp, nsga2 and nsga3 learn to keep it."""
     after: str | None = None
     """NAME[,NAME]: learn from finished studies of the same space. Their trials are known to the sampler as they are;
     where the scale, the data or the measures differ, their best three settings are tried first instead."""

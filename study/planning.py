@@ -193,7 +193,7 @@ def _with_space(config: StudyConfig, is_resumed: bool, space: SearchSpace, file:
         protocols=protocols,
         objectives=objectives,
         directions=tuple(protocol.direction(objective) for objective in objectives),
-        constraints=make_constraints(config.constraints or (), space, protocols, objectives[0]),
+        constraints=make_constraints(_constraints(config, space), space, protocols, objectives[0]),
         claims=tuple(make_claims(space, protocols)),
         trials=_num_trials(config, space),
         seeds=config.seeds or scale.seeds,
@@ -215,6 +215,13 @@ def _with_space(config: StudyConfig, is_resumed: bool, space: SearchSpace, file:
     if plan.sampler == "grid" and not space.exhaustive:
         check_grid(space.suggest)
     return plan if config.after is None or is_resumed else _after(plan, config.after)
+
+
+def _constraints(config: StudyConfig, space: SearchSpace) -> tuple[str, ...]:
+    """What is asked for, else the scale's own, which are about its own data."""
+    if config.constraints is not None:
+        return config.constraints
+    return space.scale.constraints if config.dataset is None and config.ood_sets is None else ()
 
 
 def _after(plan: StudyPlan, names: str) -> StudyPlan:

@@ -31,6 +31,17 @@ def test_what_the_measures_find_is_of_the_weights_that_are_ranked(plan):
     assert broken(made, {**metrics, "memory_mb": 4000.0, "is_lenet_at_best": 2.5}) == []
 
 
+def test_a_scale_has_constraints_of_its_own_on_its_own_data(tmp_path):
+    def texts(**options):
+        return [
+            each.text for each in make_plan(StudyConfig(space="gradnorm", storage_dir=tmp_path, **options)).constraints
+        ]
+
+    assert texts() == ["auroc_photo_patches>=0.97", "auroc_fashion_mnist>=0.97"]
+    assert texts(constraints=("copying<=0.6",)) == ["copying<=0.6"]
+    assert texts(constraints=()) == texts(dataset="digits") == texts(ood_sets=("scrambled",)) == []
+
+
 def test_what_is_not_measured_is_not_feasible(plan):
     made = plan("copying<=0.6").constraints
     assert broken(made, {}) == broken(made, {"copying_at_best": math.nan}) == ["copying<=0.6"]
