@@ -1,4 +1,7 @@
-"""python -m benchmarks NAME runs `main` of benchmarks/NAME.py; without a name it lists what there is."""
+"""python -m benchmarks NAME runs `main` of benchmarks/NAME.py; without a name it lists what there is.
+
+`driver` takes the number of trials, too: python -m benchmarks driver 10000.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import sys
 import benchmarks
 
 names = sorted(module.name for module in pkgutil.iter_modules(benchmarks.__path__) if not module.name.startswith("_"))
-if len(sys.argv) != 2 or sys.argv[1] not in names:
-    sys.exit(f"usage: python -m benchmarks NAME, where NAME is one of {', '.join(names)}")
-importlib.import_module(f"benchmarks.{sys.argv[1]}").main()
+name, *numbers = sys.argv[1:] or [""]
+if name not in names or len(numbers) > (name == "driver") or not all(map(str.isdecimal, numbers)):
+    sys.exit(f"usage: python -m benchmarks NAME, where NAME is one of {', '.join(names)}; or driver TRIALS")
+importlib.import_module(f"benchmarks.{name}").main(*map(int, numbers))

@@ -1,4 +1,4 @@
-"""What the driver costs: 1,000 trials that do nothing, on real Ray, Optuna and MLflow.
+"""What the driver costs: 1,000 trials, or as many as one says, that do nothing, on real Ray, Optuna and MLflow.
 
 The first hundred trials are the peer of the last hundred: a driver whose work grows with the study is seen here.
 """
@@ -25,7 +25,8 @@ from study.planning import make_plan
 from study.runner import run_study
 from study.runs import read
 
-TRIALS = 1000
+FEWEST = 200
+"""Trials that have a first and a last hundred."""
 
 
 class Idle(Trainable):
@@ -70,7 +71,7 @@ class Memory(threading.Thread):
             time.sleep(0.5)
 
 
-def main() -> None:
+def main(trials: int = 1000) -> None:
     """Seconds a trial, the last hundred against the first, memory growth, and whether all of it was kept."""
     memory = Memory()
     with tempfile.TemporaryDirectory() as folder:
@@ -78,15 +79,15 @@ def main() -> None:
             space="gradnorm",
             scale="smoke",
             name="idle",
-            trials=TRIALS,
+            trials=max(trials, FEWEST),
             max_concurrent=1,
             storage_dir=Path(folder),
             no_report=True,
         )
         plan = make_plan(config)
         assert run_study(plan, QuietConsole(), trainable=Idle) == 0
-        trials = optuna.load_study(study_name="idle", storage=open_storage(plan.optuna_storage)).trials
-        ends = [trial.datetime_complete.timestamp() for trial in trials if trial.datetime_complete]
+        told = optuna.load_study(study_name="idle", storage=open_storage(plan.optuna_storage)).trials
+        ends = [trial.datetime_complete.timestamp() for trial in told if trial.datetime_complete]
         kept = read(plan.tracking_uri, "idle").trials
         finished = ((kept["status"] == "FINISHED") & kept["metrics.fid_lenet_best"].notna()).sum()
     first, last = ends[100] - ends[0], ends[-1] - ends[-101]

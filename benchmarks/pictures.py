@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
 from PIL import Image
 
 import study
@@ -16,16 +17,23 @@ from study.runs import newest
 from study.ui import addresses
 from tests.systems.browser import Charts, browser_page
 from tests.systems.mlflow_server import MlflowServer
+from trainables.data.cache import prepare
+from trainables.data.scramble import scramble_strips
+from trainables.data.tensors import to_tensor
+from trainables.measures.image_figures import save_sample_grid
+from trainables.methods.discriminator_only_config import DiscriminatorOnlyConfig
 
 OUTPUTS, DOCS = Path("outputs"), Path("docs")
 DESK, REPORT, PHONE = (1600, 1200), (1600, 860), (400, 900)
 GAP = 16
+SCRAMBLED = 16
+"""Images that are shown scrambled."""
 SETTLED_MS = 8000
 """How long a page may draw after its last request."""
 
 
 def main() -> None:
-    """Write docs/report-SPACE.png; of `gradnorm` the report as report.png, and its best trial and MLflow's pages."""
+    """Write docs/report-SPACE.png; of `gradnorm` report.png instead, its best trial, MLflow's pages, scrambled.png."""
     database = f"sqlite:///{OUTPUTS.absolute() / 'mlflow.db'}"
     name = newest(database)
     loaded = study.load(name, storage_dir=OUTPUTS)
@@ -47,6 +55,16 @@ def main() -> None:
             server.stop()
     _keep(report, "report", REPORT)
     _keep(report, "report-phone", PHONE)
+    scrambled(DOCS / "scrambled.png")
+
+
+def scrambled(path: Path) -> None:
+    """Training images of `mnist5k`, and below them the same scrambled ([Yesilcimen 2022], section 3.2)."""
+    real = to_tensor(prepare("mnist5k", OUTPUTS / "cache").train.examples[:SCRAMBLED])
+    widest = DiscriminatorOnlyConfig().max_strip
+    images = torch.cat([real, scramble_strips(real, widest, torch.Generator().manual_seed(0))])
+    save_sample_grid(images, path, columns=SCRAMBLED)
+    print(path)
 
 
 def best_trial(pictures: Path) -> Image.Image:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+    distribution_to_json,
+    json_to_distribution,
+)
 from optuna.trial import FrozenTrial, TrialState
 
 from study.optuna_storage import METRICS, load, trained
 from study.plan import StudyPlan
 from trainables.errors import InputError
+from trainables.files import write_atomically
 from trainables.measures.base import Direction
 from trainables.training import SECONDS
 
@@ -105,3 +115,31 @@ def load_curves(plan: StudyPlan) -> Curves:
 def _curve(trial: FrozenTrial) -> Curve:
     seconds = sum(trial.user_attrs[METRICS][name] for name in SECONDS)
     return Curve(trial.params, dict(sorted(trial.intermediate_values.items())), seconds)
+
+
+def save_curves(curves: Curves, path: Path) -> None:
+    """Write curves to a file of JSON, from which `read_curves` makes them again."""
+    content = {
+        "study": curves.study,
+        "objective": curves.objective,
+        "direction": curves.direction,
+        "space": {name: json.loads(distribution_to_json(found)) for name, found in curves.space.items()},
+        "curves": [
+            {"params": curve.params, "values": list(curve.values.items()), "seconds": round(curve.seconds, 2)}
+            for curve in curves.curves
+        ],
+    }
+    write_atomically(path, json.dumps(content, indent=1).encode())
+
+
+def read_curves(path: Path) -> Curves:
+    """The curves in a file of `save_curves`; raises `InputError` where it is something else."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        space = {name: json_to_distribution(json.dumps(found)) for name, found in content["space"].items()}
+        curves = [Curve(each["params"], dict(each["values"]), each["seconds"]) for each in content["curves"]]
+        return Curves(content["study"], content["objective"], content["direction"], space, tuple(curves))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{path} is no file of recorded curves: name one that `python -m study.simulate STUDY --save FILE` wrote."
+        ) from error

@@ -33,7 +33,7 @@ class SimulateConfig:
     """
 
     name: Annotated[str, tyro.conf.Positional]
-    """The study; its trials were trained to their end (--scheduler none)."""
+    """The study, whose trials were trained to their end (--scheduler none), or a file of curves that --save wrote."""
     samplers: tuple[str, ...] = ("tpe", "gp", "random")
     """The samplers to compare."""
     schedulers: tuple[str, ...] = ("asha", "none")
@@ -42,6 +42,8 @@ class SimulateConfig:
     """The shares of its rounds that a trial has before it may be stopped: where the first rung of asha is."""
     seeds: int = 20
     """How many searches of each kind."""
+    save: Path | None = None
+    """Only write the curves of the study to this file."""
     storage_dir: Path = Path("outputs")
     """The folder of the studies."""
 
@@ -54,12 +56,10 @@ def main(arguments: list[str] | None = None) -> int:
 def simulate(config: SimulateConfig) -> int:
     """Do what `config` says; returns the exit status."""
     _check(config)
-    from study.config import StudyConfig
-    from study.curves import load_curves
-    from study.planning import make_plan
-
-    storage = absolute(config.storage_dir)
-    curves = load_curves(make_plan(StudyConfig(storage_dir=storage, resume=config.name)))
+    curves = _recorded(config)
+    if config.save is not None:
+        _save(curves, config.save)
+        return 0
     from study.simulation import Search
 
     print(_what_is_replayed(curves))
@@ -74,6 +74,26 @@ def simulate(config: SimulateConfig) -> int:
     for search in searches:
         print(_row(*_compared(curves, search, config.seeds)), flush=True)
     return 0
+
+
+def _recorded(config: SimulateConfig) -> Curves:
+    from study.config import StudyConfig
+    from study.curves import load_curves, read_curves
+    from study.planning import make_plan
+
+    if config.name.endswith(".json"):
+        return read_curves(Path(config.name))
+    return load_curves(make_plan(StudyConfig(storage_dir=absolute(config.storage_dir), resume=config.name)))
+
+
+def _save(curves: Curves, file: Path) -> None:
+    from study.curves import save_curves
+
+    try:
+        save_curves(curves, file)
+    except OSError as error:
+        raise InputError(f"{file} cannot be written ({error.strerror}): name another file with --save.") from error
+    print(file)
 
 
 def _check(config: SimulateConfig) -> None:

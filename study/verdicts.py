@@ -27,6 +27,10 @@ from trainables.protocol import base_name
 from trainables.repetitions import PER_SEED
 
 CLAIMS_FILE = "claims.json"
+IN_DECIBELS = "psnr"
+"""How metrics begin whose unit is one that people know."""
+MOST_TIMES = 10
+"""A difference of more than so many times the lower value is told as their ratio."""
 VERDICTS: tuple[Verdict, ...] = ("supported", "contradicted", "undecided")
 
 
@@ -140,29 +144,36 @@ def ended(study: optuna.Study) -> Trials:
 
 
 def effect_in_words(outcome: Outcome, references: Mapping[str, float]) -> str:
-    """How large the difference is: a ratio, shares of runs, a part of the way from noise to test images, deviations."""
+    """How large the difference is: a ratio, shares of runs, decibels, a part of the way from noise to test images, and
+    where nothing of that is known, standard deviations."""
     claim, difference, (least, most) = outcome.claim, outcome.difference, outcome.interval
     if math.isnan(difference):
         return ""
     if not all(map(math.isfinite, (difference, *outcome.lower, *outcome.higher))):
         return "some runs failed: only their order counts"
 
-    def with_interval(shown: str, unit: float = 1.0, after: str = "") -> str:
+    def with_interval(shown: str, unit: float = 1.0, after: str = "", plus: float = 0.0) -> str:
         """The difference and its ends in a unit; an end that no value bounds is left open."""
-        ends = f"{least / unit:{shown}} to {most / unit:{shown}}"
+        middle, low, high = (plus + value / unit for value in (difference, least, most))
+        ends = f"{low:{shown}} to {high:{shown}}"
         ends = ends if math.isfinite(least) and math.isfinite(most) else "an end of the interval is open"
-        return f"{difference / unit:{shown}}{after} ({ends})"
+        return f"{middle:{shown}}{after} ({ends})"
 
     if claim.success is not None:
         return with_interval("+.0%", after=" of runs")
     if claim.compared_by == "ratio":
         return with_interval(".3g", after=" times as high")
     base = base_name(claim.metric)
+    if base.startswith(IN_DECIBELS):
+        return with_interval("+.2f", after=" dB")
     way = references.get(f"{base}_noise", math.nan) - references.get(f"{base}_test_images", math.nan)
     if math.isfinite(way) and way != 0:
         return with_interval(".1%", abs(way), " of the way from noise to test images")
     if min(*outcome.lower, *outcome.higher) > 0:
-        return with_interval("+.0%", sum(outcome.lower) / len(outcome.lower))
+        mean = sum(outcome.lower) / len(outcome.lower)
+        if difference > MOST_TIMES * mean:
+            return with_interval(",.3g", mean, " times as high", plus=1.0)
+        return with_interval("+.0%", mean)
     _, deviation = seen(outcome)
     if deviation > 0:
         return with_interval(".2g", deviation, " standard deviations")

@@ -12,6 +12,8 @@ from study.reporting.document import Figure, Gallery, Section, Text
 from study.reporting.numbers import settings, shown
 
 BEST_SHOWN = 5
+GRID_SHOWN = 16
+"""In a grid, where all trials are compared, so many are shown: good, poor and collapsed ones."""
 ROOM_BYTES = 5_000_000
 """All pictures together take at most this much of a report."""
 
@@ -28,7 +30,8 @@ def section(study: LoadedStudy) -> Section | None:
     room = ROOM_BYTES
     blocks: list[Gallery | Text] = []
     rankings = study.rankings()
-    best_shown = BEST_SHOWN if len(rankings) == 1 else 2
+    is_grid = study.trials()["first_trial"].notna().all()
+    best_shown = (GRID_SHOWN if is_grid else BEST_SHOWN) // len(rankings)
     left_out = 0
     for ranking in rankings:
         figures = []
@@ -64,6 +67,7 @@ def _figure(study: LoadedStudy, row: pd.Series, path: str, content: bytes, rank:
     objective = study.objectives[0].name
     name = PurePosixPath(path).stem
     what = WHAT.get(name, name.replace("_", " "))
-    caption = f"Trial {row.name}: {what}, {objective} {shown(float(row[f'metrics.{objective}']))}"
+    named = f" ({row['first_trial']})" if pd.notna(row["first_trial"]) else ""
+    caption = f"Trial {row.name}{named}: {what}, {objective} {shown(float(row[f'metrics.{objective}']))}"
     alt = f"{caption}; number {rank + 1} of the ranking, with {settings(row)}."
     return Figure(content, "gif" if path.endswith(".gif") else "png", alt, caption)

@@ -12,7 +12,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState
 
 from study.config import StudyConfig
-from study.curves import Curve, Curves, load_curves
+from study.curves import Curve, Curves, load_curves, read_curves
 from study.optuna_storage import METRICS, create_study, open_storage
 from study.plan import study_json
 from study.planning import make_plan
@@ -180,3 +180,29 @@ def test_too_few_curves(recorded_study, tmp_path, capsys):
     create_study("short", open_storage(Path(folder) / "optuna.journal"), ("minimize",), [])
     assert main(["short", "--storage-dir", str(tmp_path)]) == 2
     assert "study 'short' has 0 trials that were trained to their end, and 5 are needed" in capsys.readouterr().err
+
+
+def test_saved_curves_are_replayed_as_those_of_the_study(recorded_study, tmp_path, capsys):
+    file = tmp_path / "curves.json"
+    assert main(["night", "--storage-dir", str(tmp_path), "--save", str(file)]) == 0
+    saved, recorded = read_curves(file), load_curves(make_plan(StudyConfig(storage_dir=tmp_path, resume="night")))
+    assert saved == recorded
+    searches = ["--samplers", "tpe", "--schedulers", "asha", "--seeds", "2"]
+    capsys.readouterr()
+    assert main(["night", "--storage-dir", str(tmp_path), *searches]) == main([str(file), *searches]) == 0
+    of_study, of_file = capsys.readouterr().out.split("6 recorded trials")[1:]
+    assert of_study == of_file
+
+
+@pytest.mark.parametrize("content", [None, "[]", "{}", "no JSON", '{"space": 3}'])
+def test_a_file_that_has_no_curves_is_refused(tmp_path, capsys, content):
+    file = tmp_path / "curves.json"
+    if content is not None:
+        file.write_text(content)
+    assert main([str(file)]) == 2
+    assert "is no file of recorded curves: name one that" in capsys.readouterr().err
+
+
+def test_curves_are_not_saved_where_nothing_can_be_written(recorded_study, tmp_path, capsys):
+    assert main(["night", "--storage-dir", str(tmp_path), "--save", str(tmp_path / "none" / "x.json")]) == 2
+    assert "name another file with --save" in capsys.readouterr().err

@@ -33,10 +33,10 @@ POINTS = [{"model": "deep"}, {"model": "plain"}]
 NOTHING = {"claims": []}
 
 
-def trials(deep, plain):
+def trials(deep, plain, metric="energy"):
     """None is a seed that failed."""
     return [
-        ({"model": name}, [None if v is None else {"energy": v} for v in values])
+        ({"model": name}, [None if v is None else {metric: v} for v in values])
         for name, values in (("deep", deep), ("plain", plain))
     ]
 
@@ -155,6 +155,11 @@ def test_a_property_of_a_curve_is_a_metric_of_its_own():
     assert claim.rule == "energy_early is lower in the first group"
 
 
+def test_a_large_difference_is_told_as_a_ratio():
+    outcome = judge(CLAIM, trials([0.9, 1.0, 1.1, 1.0], [38.0, 40.0, 42.0, 40.0]))
+    assert effect_in_words(outcome, {}).startswith("40 times as high (")
+
+
 def test_the_probability_that_one_run_is_above_another():
     outcome = judge(CLAIM, trials([1, 2, 3], [2, 4, None]), "minimize")
     assert outcome.probability_higher == pytest.approx((1.5 + 3 + 3) / 9)
@@ -170,10 +175,13 @@ def test_the_probability_that_one_run_is_above_another():
         ),
         ({}, {}, "+100% (+70% to +130%)"),
         ({"compared_by": "ratio"}, {}, "2 times as high (1.67 to 2.41)"),
+        ({"metric": "psnr_gain"}, {}, "+1.00 dB (+0.70 to +1.30)"),
     ],
 )
 def test_effects_in_words(changes, references, words):
-    outcome = judge(replace(CLAIM, **changes), trials([0.9, 1.0, 1.1, 1.0], [1.8, 2.0, 2.2, 2.0]))
+    claim = replace(CLAIM, **changes)
+    data = trials([0.9, 1.0, 1.1, 1.0], [1.8, 2.0, 2.2, 2.0], claim.metric)
+    outcome = judge(claim, data)
     assert effect_in_words(outcome, references).split(" (")[0] == words.split(" (")[0]
     assert "to" in effect_in_words(outcome, references)
 

@@ -28,6 +28,7 @@ TERMS = {"lambda_gnorm": 0.1, "lambda_ce": 1e-3, "lambda_tv": 0.1, "lambda_stat"
 CASES = {
     "gan of points": (Gan, tiny_points, POINTS),
     "gan of points, no BatchNorm in D": (Gan, tiny_points, {**POINTS, "batch_norm": "generator", "loss": "saturating"}),
+    "gan of points, steps apart": (Gan, tiny_points, {**POINTS, "discriminator_step": "apart"}),
     "perceptrons of points": (Gan, tiny_points, {**PERCEPTRON, "latent": "normal", "loss": "l2"}),
     "perceptrons of images": (Gan, tiny_images, {**PERCEPTRON, "generator": "mlp_tanh", "loss": "hinge"}),
     "residual gan": (Gan, tiny_images, {"ema_decay": 0.5}),

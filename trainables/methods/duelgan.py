@@ -44,6 +44,8 @@ class DuelGanConfig(GanConfig):
             raise ValueError("a duel compares probabilities: set loss to 'non_saturating' or 'saturating'")
         if self.generator_loss != "adversarial":
             raise ValueError("the generator of a duel plays against both: set generator_loss to 'adversarial'")
+        if self.discriminator_step == "apart":
+            raise ValueError("a duel mixes real and generated data: set discriminator_step to 'together'")
         return self
 
     @classmethod

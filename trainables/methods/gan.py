@@ -66,6 +66,9 @@ class GanConfig(MethodConfig):
     )
     minibatch_kernels: int = Field(0, ge=0, le=1000, description="minibatch discrimination in D: kernels; 0: off")
     minibatch_dims: int = Field(5, ge=1, le=100, description="dimensions of each kernel")
+    discriminator_step: Literal["together", "apart"] = Field(
+        "together", description="'apart': Adam makes a step on generated data, then one on real data"
+    )
     d_steps: int = Field(1, ge=1, le=100, description="updates of the discriminator in a round")
     g_steps: int = Field(1, ge=1, le=100, description="updates of the generator in a round")
     ema_decay: float = Field(0.0, ge=0, lt=1, description="decay of an averaged generator, which then samples; 0: off")
@@ -83,6 +86,11 @@ class GanConfig(MethodConfig):
         # The penalty is on the gradient of one example, and these mix the examples of a batch.
         if self.loss != "wasserstein" or self.lambda_gp == 0:
             return self
+        if self.discriminator_step == "apart":
+            raise ValueError(
+                "the gradient penalty is of real and generated data together: "
+                "set discriminator_step to 'together', or lambda_gp to 0"
+            )
         if self.batch_norm in ("both", "discriminator"):
             raise ValueError(
                 "the gradient penalty needs a discriminator without BatchNorm: "
@@ -228,6 +236,8 @@ class Gan(Stackable):
     def _update_discriminator(self, generated: Tensor) -> dict[str, Tensor]:
         config = self.config
         real = self._real_batch()
+        if config.discriminator_step == "apart":
+            return self._two_steps(real, generated)
         real_outputs, fake_outputs = self.discriminator(real), self._judge(generated)
         loss = self.loss.discriminator(real_outputs, fake_outputs)
         metrics = {}
@@ -238,6 +248,16 @@ class Gan(Stackable):
             metrics["gradient_penalty"] = penalty.detach()
         update(self.discriminator_optimizer, loss)
         return {"loss_discriminator": loss.detach(), **self._mean_outputs(real_outputs, fake_outputs), **metrics}
+
+    def _two_steps(self, real: Tensor, generated: Tensor) -> dict[str, Tensor]:
+        """As in the public code of [Yamazaki 2017]: Adam, whose steps do not add up, sees each part by itself."""
+        fake_outputs = self._judge(generated)
+        # All discriminators' losses are sums of a part of real and a part of generated data: the other one is constant.
+        update(self.discriminator_optimizer, self.loss.discriminator(torch.zeros_like(fake_outputs), fake_outputs))
+        real_outputs, fake_outputs = self.discriminator(real), fake_outputs.detach()
+        loss = self.loss.discriminator(real_outputs, fake_outputs)
+        update(self.discriminator_optimizer, loss)
+        return {"loss_discriminator": loss.detach(), **self._mean_outputs(real_outputs, fake_outputs)}
 
     def _mean_outputs(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         outputs = torch.stack([real.detach(), fake.detach()])

@@ -96,6 +96,8 @@ def test_the_score_is_the_mean_of_both(tiny_dataset):
 def test_only_losses_of_probabilities_can_duel():
     with pytest.raises(pydantic.ValidationError, match="a duel compares probabilities"):
         DuelGan.Config(loss="hinge")
+    with pytest.raises(pydantic.ValidationError, match="set discriminator_step to 'together'"):
+        DuelGan.Config(discriminator_step="apart")
 
 
 def test_the_defaults_are_the_published_settings():

@@ -68,6 +68,11 @@ def test_a_gradient_penalty_is_refused_where_batch_norm_mixes_the_gradients():
     assert GanConfig(loss="wasserstein", lambda_gp=0.0).batch_norm == "both"
 
 
+def test_steps_apart_are_refused_where_a_term_needs_both_kinds_of_data():
+    with pytest.raises(pydantic.ValidationError, match="set discriminator_step to 'together', or lambda_gp to 0"):
+        GanConfig(loss="wasserstein", batch_norm="none", discriminator_step="apart")
+
+
 class PlainLoop:
     """The textbook's iteration: every forward pass made anew, every gradient taken, Adam without shortcuts."""
 
@@ -91,6 +96,16 @@ class PlainLoop:
             z = self.latents()
             real = to_tensor(self.dataset.train.examples[self.batches.next().numpy()])
             fake = self.g(z).detach()
+            if self.config.discriminator_step == "apart":
+                fake_outputs = self.d(fake)
+                self.update(self.d_adam, nn.functional.softplus(fake_outputs).mean())
+                real_outputs = self.d(real)
+                d_loss = nn.functional.softplus(-real_outputs).mean()
+                self.update(self.d_adam, d_loss)
+                metrics["loss_discriminator"].append(d_loss.item() + nn.functional.softplus(fake_outputs).mean().item())
+                metrics["output_real"].append(torch.sigmoid(real_outputs).mean().item())
+                metrics["output_generated"].append(torch.sigmoid(fake_outputs).mean().item())
+                continue
             real_outputs, fake_outputs = self.d(real), self.d(fake)
             d_loss = loss.discriminator(real_outputs, fake_outputs)
             if self.config.loss == "wasserstein":
@@ -122,8 +137,9 @@ class PlainLoop:
         {"loss": "saturating", "g_steps": 3, "weight_decay": 0.1},
         {"loss": "l2", "d_steps": 2, "g_steps": 2, "batch_norm": "generator"},
         {"loss": "wasserstein", "d_steps": 3, "batch_norm": "none"},
+        {"loss": "non_saturating", "discriminator_step": "apart", "discriminator_depth": 1, "batch_norm": "generator"},
     ],
-    ids=lambda settings: settings["loss"],
+    ids=lambda settings: settings.get("discriminator_step", settings["loss"]),
 )
 def test_a_round_is_an_iteration_of_the_textbook(tiny_dataset, settings):
     method = make(tiny_dataset, generator_lr=1e-3, discriminator_lr=2e-3, seed=3, init_std=0.1, **settings)
