@@ -13,7 +13,7 @@ import torch
 
 from benchmarks import gpu
 from benchmarks.inner_loop import Size, made
-from trainables.testing.states import META, generator_on
+from trainables.testing.states import META, AnyGenerator
 
 CPU = torch.device("cpu")
 SMALL = Size(8, 1 / 32, 8)
@@ -47,7 +47,7 @@ def test_the_plain_loop_makes_the_same_images():
 
 def test_an_update_at_full_width_is_85_gflop(monkeypatch):
     """Twice the products of each layer, forward and back to the images; the layers are those of figure 3.1."""
-    monkeypatch.setattr(torch, "Generator", generator_on)
+    monkeypatch.setattr(torch, "Generator", AnyGenerator)
     size = gpu.FULL.discriminator_only
     network = made(size, META).discriminator.requires_grad_(False)
     x = torch.zeros(size.batch_size, 1, 28, 28, device=META, requires_grad=True)

@@ -113,11 +113,9 @@ def choose(condition: bool | Tensor, first: Scalar, second: Scalar) -> Scalar:
     """`first` if `condition`, else `second`, without waiting for a condition that is on an accelerator."""
     if isinstance(condition, bool):
         return first if condition else second
-    return torch.where(condition, _on(condition.device, first), _on(condition.device, second))
-
-
-def _on(device: torch.device, value: Scalar) -> Tensor:
-    return value if isinstance(value, Tensor) else torch.full((), value, dtype=torch.float64, device=device)
+    if not isinstance(second, Tensor):
+        second = torch.full((), second, dtype=torch.float64, device=condition.device)
+    return torch.where(condition, first, second)
 
 
 class _Updates:

@@ -32,8 +32,8 @@ from trainables.methods.scalars import Scalars, read
 from trainables.testing.data import tiny_images, tiny_points
 from trainables.testing.states import (
     META,
+    AnyGenerator,
     devices,
-    generator_on,
     leaves,
     size,
     through_a_file,
@@ -83,7 +83,7 @@ class MethodContract:
 
     @pytest.fixture(autouse=True)
     def _generators_of_an_accelerator(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(torch, "Generator", generator_on)
+        monkeypatch.setattr(torch, "Generator", AnyGenerator)
 
     @pytest.fixture
     def method_type(self) -> type[Method]:

@@ -10,7 +10,7 @@ from trainables.errors import InputError
 from trainables.methods.base import Method, MethodConfig, method_class, seeded_networks, sub_seed
 from trainables.methods.gan import Gan
 from trainables.testing.data import tiny_images
-from trainables.testing.states import META, generator_on
+from trainables.testing.states import META, AnyGenerator
 
 CPU = torch.device("cpu")
 
@@ -77,7 +77,7 @@ def test_every_kind_of_state_goes_on_bit_for_bit():
 
 @pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter")
 def test_tensors_go_where_they_were_from_the_start(monkeypatch):
-    monkeypatch.setattr(torch, "Generator", generator_on)
+    monkeypatch.setattr(torch, "Generator", AnyGenerator)
     trained, method = make(), make(device=META)
     trained.train_round()
     method.load_state_dict(saved(trained))

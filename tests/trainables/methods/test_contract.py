@@ -16,7 +16,7 @@ from trainables.methods.gan import Gan, GanConfig
 from trainables.testing import MethodContract
 from trainables.testing.data import tiny_images, tiny_points
 from trainables.testing.methods import CPU, train, use_abilities
-from trainables.testing.states import META, generator_on, leaves, through_a_file, without_fused_kernels
+from trainables.testing.states import META, AnyGenerator, leaves, through_a_file, without_fused_kernels
 
 
 class UpsamplingConfig(GanConfig):
@@ -70,7 +70,7 @@ def made(name, device):
 @pytest.mark.parametrize("name", sorted(METHODS.keys() - {"inversion"}))  # a search waits for its own end
 def test_a_round_on_an_accelerator_waits_for_nothing(name, monkeypatch):
     """`META` has no numbers, and raises where the host asks for one."""
-    monkeypatch.setattr(torch, "Generator", generator_on)
+    monkeypatch.setattr(torch, "Generator", AnyGenerator)
     trained, resumed = made(name, CPU), made(name, META)
     train(trained, 2)
     resumed.load_state_dict(through_a_file(trained.state_dict()))
