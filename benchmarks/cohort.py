@@ -15,6 +15,7 @@ from search_spaces.toy_line import SETTINGS as LINE
 from search_spaces.toy_plane import MODELS
 from search_spaces.toy_plane import SETTINGS as PLANE
 from trainables.data.cache import prepare
+from trainables.data.dataset import Dataset
 from trainables.methods.base import method_class
 from trainables.methods.stackable import Stackable
 from trainables.stack import Stack
@@ -56,32 +57,33 @@ def main() -> None:
     print(f"{'':38} {'alone':>9}" + "".join(f"   K = {number:2}" for number in NUMBERS))
     with tempfile.TemporaryDirectory() as folder:
         for kind, (name, data, settings) in KINDS.items():
-            build = method_class(name)
             dataset = prepare(data, Path(folder))
-            members = []
-            for seed in range(max(NUMBERS)):
-                member = build(build.Config(**settings, seed=seed), dataset, torch.device("cpu"))
-                assert isinstance(member, Stackable)
-                member.train_round()  # a stack is made of optimisers that are equally far
-                members.append(member)
-            measured = [compared(members[:number]) for number in NUMBERS]
+            measured = [compared([member(name, settings, dataset, k) for k in range(number)]) for number in NUMBERS]
             factors = "".join(f"{alone / stacked:9.2f}" for alone, stacked in measured)
             print(f"{kind:38} {1e3 * measured[0][0]:6.2f} ms{factors}", flush=True)
 
 
+def member(name: str, settings: Mapping[str, Any], dataset: Dataset, seed: int) -> Stackable:
+    """A training that has not begun: those of a stack are equally far."""
+    build = method_class(name)
+    made = build(build.Config(**settings, seed=seed), dataset, torch.device("cpu"))
+    assert isinstance(made, Stackable)
+    return made
+
+
 def compared(members: Sequence[Stackable]) -> tuple[float, float]:
     """Seconds of a round of a training: one after the other, and in a stack; medians of turns after a first one."""
-    stack = Stack(members)
     started = time.thread_time()
-    members[0].train_round()
-    members[0].train_round()
-    rounds = max(1, round(2 * SECONDS / (time.thread_time() - started) / len(members)))
+    for each in members:
+        each.train_round()
+    rounds = max(1, round(SECONDS / (time.thread_time() - started)))
+    stack = Stack(members)
     turns = []
     for _ in range(TURNS + 1):
         before = time.thread_time()
-        for member in members:
+        for each in members:
             for _ in range(rounds):
-                member.train_round()
+                each.train_round()
         between = time.thread_time()
         for _ in range(rounds):
             stack.train_round()
