@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +21,8 @@ from trainables.stack import Stack, can_stack
 from trainables.training import Training, clock
 from trainables.trial_spec import TrialSpec
 
+SMALL = 8 * 8
+"""The most numbers of an example, for which a CPU spends more time between its operations than in them."""
 CHECKPOINTS = "checkpoints"
 MEMBERS, FAILURES = "members", "failures"
 
@@ -35,15 +38,15 @@ def make_training(spec: TrialSpec, evaluator: Evaluator, device: torch.device) -
     methods = [training.method for training in trainings[:2]]
     is_cohort = (Path(spec.folder) / CHECKPOINTS).exists()
     is_new = not is_cohort and all(training.round == 0 for training in trainings)
-    pays = spec.precision != "bf16" and pays_on(evaluator.dataset)  # a stack would return bfloat16
+    pays = spec.precision != "bf16" and pays_on(evaluator.dataset, device)  # a stack would return bfloat16
     if is_cohort or (is_new and pays and can_stack(methods)):
         return Cohort(spec, trainings)
     return Repetitions(spec, trainings)
 
 
-def pays_on(dataset: Dataset) -> bool:
-    """Whether a stack is faster on this data set: for points (`python -m benchmarks cohort`)."""
-    return len(dataset.shape) == 1
+def pays_on(dataset: Dataset, device: torch.device) -> bool:
+    """Whether a stack is much faster: on a CPU for points and small images (`python -m benchmarks cohort`)."""
+    return device.type != "cpu" or math.prod(dataset.shape) <= SMALL
 
 
 class Cohort(Repetitions):

@@ -7,13 +7,15 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from trainables.checkpoints import CheckpointFolder
-from trainables.cohort import Cohort, make_training
+from trainables.cohort import Cohort, make_training, pays_on
 from trainables.data.cache import prepare
+from trainables.data.dataset import Dataset, Split
 from trainables.evaluator import Evaluator
 from trainables.exploit import take_over
 from trainables.measures.settings import PointsSettings
@@ -187,6 +189,14 @@ def test_when_all_seeds_diverge_the_trial_does(make_spec, evaluator):
         diverge(training, k)
     with pytest.raises(NonFiniteLossError, match="3 of 3 seeds diverged"):
         training.advance()
+
+
+@pytest.mark.parametrize(("shape", "together"), [((2,), True), ((1, 8, 8), True), ((1, 28, 28), False)])
+def test_on_a_cpu_only_small_examples_train_as_one(shape, together):
+    images = np.zeros((4, *shape), np.uint8 if len(shape) == 3 else np.float32)
+    dataset = Dataset("small", Split(images), Split(images), None)
+    assert pays_on(dataset, CPU) == together
+    assert pays_on(dataset, torch.device("meta"))
 
 
 def test_a_trial_that_began_one_seed_after_the_other_goes_on_like_that(make_spec, evaluator):

@@ -26,6 +26,12 @@ CONFIG = {"width": 1 / 64, "batch_size": 32, "initial_epochs": 1, "max_updates":
 DURATIONS = ("seconds_", "evaluation_share", "images_per_second", "memory_mb", "reported_ms")
 
 
+@pytest.fixture(autouse=True)
+def _seeds_train_one_after_the_other(monkeypatch):
+    """As on larger images; `test_cohort` has those that train as one."""
+    monkeypatch.setattr("trainables.cohort.SMALL", 0)
+
+
 @pytest.fixture(scope="module")
 def preparation(cache_dir, of_images):
     return prepare_protocol(of_images("digits", ("photo_patches", "scrambled")), cache_dir)
