@@ -2,16 +2,19 @@ from __future__ import annotations
 
 import logging
 import statistics
+from itertools import pairwise
 
+import numpy as np
 import optuna
 import pytest
-from optuna.trial import TrialState
+from optuna.distributions import FloatDistribution
+from optuna.trial import TrialState, create_trial
 
 from study import samplers
 from study.config import StudyConfig
 from study.optuna_storage import ask
 from study.planning import make_plan
-from study.samplers import check_grid
+from study.samplers import check_grid, make_sampler
 from trainables.errors import InputError
 
 
@@ -99,3 +102,62 @@ def test_tpe_suggests_what_optunas_own_does(monkeypatch):
             study.tell(trial, None if number % 5 in ends else x, state=ends.get(number % 5, TrialState.COMPLETE))
         suggested[name] = [trial.params for trial in study.trials]
     assert suggested["ours"] == suggested["theirs"]
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_of_very_many_trials_tpe_sees_the_best_those_that_run_and_others_from_all_times(direction):
+    study = optuna.create_study(direction=direction, sampler=optuna.samplers.RandomSampler(seed=0))
+    sign = 1 if direction == "minimize" else -1
+    for number in range(3000):
+        trial = study.ask()
+        distance = abs(trial.suggest_float("x", -1, 1)) + trial.suggest_float("y", 0, 1)
+        if number % 10 == 0:
+            trial.report(sign * distance, 1)
+            study.tell(trial, state=TrialState.PRUNED)
+        elif number < 2990:
+            study.tell(trial, sign * distance)
+    trials = study.get_trials(deepcopy=False)
+    seen = samplers._most_telling(trials, rises=direction == "maximize")
+    ended = [trial for trial in seen if trial.state.is_finished()]
+    numbers = [trial.number for trial in seen]
+    assert samplers.MOST_SEEN - samplers.BEST_SEEN <= len(ended) <= samplers.MOST_SEEN
+    assert numbers == sorted(set(numbers))
+    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    best = sorted(complete, key=lambda trial: sign * trial.value)[: samplers.BEST_SEEN]
+    assert {trial.number for trial in best} <= set(numbers)
+    assert {t.number for t in trials if t.state == TrialState.RUNNING} <= set(numbers)
+    assert min(numbers) == 0
+    assert all(b - a <= 5 for a, b in pairwise(numbers))
+    assert samplers._most_telling(trials[:900], rises=False) == trials[:900]
+
+
+def test_with_thousands_of_trials_tpe_still_finds_the_minimum():
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    study.add_trials(
+        create_trial(value=abs(x - 0.3), params={"x": x}, distributions={"x": FloatDistribution(0, 1)})
+        for x in np.random.default_rng(0).random(3000)
+    )
+    found = []
+    for number in range(10):
+        study.sampler = make_sampler("tpe", 0, 3000 + number)
+        trial = study.ask()
+        found.append(trial.suggest_float("x", 0, 1))
+        study.tell(trial, abs(found[-1] - 0.3))
+    assert np.median(np.abs(np.array(found) - 0.3)) < 0.01  # of random numbers, 0.25; with all 3,000 trials, 0.002
+
+
+def test_a_trial_that_breaks_a_constraint_is_none_of_the_best(monkeypatch):
+    monkeypatch.setattr(samplers, "MOST_SEEN", 20)
+    monkeypatch.setattr(samplers, "BEST_SEEN", 5)
+    distributions = {"x": FloatDistribution(0, 1)}
+    trials = [
+        create_trial(
+            value=number / 100, params={"x": number / 100}, distributions=distributions, constraints={"c": 50 - number}
+        )
+        for number in range(100)
+    ]
+    study = optuna.create_study()
+    study.add_trials(trials)
+    seen = {trial.number for trial in samplers._most_telling(study.get_trials(), rises=False)}
+    assert {50, 51, 52, 53, 54} <= seen
+    assert len(seen) <= 20
