@@ -11,6 +11,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState
 
+from search_spaces.gradnorm import GradNorm
 from study.config import StudyConfig
 from study.curves import Curve, Curves, load_curves, read_curves
 from study.optuna_storage import METRICS, create_study, open_storage
@@ -206,3 +207,15 @@ def test_a_file_that_has_no_curves_is_refused(tmp_path, capsys, content):
 def test_curves_are_not_saved_where_nothing_can_be_written(recorded_study, tmp_path, capsys):
     assert main(["night", "--storage-dir", str(tmp_path), "--save", str(tmp_path / "none" / "x.json")]) == 2
     assert "name another file with --save" in capsys.readouterr().err
+
+
+def test_the_shipped_curves_are_small_and_of_the_present_space():
+    shipped = Path(__file__).parents[2] / "docs/results/gradnorm-curves.json"
+    assert shipped.stat().st_size < 200_000
+    recorded = read_curves(shipped)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    for _ in range(20):
+        trial = study.ask()
+        GradNorm("laptop").suggest(trial)
+        assert trial.distributions.items() <= recorded.space.items()
+    assert len(recorded.curves) == 28
