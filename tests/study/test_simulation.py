@@ -210,7 +210,7 @@ def test_curves_are_not_saved_where_nothing_can_be_written(recorded_study, tmp_p
 
 
 def test_the_shipped_curves_are_small_and_of_the_present_space():
-    shipped = Path(__file__).parents[2] / "docs/results/gradnorm-curves.json"
+    shipped = Path(__file__).parents[2] / "docs/curves/gradnorm.json"
     assert shipped.stat().st_size < 200_000
     recorded = read_curves(shipped)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
