@@ -195,5 +195,9 @@ def descend(
         update()
         if made % checks == checks - 1 and not _any(updates.active):
             break
-    numbers = (updates.loss, updates.score, updates.number)
-    return Descent(x, *(torch.as_tensor(number, dtype=torch.float64, device=x.device) for number in numbers))
+    loss, *numbers = (
+        torch.as_tensor(number, dtype=torch.float64, device=x.device)
+        for number in (updates.loss, updates.score, updates.number)
+    )
+    # After a single update, how many there were is a number that all members share.
+    return Descent(x, loss, *(number.expand(loss.shape) for number in numbers))

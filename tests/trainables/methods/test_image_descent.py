@@ -63,6 +63,16 @@ def test_stops_with_the_update_that_follows_the_target():
     assert quadratic(1.0)(descent.images)[1].mean().item() > seen[-1]
 
 
+def test_members_of_a_stack_that_all_stop_after_one_update_have_numbers_of_their_own():
+    def objective(x):
+        scores = x.flatten(2).sum(-1) + 2.0
+        return (1 - scores).mean(-1), scores
+
+    made = descend(torch.zeros(3, 4, 1, 2, 2), objective, DescentSettings(lr=0.1, max_updates=5))
+    assert made.num_updates.tolist() == [1.0, 1.0, 1.0]
+    assert made.loss.shape == made.mean_score.shape == (3,)
+
+
 def test_checking_seldom_gives_the_same_images(monkeypatch):
     """On an accelerator the host looks every few updates; the updates in between must change nothing."""
     start = torch.zeros(2, 1, 4, 4)
