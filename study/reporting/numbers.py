@@ -34,7 +34,10 @@ def with_deviation(values: Sequence[float]) -> str:
     if not finite:
         return NOTHING
     mean = shown(float(np.mean(finite)))
-    return mean if len(finite) == 1 else f"{mean} ± {np.std(finite, ddof=1):.2g} (n={len(finite)})"
+    if len(finite) == 1:
+        return mean
+    deviation = float(np.std(finite, ddof=1))
+    return f"{mean} ± {deviation:{'.2g' if deviation < 100 else '.0f'}} (n={len(finite)})"
 
 
 def better(value: float, other: float, direction: Direction) -> str:

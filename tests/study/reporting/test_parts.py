@@ -10,7 +10,7 @@ from scipy import stats
 from study.reporting import comparison, cost, failures, front, importances, pictures, published, stopping, training
 from study.reporting.answer import answer
 from study.reporting.document import Text
-from study.reporting.numbers import better
+from study.reporting.numbers import better, with_deviation
 from study.reporting.protocol import repeat
 from study.reporting.whole import make_report
 from tests.systems.report import DIVERGED, distance, loaded, section, table
@@ -201,6 +201,14 @@ def test_a_search_that_found_nothing_better_than_its_first_trials_says_so(told):
     said = texts(answer(loaded(plan)))
     assert "These are the settings of the first trial 'published: all'" in said
     assert "The search found nothing better: the best beside the first trials is 10.0% higher, which is worse" in said
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [([1.0, 1.2], "1.1 ± 0.14 (n=2)"), ([500.0, 900.0], "700 ± 283 (n=2)"), ([3.0], "3"), ([], "-")],
+)
+def test_a_mean_is_told_with_its_deviation(values, said):
+    assert with_deviation(values) == said
 
 
 @pytest.mark.parametrize(
