@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 import tempfile
@@ -67,14 +68,24 @@ def answer(action: Callable[[], int], storage_dir: Path) -> int:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
-    except BrokenPipeError:  # as in `... --list | head`
-        leave_standard_output()
-        return UNREAD
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and _is_unread():  # as in `... --list | head`
+            leave_standard_output()
+            return UNREAD
         name = type(error).__name__
         message = without_credentials(" ".join(f"{name}: {error}".split()))[:200]
         print(f"error: something unexpected went wrong ({message}): {_kept_traceback(storage_dir)}.", file=sys.stderr)
         return UNEXPECTED
+
+
+def _is_unread() -> bool:
+    """Whether standard output is a pipe whose reader has gone; a broken pipe may also be that of a connection."""
+    try:
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), select.POLLOUT)
+        return any(event & select.POLLERR for _, event in poll.poll(0))
+    except (OSError, ValueError):  # it is no file
+        return False
 
 
 def leave_standard_output() -> None:

@@ -11,7 +11,8 @@ from study.loaded import PICTURES, SAMPLES, LoadedStudy
 from study.reporting.document import Figure, Gallery, Section, Text
 from study.reporting.numbers import settings, shown
 
-BEST_SHOWN = 5
+BEST_SHOWN, LEAST_SHOWN = 5, 2
+"""Of a search; of each data set or protocol, where there are several, at least the latter."""
 GRID_SHOWN = 16
 """In a grid, where all trials are compared, so many are shown: good, poor and collapsed ones."""
 ROOM_BYTES = 5_000_000
@@ -31,7 +32,7 @@ def section(study: LoadedStudy) -> Section | None:
     blocks: list[Gallery | Text] = []
     rankings = study.rankings()
     is_grid = study.trials()["first_trial"].notna().all()
-    best_shown = (GRID_SHOWN if is_grid else BEST_SHOWN) // len(rankings)
+    best_shown = max(LEAST_SHOWN, (GRID_SHOWN if is_grid else BEST_SHOWN) // max(1, len(rankings)))
     left_out = 0
     for ranking in rankings:
         figures = []

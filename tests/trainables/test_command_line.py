@@ -60,3 +60,11 @@ def test_a_command_whose_output_nobody_reads_ends_in_silence():
     done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_the_broken_pipe_of_a_connection_is_not_taken_for_that_of_the_output(capsys, tmp_path):
+    def lose_a_connection():
+        raise BrokenPipeError(32, "Broken pipe")
+
+    assert answer(lose_a_connection, tmp_path) == 1
+    assert "something unexpected went wrong (BrokenPipeError" in capsys.readouterr().err

@@ -225,3 +225,9 @@ def test_a_mean_is_told_with_its_deviation(values, said):
 )
 def test_a_difference_is_told_as_a_share_where_that_says_something(value, other, said):
     assert better(value, other, "minimize") == said
+
+
+def test_of_a_study_that_has_finished_nothing_no_pictures_are_shown(told):
+    plan = told("nothing", lambda params, number: DIVERGED, {"space": "gradnorm", "trials": 2}, pictures=False)
+    assert section(loaded(plan), pictures) is None
+    assert make_report(loaded(plan)).sections
