@@ -4,6 +4,10 @@ import os
 import shutil
 import signal
 
+# Several processes share few cores: a second thread of NumPy's would wait for one by computing.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+# isort: split
 import pytest
 import torch
 

@@ -76,7 +76,7 @@ class Program:
 
     def until(self, condition: Callable[[], T], seconds: float = DEADLINE_SECONDS) -> T:
         """Wait for a condition; fails when the program ends before."""
-        return until(condition, self.is_running, self.screen, seconds, every=0.1)
+        return until(condition, self.is_running, self.screen, seconds, every=0.2)
 
     def until_shown(self, text: str) -> None:
         """Wait until it has printed `text`."""

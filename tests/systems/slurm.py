@@ -143,7 +143,7 @@ class SlurmCluster:
 
     def wait(self, job: str) -> str:
         """Wait for the end of a job; returns its state."""
-        until(lambda: self.state(job) in ENDS, seconds=JOB_SECONDS, every=0.2)
+        until(lambda: self.state(job) in ENDS, seconds=JOB_SECONDS, every=0.5)
         return self.state(job)
 
     def _of_job(self, job: str) -> dict[str, str]:
@@ -190,7 +190,7 @@ class Job:
 
     def until(self, condition: Callable[[], T]) -> T:
         """Wait for a condition; fails when the job ends before."""
-        return until(condition, lambda: self.state() not in ENDS, self.log, JOB_SECONDS, every=0.2)
+        return until(condition, lambda: self.state() not in ENDS, self.log, JOB_SECONDS, every=0.5)
 
     def wait(self) -> str:
         """Its state at the end."""

@@ -9,7 +9,7 @@ from benchmarks.corruptions import CLEAN, CONTROL, SHOWN, measure, seen_by, wors
 
 @pytest.fixture(scope="module")
 def measured(cache_dir):
-    return measure(cache_dir, number=200)
+    return measure(cache_dir, number=120)
 
 
 @pytest.fixture(scope="module")

@@ -249,23 +249,24 @@ SMALL = {
     | dict.fromkeys(("generator_lr", "discriminator_lr"), 1e-3),
     FeatureMatching: {"generator_width": 0.25, "discriminator_width": 0.25, "average_rate": 0.02, "batch_size": 50},
 }
-ROUNDS = {Sgan: 400, FeatureMatching: 200}
+ROUNDS = {Sgan: 400, FeatureMatching: 100}
 """How long it takes until the unlabelled images help."""
 
 
 @pytest.mark.slow
 @METHODS
 def test_unlabelled_images_help_with_25_labels(method_type, cache_dir):
-    """On the digits, each method against its own discriminator: in four of five draws at least."""
+    """On the digits, each method against its own discriminator: the mean of three draws."""
     digits = prepare("digits", cache_dir)
-    better = 0
-    for draw in range(5):
+
+    def mean_accuracy(weight):
         found = []
-        for weight in (0.0, 1.0):
+        for draw in range(3):
             settings = {"labels": 25, "label_draw": draw, "unlabelled_weight": weight}
             method = make(method_type, digits, **SMALL[method_type], **settings)
             for _ in range(ROUNDS[method_type]):
                 method.train_round()
             found.append(accuracy(method, digits.test))
-        better += found[1] > found[0]
-    assert better >= 4
+        return np.mean(found)
+
+    assert mean_accuracy(1.0) > mean_accuracy(0.0) + 0.005
