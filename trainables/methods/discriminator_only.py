@@ -264,12 +264,15 @@ class DiscriminatorOnly(Stackable):
         """Minimise the loss of images (eq. 3.5), always of as many: the statistics term couples those of a batch."""
 
         def objective(x: Tensor) -> tuple[Tensor, Tensor]:
-            scores, _ = network(x)
+            scores, _ = outputs(x)
             return losses.hinge_real(scores), scores
 
         config = self.config
         settings = DescentSettings(config.image_lr, updates, config.update_noise, config.clip_images)
         with frozen(network), parametrize.cached():
+            outputs: Callable[[Tensor], tuple[Tensor, Tensor]] = network
+            if isinstance(network, ClassEnergyDiscriminator):  # and not several, in a stack
+                outputs = network.for_passes(self.dataset.shape, updates * config.batch_size)
             return descend(starts, objective, settings, self.pixel_terms, noise)
 
     def pixel_terms(self, x: Tensor, gradient: Tensor) -> Tensor:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations
+
+from trainables.networks.matrices import ConvolutionMatrix, pays
 
 
 class ClassEnergyDiscriminator(nn.Module):
@@ -50,8 +54,31 @@ class ClassEnergyDiscriminator(nn.Module):
         h = F.leaky_relu(self.conv2(first), 0.2)
         h = F.leaky_relu(self.conv3(h), 0.2)
         last = F.leaky_relu(self.conv4(h), 0.2)
-        h = torch.cat([self.flatten(first), self.flatten(last)], dim=1)
-        h = F.leaky_relu(self.linear1(h), 0.2)
+        return self._outputs(self.flatten(first), self.flatten(last))
+
+    def for_passes(self, shape: tuple[int, ...], images: int) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+        """What gives the outputs fastest for so many images `(C, H, W)` in all, while the weights stay as they are.
+
+        For small images on a CPU, the convolutions become matrices; else it is the network itself.
+        """
+        if not pays(shape, self.conv2.in_channels, images, self.conv2.weight.device):
+            return self
+        layers = []
+        for layer in (self.conv1, self.conv2, self.conv3, self.conv4):
+            layers.append(ConvolutionMatrix(layer, shape))
+            shape = layers[-1].shape
+
+        def outputs(x: Tensor) -> tuple[Tensor, Tensor]:
+            first = last = F.leaky_relu(layers[0](self.flatten(x)), 0.2)
+            for layer in layers[1:]:
+                last = F.leaky_relu(layer(last), 0.2)
+            return self._outputs(first, last)
+
+        return outputs
+
+    def _outputs(self, first: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
+        """The scores and the energies, from the outputs of the first and the last convolution, flattened."""
+        h = F.leaky_relu(self.linear1(torch.cat([first, last], dim=1)), 0.2)
         h = F.leaky_relu(self.linear2(h), 0.2)
         energies = self.class_energies(h)
         scores = self.score(F.leaky_relu(energies, 0.2)).squeeze(1)

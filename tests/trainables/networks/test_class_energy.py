@@ -69,3 +69,23 @@ def test_outside_training_mode_a_pass_changes_no_estimate():
     before = {name: value.clone() for name, value in network.state_dict().items()}
     network(torch.randn(2, 1, 8, 8))
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 9, 7)])
+@pytest.mark.parametrize("spectral_norm", [False, True])
+def test_for_many_passes_of_small_images_the_outputs_and_gradients_are_the_same(shape, spectral_norm):
+    network = ClassEnergyDiscriminator(shape, 10, 1 / 32, spectral_norm).double().eval().requires_grad_(False)
+    outputs = network.for_passes(shape, images=1000)
+    assert outputs is not network
+    x = torch.randn(5, *shape, dtype=torch.float64, requires_grad=True)
+    for ours, theirs in zip(outputs(x), network(x), strict=True):
+        assert torch.allclose(ours, theirs)
+        weights = torch.randn_like(theirs)
+        gradients = [torch.autograd.grad((y * weights).sum(), x, retain_graph=True)[0] for y in (ours, theirs)]
+        assert torch.allclose(*gradients)
+
+
+@pytest.mark.parametrize(("shape", "images"), [((1, 28, 28), 10_000), ((1, 8, 8), 100)])
+def test_for_large_images_and_few_passes_it_is_the_network_itself(shape, images):
+    network = ClassEnergyDiscriminator(shape, 10, 1 / 16)
+    assert network.for_passes(shape, images) is network
