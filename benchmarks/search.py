@@ -1,10 +1,11 @@
 """What the search of `gradnorm` finds, and what early stopping and a model of the settings are worth.
 
-TPE with ASHA, as a study has them by default, against random search that trains every trial to its end. Both search the
-laptop scale of gradnorm on the digits, with half its width and fewer rounds; the first trials, which have published
-settings, are trained apart and count for neither. The searcher and the scheduler are those of a study. Two trials run
-at once, as on two cores: the one that has spent less goes on. What they spend is counted in updates of a batch of
-images, into which most of the time of a trial goes, so that other work on the machine does not change the outcome.
+TPE with ASHA, as a study has them by default, against random search that trains every trial to its end, and half as
+many, so that both spend about as much. Both search the laptop scale of gradnorm on the digits, with half its width and
+fewer rounds; the first trials, which have published settings, are trained apart and count for neither. The searcher and
+the scheduler are those of a study. Two trials run at once, as on two cores: the one that has spent less goes on. What
+they spend is counted in updates of a batch of images, into which most of the time of a trial goes, so that other work
+on the machine does not change the outcome.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Errors of other libraries, made fit for a sentence."""
+"""What sentences share: errors of other libraries, made fit for one, and when a number is told as a share."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from trainables.credentials import without_credentials
 
 ASIDE = "(raised as a result of "
 """How a line of SQLAlchemy's begins that may precede the error itself."""
+
+MOST_TIMES = 10
+"""A value that is so many times as large as another one, or more, is not told as a share of it."""
 
 
 def first_line(error: Exception) -> str:

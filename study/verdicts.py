@@ -20,6 +20,7 @@ from study.optuna_storage import METRICS, trained
 from study.plan import StudyPlan
 from study.power import seen, values_needed
 from study.registration import record, registered
+from study.sentences import MOST_TIMES
 from study.trials import FAILURE, PROCESS_LOST
 from trainables.files import write_atomically
 from trainables.preparation import Preparations
@@ -29,8 +30,6 @@ from trainables.repetitions import PER_SEED
 CLAIMS_FILE = "claims.json"
 IN_DECIBELS = "psnr"
 """How metrics begin whose unit is one that people know."""
-MOST_TIMES = 10
-"""A difference of more than so many times the lower value is told as their ratio."""
 VERDICTS: tuple[Verdict, ...] = ("supported", "contradicted", "undecided")
 
 

@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from study.sentences import MOST_TIMES
 from trainables.measures.base import Direction
 
 NOTHING = "-"
-
-MOST_TIMES = 10
-"""A value that is so many times as large as another one, or more, is not told as a share of it."""
 
 
 def shown(value: Any) -> str:
