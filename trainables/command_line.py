@@ -17,7 +17,7 @@ from typing import Any, TypeVar, cast
 
 from trainables.credentials import without_credentials
 from trainables.errors import InputError
-from trainables.options import parse
+from trainables.options import help_text, parse
 
 Config = TypeVar("Config")
 
@@ -46,7 +46,10 @@ def read(config: type[Config], prog: str, arguments: Sequence[str] | None) -> Co
 
 def read_all(configs: Sequence[type], description: str, prog: str, arguments: Sequence[str] | None) -> list[Any]:
     """The same of several dataclasses, whose options are in one command line; `description` is what the help says."""
-    said = parse(configs, description, prog, arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if {"-h", "--help"} & set(arguments):
+        sys.exit(answer(lambda: print(help_text(configs, description, prog)) or 0, Path("outputs")))
+    said = parse(configs, prog, arguments)
     return [config(**{each.name: said[each.name] for each in fields(config)}) for config in configs]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields, make_dataclass
@@ -91,25 +90,25 @@ class _Asked:
         return self.field.name, annotated[(self.kind, *metadata)], field(default=self.field.default)
 
 
-def parse(configs: Sequence[type], description: str, prog: str, arguments: Sequence[str] | None) -> dict[str, Any]:
+def parse(configs: Sequence[type], prog: str, arguments: Sequence[str]) -> dict[str, Any]:
     """What the command line says: the values of the fields of the dataclasses `configs`, by name.
 
-    Help, or an option that there is not, ends the process. The help has a group of options for each class that has
-    fields of its own, also a base of another one, and shows them as `fields` does.
+    An option that there is not ends the process.
     """
-    said = sys.argv[1:] if arguments is None else arguments
-    groups = _groups(configs)
-    if {"-h", "--help"} & set(said):
-        print(help_text(groups, description, prog))
-        sys.exit(0)
-    command = make_dataclass("Command", [each.for_tyro() for group in groups.values() for each in group], kw_only=True)
+    options = [each.for_tyro() for group in _groups(configs).values() for each in group]
+    command = make_dataclass("Command", options, kw_only=True)
     markers = (tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone)
-    values = vars(tyro.cli(command, prog=prog, args=said, config=markers))
+    values = vars(tyro.cli(command, prog=prog, args=arguments, config=markers))
     return {name: _at_home(value) for name, value in values.items()}
 
 
-def help_text(groups: dict[type, list[_Asked]], description: str, prog: str) -> str:
-    """The help, as wide as the terminal; `groups` are the options of each class, whose docstring is the heading."""
+def help_text(configs: Sequence[type], description: str, prog: str) -> str:
+    """The help, as wide as the terminal.
+
+    Its groups are the classes that have fields of their own, also as a base of another one; each group's heading is the
+    docstring of its class.
+    """
+    groups = _groups(configs)
     width = min(shutil.get_terminal_size().columns, WIDEST)
     lines = [*_wrapped(_usage(groups, prog), width, " " * 7), ""]
     for paragraph in description.split("\n\n"):

@@ -66,6 +66,7 @@ def test_help_is_plain_and_its_lines_are_full(shown, module, arguments, width):
     for invocation, description in options.items():
         assert description, invocation
         assert not description[0].startswith("(default"), f"{invocation} has no description"
+        assert not any(line.endswith("-") for line in description), f"{invocation} is broken at a hyphen"
         for line, following in pairwise(description):
             assert len(f"{line} {PIECE.match(following)[0]}") > room, f"{invocation} is broken after {line!r}"
 
