@@ -18,10 +18,11 @@ from rich.live import Live
 from rich.table import Table
 
 from search_spaces.space import spoken
+from study.fitting import fitted
 from study.interruption import Interruption
 from study.optuna_storage import FIRST_TRIAL, INHERITED, best_inherited, is_feasible, ranked, trained
 from study.plan import StudyPlan
-from study.tables import claims_table, references_of, results_table, settings_table, shown_metrics
+from study.tables import claims_table, published_table, references_of, results_table, settings_table, shown_metrics
 from study.verdicts import Judged, counts, more_seeds_command, seeds_that_decide
 from trainables.command_line import leave_standard_output
 from trainables.credentials import without_credentials
@@ -98,9 +99,9 @@ class Console:
             references = references_of(preparation, shown_metrics(preparation.protocol))
         title = f"study {plan.name}: {title}, then the first trials"
         rows = [*shown.values()]
-        for table in (results_table(plan, title, rows, references), settings_table(plan, rows)):
-            self.tables.append(table)
-            self._console.print(table)
+        self._show(results_table(plan, title, rows, references))
+        self._show(published_table(plan, rows))
+        self._show(settings_table(plan, rows))
         own = [trial for trial in trained(study) if trial.state != TrialState.WAITING]
         counts = Counter(trial.state.name.lower() for trial in own)
         self.print(", ".join(f"{number} {STATES[state]}" for state, number in sorted(counts.items())))
@@ -116,12 +117,21 @@ class Console:
                 if name.startswith(f"{base_name(objective)}_") and at > 0:
                     self.print(f"best {objective} / {name}: {value:.4g} / {at:.4g} = {value / at:.3f}")
 
+    def _show(self, table: Table) -> None:
+        """Print the columns of a table that fit, and say where the others are; nothing where it has no row."""
+        if not table.row_count:
+            return
+        self.tables.append(table)
+        shown, left_out = fitted(table, self._console.width)
+        self._console.print(shown)
+        if left_out:
+            self.print(f"no room here for {', '.join(left_out)}: the study's note in MLflow has all columns\n")
+
     def print_claims(self, plan: StudyPlan, judged: Sequence[Judged]) -> None:
         """Print a verdict on each of the document's claims, and what would decide those that are undecided."""
         if not judged:
             return
-        self.tables.append(claims_table(judged))
-        self._console.print(self.tables[-1])
+        self._show(claims_table(judged))
         each, holm = counts(judged).values()
         self.print("claims, each for itself: " + ", ".join(f"{number} {verdict}" for verdict, number in each.items()))
         self.print("claims, by Holm's correction: " + ", ".join(f"{n} {verdict}" for verdict, n in holm.items()))

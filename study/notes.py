@@ -30,12 +30,14 @@ def note(tables: Sequence[Table], commands: Sequence[str]) -> str:
 
 
 def _markdown(table: Table) -> str:
-    title = table.title
+    title = [f"**{table.title}**", ""] if table.title else []
     plain = copy.deepcopy(table)
     plain.title, plain.box = None, rich.box.MARKDOWN
+    for row in plain.rows:
+        row.end_section = False  # Markdown has no line between rows
     for column in plain.columns:
         column.header = str(column.header).replace("\n", "")
     screen = io.StringIO()
     Console(file=screen, width=WIDTH, no_color=True).print(plain)
     lines = [re.sub(r"-{4,}", "---", re.sub(r" +", " ", line)).strip() for line in screen.getvalue().splitlines()]
-    return "\n".join([f"**{title}**", "", *filter(None, lines)])
+    return "\n".join([*title, *filter(None, lines)])

@@ -9,12 +9,13 @@ from typing import Any
 
 from search_spaces.claim import Claim
 from search_spaces.space import Budget, Epochs, SearchSpace
-from study.config import Placement, StudyConfig, to_json
+from study.config import StudyConfig, to_json
 from study.constraints import Constraint
 from study.earlier import Earlier
 from study.folder import StudyFolder
 from study.limits import Limits
 from study.nodes.capacity import Resources
+from study.options import Placement
 from study.outside import OutsideFile
 from trainables.measures.base import Direction
 from trainables.precision import Precision

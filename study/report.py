@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import tyro
-
 import study
 from study.folder import StudyFolder, studies_in
 from trainables import command_line
 from trainables.errors import InputError
 from trainables.files import absolute, write_atomically
+from trainables.options import Option
 
 if TYPE_CHECKING:
     from study.loaded import LoadedStudy
@@ -26,21 +25,21 @@ STOPPED_BY_HAND = 130
 class ReportConfig:
     """Report what a study found: the best setting, by how much it is better, whether that is real, what is next."""
 
-    name: Annotated[str, tyro.conf.Positional]
+    name: Annotated[str, Option(positional=True)]
     """The study; with --all, the space whose studies are compared."""
-    out: Path | None = None
+    out: Annotated[Path | None, Option(placeholder="FILE")] = None
     """The file to write; by default report.html in the study's folder, or NAME.html here where there is no folder."""
     markdown: bool = False
     """Write Markdown, for documentation: to --out, else to the screen."""
-    export: Path | None = None
+    export: Annotated[Path | None, Option(placeholder="FILE")] = None
     """Instead of a report, write the results of all trials to this file, JSON: `study.results` makes tables of it."""
     all: bool = False
     """Compare the studies of a space; those that other protocols measured are apart."""
     watch: bool = False
     """Write the file again as results come, until the study ends."""
-    every: int = 30
+    every: Annotated[int, Option(placeholder="SECONDS")] = 30
     """With --watch: seconds between two reports."""
-    tracking_uri: str | None = None
+    tracking_uri: Annotated[str | None, Option(placeholder="URL")] = None
     """MLflow's tracking server; by default what MLFLOW_TRACKING_URI names, else the file in the storage folder."""
     storage_dir: Path = Path("outputs")
     """The folder of the studies."""

@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import tyro
-
 from search_spaces import SPACES
 from search_spaces.claim import Claim
 from search_spaces.space import SearchSpace
 from trainables import command_line
 from trainables.errors import InputError
+from trainables.options import Option
 from trainables.registry import resolve
 
 PUBLISHED_SCALE = "paper"
@@ -44,9 +43,9 @@ sentences are read, [metrics.md](metrics.md) what the numbers mean.
 class ReproductionConfig:
     """Write the page that sets the published figures and the claims beside the stored results."""
 
-    results: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("docs/results")
+    results: Annotated[Path, Option(placeholder="FOLDER")] = Path("docs/results")
     """Where the exported results are, SPACE.json each."""
-    out: Annotated[Path, tyro.conf.arg(metavar="FILE")] = Path("docs/reproduction.md")
+    out: Annotated[Path, Option(placeholder="FILE")] = Path("docs/reproduction.md")
     """The page."""
 
 

@@ -19,10 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import tyro
-
 from trainables import command_line
 from trainables.errors import InputError
+from trainables.options import Option
 
 TABLE = re.compile(r"(<!-- table (?P<file>\S+): (?P<columns>.*?) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
@@ -31,7 +30,7 @@ TABLE = re.compile(r"(<!-- table (?P<file>\S+): (?P<columns>.*?) -->\n).*?(<!-- 
 class ResultsConfig:
     """Write the tables of a page again, from the exported results that it names."""
 
-    page: Annotated[Path, tyro.conf.Positional]
+    page: Annotated[Path, Option(positional=True)]
     """A Markdown file."""
 
 

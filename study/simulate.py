@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import tyro
-
 from trainables import command_line
 from trainables.errors import InputError
 from trainables.files import absolute
+from trainables.options import Option
 
 if TYPE_CHECKING:
     from study.curves import Curves
@@ -32,7 +31,7 @@ class SimulateConfig:
     Settings between the recorded ones get the curve of the nearest recorded trial.
     """
 
-    name: Annotated[str, tyro.conf.Positional]
+    name: Annotated[str, Option(positional=True)]
     """The study, whose trials were trained to their end (--scheduler none), or a file of curves that --save wrote."""
     samplers: tuple[str, ...] = ("tpe", "gp", "random")
     """The samplers to compare."""
@@ -42,7 +41,7 @@ class SimulateConfig:
     """The shares of its rounds that a trial has before it may be stopped: where the first rung of asha is."""
     seeds: int = 20
     """How many searches of each kind."""
-    save: Path | None = None
+    save: Annotated[Path | None, Option(placeholder="FILE")] = None
     """Only write the curves of the study to this file."""
     storage_dir: Path = Path("outputs")
     """The folder of the studies."""

@@ -22,6 +22,8 @@ from trainables.training import PARAMETERS, SECONDS_CPU
 
 CLAIMS_TITLE = "the document's claims, by the last metrics of each trial's seeds (the rule: study/claims.py)"
 
+SOURCE_WIDTH = 12
+"""Letters in a line of a claim's source."""
 HEADER_WIDTH = 10
 """Letters in a line of a column's name, if no part between two underscores is longer."""
 
@@ -74,27 +76,37 @@ def reference_rows(columns: Sequence[str], references: Mapping[str, float]) -> d
 def results_table(
     plan: StudyPlan, title: str, trials: Sequence[FrozenTrial], references: Mapping[str, float] | None = None
 ) -> Table:
-    """A row per trial: its metrics, what was published for its settings, its name; then reference values."""
-    columns = columns_of(plan, trials)
-    first_trials = {first.name: first for first in plan.space.first_trials()}
-    published = [
-        _published(first_trials.get(trial.user_attrs.get(FIRST_TRIAL, "")), trial, columns) for trial in trials
-    ]
+    """A row per trial: its objectives, its name, its other metrics; then the reference values."""
+    objectives, others = plan.objectives, columns_of(plan, trials)[len(plan.objectives) :]
     table = Table(title=title, box=rich.box.SIMPLE, title_justify="left")
-    table.add_column("trial", justify="right")
-    for name in columns:
-        table.add_column(_over_lines(name), justify="right", overflow="fold")
-    if any(published):
-        table.add_column("published", overflow="fold")
-    table.add_column("first trial, or reference", overflow="fold")
-    for trial, known in zip(trials, published, strict=True):
-        metrics = trial.user_attrs.get(METRICS, {})
-        values = [f"{metrics[name]:.4g}" if name in metrics else "-" for name in columns]
+    table.add_column("trial", justify="right", no_wrap=True)
+    for name in objectives:
+        table.add_column(_over_lines(name), justify="right", no_wrap=True)
+    table.add_column("first trial,\n or reference")
+    for name in others:
+        table.add_column(_over_lines(name), justify="right", no_wrap=True)
+    for trial in trials:
+        found = trial.user_attrs.get(METRICS, {})
         name = trial.user_attrs.get(FIRST_TRIAL, "")
-        table.add_row(_called(trial), *values, *([known] if any(published) else []), name)
-    for name, row in reference_rows(columns, references or {}).items():
-        values = [f"{row[column]:.4g}" if column in row else "-" for column in columns]
-        table.add_row("", *values, *([""] if any(published) else []), f"reference: {name}")
+        table.add_row(_called(trial), *_values(found, objectives), name, *_values(found, others))
+    table.add_section()
+    for name, found in reference_rows([*objectives, *others], references or {}).items():
+        table.add_row("", *_values(found, objectives), name, *_values(found, others))
+    return table
+
+
+def _values(found: Mapping[str, float], names: Sequence[str]) -> list[str]:
+    return [f"{found[name]:.4g}" if name in found else "-" for name in names]
+
+
+def published_table(plan: StudyPlan, trials: Sequence[FrozenTrial]) -> Table:
+    """A row per trial whose settings were published: the published values, and the trial's own."""
+    firsts = {first.name: first for first in plan.space.first_trials()}
+    table = _per_trial("published for the settings, and here")
+    for trial in trials:
+        first = firsts.get(trial.user_attrs.get(FIRST_TRIAL, ""))
+        if first is not None and first.published:
+            table.add_row(_called(trial), _published(first, trial))
     return table
 
 
@@ -109,12 +121,21 @@ def _over_lines(name: str) -> str:
 
 
 def settings_table(plan: StudyPlan, trials: Sequence[FrozenTrial]) -> Table:
-    """A row per trial: what was suggested."""
+    """A row per trial: what was suggested and differs; below, what is the same in all."""
+    settings = [_settings(plan, trial) for trial in trials]
+    same = [each for each in settings[0] if all(each in others for others in settings)] if len(trials) > 1 else []
+    table = _per_trial("settings")
+    for trial, suggested in zip(trials, settings, strict=True):
+        table.add_row(_called(trial), ", ".join(each for each in suggested if each not in same))
+    if same:
+        table.add_row("all", ", ".join(same))
+    return table
+
+
+def _per_trial(what: str) -> Table:
     table = Table(box=rich.box.SIMPLE)
-    table.add_column("trial", justify="right")
-    table.add_column("settings", overflow="fold")
-    for trial in trials:
-        table.add_row(_called(trial), _settings(plan, trial))
+    table.add_column("trial", justify="right", no_wrap=True)
+    table.add_column(what)
     return table
 
 
@@ -123,43 +144,44 @@ def _called(trial: FrozenTrial) -> str:
     return str(trial.user_attrs.get(INHERITED, trial.number))
 
 
-def _published(first: FirstTrial | None, trial: FrozenTrial, columns: Sequence[str]) -> str:
-    """The published values for a first trial, each with the trial's own value unless a column shows that."""
+def _published(first: FirstTrial, trial: FrozenTrial) -> str:
     metrics = trial.user_attrs.get(METRICS, {})
 
     def ours(metric: str) -> str:
-        return f" (here {metrics[metric]:.4g})" if metric in metrics and metric not in columns else ""
+        return f" (here {metrics[metric]:.4g})" if metric in metrics else ""
 
-    values = {} if first is None else first.published
-    return ", ".join(f"{base_name(metric)} {value:.4g}{ours(metric)}" for metric, value in values.items())
+    return ", ".join(f"{base_name(metric)} {value:.4g}{ours(metric)}" for metric, value in first.published.items())
 
 
-def _settings(plan: StudyPlan, trial: FrozenTrial) -> str:
-    """What was suggested, as a person reads it: "image_lr 0.01, lambda_tv off"."""
+def _settings(plan: StudyPlan, trial: FrozenTrial) -> list[str]:
+    """What was suggested, as a person reads it: "image_lr 0.01", "lambda_tv off"."""
     suggestion = plan.space.suggest(FixedTrial(trial.params, trial.number))
     named = {name: value for name in ("method", "dataset") if (value := getattr(suggestion, name)) is not None}
-    return spoken_settings({**named, **suggestion.config}, trial.params)
+    settings = {**named, **suggestion.config}
+    return [spoken_settings({name: value}, trial.params) for name, value in settings.items()]
 
 
 def claims_table(judged: Sequence[Judged]) -> Table:
     """A row per claim: where it stands, both groups, the difference, both verdicts, what would decide it."""
     table = Table(title=CLAIMS_TITLE, box=rich.box.SIMPLE, title_justify="left")
-    for name in ("claim", "source", "metric", "lower", "higher", "difference, 95%", "verdict", "by Holm", "to decide"):
-        table.add_column(name, overflow="fold")
+    whole = ("verdict", "by Holm", "lower", "higher", "metric")
+    for name in ("claim", "verdict", "by Holm", "difference, 95%", "lower", "higher", "to decide", "metric"):
+        table.add_column(name, no_wrap=name in whole)
+    table.add_column("source", min_width=SOURCE_WIDTH)
     for each in judged:
         outcome, (low, high) = each.outcome, each.outcome.interval
         difference = f"{'ratio ' * (outcome.claim.compared_by == 'ratio')}{outcome.difference:.3g}"
         chance = f"P(higher > lower) = {outcome.probability_higher:.2f}"
         table.add_row(
             outcome.claim.text + " (after the fact)" * each.after_the_fact,
-            outcome.claim.source,
-            outcome.claim.reported_as,
-            _mean(outcome.lower),
-            _mean(outcome.higher),
-            "\n".join([f"{difference} ({low:.3g} to {high:.3g})", *filter(None, [each.effect, chance])]),
             outcome.verdict,
             each.corrected,
+            "\n".join([f"{difference} ({low:.3g} to {high:.3g})", *filter(None, [each.effect, chance])]),
+            _mean(outcome.lower),
+            _mean(outcome.higher),
             each.what_decides,
+            outcome.claim.reported_as,
+            outcome.claim.source,
         )
     return table
 

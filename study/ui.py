@@ -17,11 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Annotated
 
-import tyro
-
 from trainables import command_line
 from trainables.credentials import without_credentials
 from trainables.errors import InputError
+from trainables.options import Option
 
 HOST, PORT = "127.0.0.1", 5000
 START_SECONDS = 120.0
@@ -31,11 +30,11 @@ START_SECONDS = 120.0
 class UiConfig:
     """Show a study in MLflow, and print the addresses of its pages."""
 
-    name: Annotated[str | None, tyro.conf.Positional] = None
+    name: Annotated[str | None, Option(positional=True)] = None
     """The study; by default the newest one."""
     storage_dir: Path = Path("outputs")
     """The folder that the studies were written to."""
-    tracking_uri: str | None = None
+    tracking_uri: Annotated[str | None, Option(placeholder="URL")] = None
     """MLflow's tracking server, if the studies are on one: it is asked, and none is started."""
     port: int = PORT
     """Where the server that is started here listens, on this machine alone."""

@@ -9,15 +9,15 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields
 from datetime import datetime
+from inspect import getdoc
 from pathlib import Path
-from typing import Any, TypeVar
-
-import tyro
+from typing import Any, TypeVar, cast
 
 from trainables.credentials import without_credentials
 from trainables.errors import InputError
+from trainables.options import help_text, parse
 
 Config = TypeVar("Config")
 
@@ -40,19 +40,17 @@ def run(
 
 def read(config: type[Config], prog: str, arguments: Sequence[str] | None) -> Config:
     """What the command line says; help, or an option that there is not, ends the process."""
-    return _at_home(tyro.cli(config, prog=prog, args=arguments, config=(tyro.conf.FlagCreatePairsOff,)))
+    (said,) = read_all([config], getdoc(config) or "", prog, arguments)
+    return cast(Config, said)
 
 
-def _at_home(said: Config) -> Config:
-    """`said` with "~" replaced in its paths: a shell leaves it in `--out=~/x`."""
-    changes: dict[str, Any] = {}
-    for each in fields(said):  # type: ignore[arg-type]
-        value = getattr(said, each.name)
-        if isinstance(value, Path):
-            changes[each.name] = Path(os.path.expanduser(value))
-        elif is_dataclass(value):
-            changes[each.name] = _at_home(value)
-    return replace(said, **changes)  # type: ignore[type-var]
+def read_all(configs: Sequence[type], description: str, prog: str, arguments: Sequence[str] | None) -> list[Any]:
+    """The same of several dataclasses, whose options are in one command line; `description` is what the help says."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if {"-h", "--help"} & set(arguments):
+        sys.exit(answer(lambda: print(help_text(configs, description, prog)) or 0, Path("outputs")))
+    said = parse(configs, prog, arguments)
+    return [config(**{each.name: said[each.name] for each in fields(config)}) for config in configs]
 
 
 def answer(action: Callable[[], int], storage_dir: Path) -> int:

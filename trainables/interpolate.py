@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import torch
-import tyro
 from scipy.stats import entropy
 from torch import Tensor
 
@@ -28,6 +27,7 @@ from trainables.latent_paths import PATH_OF, PATHS, largest_step, relative_lengt
 from trainables.measures.image_figures import save_sample_grid
 from trainables.methods.abilities import Encodes, Generates
 from trainables.metrics.frechet import frechet_distance, reference_statistics
+from trainables.options import Option
 
 CODES = 2000
 """Codes with which arithmetic is done, and middles of paths whose Frechet distance is measured."""
@@ -42,7 +42,7 @@ class InterpolateConfig:
     Writes to --out: interpolation.png, numbers.json, and with --arithmetic attributes.png.
     """
 
-    from_: Annotated[Path, tyro.conf.arg(name="from")]
+    from_: Annotated[Path, Option(name="from")]
     """An exported file, the folder of a trial or a study, or the name of a study, of a method with a generator."""
     arithmetic: bool = False
     """Also add differences of latents: with more slant or thickness of the strokes, and from class to class."""
@@ -51,6 +51,7 @@ class InterpolateConfig:
     steps: int = 8
     """Images in a row, the two ends among them."""
     seed: int = 0
+    """Decides the latents."""
     out: Path = Path("interpolated")
     """A folder, which is made."""
     storage_dir: Path = Path("outputs")

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 import numpy as np
 import torch
-import tyro
 from torch import Tensor
 
 from trainables.command_line import run
@@ -32,6 +31,7 @@ from trainables.inversion import (
 from trainables.measures.restoration_figure import save_restorations
 from trainables.methods.abilities import Generates
 from trainables.metrics.restoration import psnr, psnr_per_image, psnr_pooled
+from trainables.options import Option
 
 SHOWN = 8
 """Images in the picture."""
@@ -44,7 +44,7 @@ class InvertConfig:
     Writes to --out: restored.npy (uint8), latents.npy, numbers.json and restored.png.
     """
 
-    from_: Annotated[Path, tyro.conf.arg(name="from")]
+    from_: Annotated[Path, Option(name="from")]
     """An exported file, the folder of a trial or a study, or the name of a study, of a method with a generator."""
     images: Path
     """A folder of images, or a .npy or .npz file (n, C, H, W), uint8 or floats in [-1, 1], of the generator's size."""
@@ -53,15 +53,17 @@ class InvertConfig:
     noise: float = 0.0
     """Add normal noise of this deviation to the images first, in units of a pixel's range."""
     loss: SearchLoss = "l2"
-    """The error that is minimised: squared or absolute."""
+    """The error that is minimised: squared (l2) or absolute (l1)."""
     lr: float = 0.1
-    """Adam on the latents."""
+    """The learning rate of Adam, which changes the latents."""
     iterations: int = 300
+    """Steps of Adam from each start."""
     restarts: int = 3
     """Random starts, the same for all images; the best is kept."""
     prior_weight: float = 0.0
     """The weight of the latent's squared norm, in units of the loss, a mean over values."""
     seed: int = 0
+    """Seeds the starts and the noise."""
     out: Path = Path("inverted")
     """A folder, which is made."""
     storage_dir: Path = Path("outputs")

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import numpy as np
 import torch
-import tyro
 from PIL import Image
 
 from trainables.command_line import run
@@ -19,13 +18,14 @@ from trainables.data.tensors import to_tensor, to_uint8
 from trainables.errors import InputError
 from trainables.export import find_export, load_export
 from trainables.methods.abilities import Restores
+from trainables.options import Option
 
 
 @dataclass(frozen=True)
 class RestoreConfig:
     """Restore images with exported weights. Writes 0000.png, 0001.png, ... in the order of the images."""
 
-    from_: Annotated[Path, tyro.conf.arg(name="from")]
+    from_: Annotated[Path, Option(name="from")]
     """An exported file, the folder of a trial or a study, or the name of a study, of a method that restores."""
     images: Path
     """A folder of degraded images, or a .npy or .npz file (n, C, h, w), uint8 or floats in [-1, 1]."""

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import numpy as np
 import torch
-import tyro
 
 from trainables.command_line import run
 from trainables.data.tensors import to_uint8
@@ -18,6 +17,7 @@ from trainables.errors import InputError
 from trainables.export import find_export, load_export
 from trainables.measures.image_figures import save_sample_grid
 from trainables.methods.abilities import Samples
+from trainables.options import Option
 from trainables.registry import look_in
 
 
@@ -25,11 +25,12 @@ from trainables.registry import look_in
 class SampleConfig:
     """Sample from exported weights; the same seed gives the same file."""
 
-    from_: Annotated[Path, tyro.conf.arg(name="from")]
+    from_: Annotated[Path, Option(name="from")]
     """An exported file, the folder of a trial or a study, or the name of a study."""
     num: int = 64
     """How many images."""
     seed: int = 0
+    """Seeds the noise that the images are made of."""
     out: Path = Path("samples.png")
     """A grid as .png, or a uint8 array (num, channels, height, width) as .npy; points only as .npy, float32."""
     gpu: bool = False

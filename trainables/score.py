@@ -7,7 +7,7 @@ import json
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from trainables.files import sha256_of_array
 from trainables.measures.reference import Reference, feature_metrics
 from trainables.measures.settings import ExtractorName, FeatureSettings
 from trainables.metrics.parzen import PUBLISHED_BANDWIDTHS, parzen_log_likelihood
+from trainables.options import Option
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class ScoreConfig:
     """The data set of the classifier, which is trained unless the storage folder has it."""
     inception_weights: Path | None = None
     """The file of Inception's weights, if it is not in torch hub's cache and cannot be downloaded."""
-    inception_sha256: str | None = None
+    inception_sha256: Annotated[str | None, Option(placeholder="CHECKSUM")] = None
     """The checksum of Inception's weights, if they are not pytorch-fid's."""
     inception_splits: int = 1
     """The number of parts over which the Inception Score is averaged; published scores often have 10."""

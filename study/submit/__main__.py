@@ -5,31 +5,21 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, Generic
-
-import tyro
+from typing import Any
 
 from study.config import StudyConfig, said_in
 from study.submit.backend import Backend, flag
 from study.submit.kuberay import KubeRay
 from study.submit.ray_job import RayJob
 from study.submit.slurm import Slurm
-from study.submit.submission import Options
-from trainables.command_line import answer, read
+from trainables.command_line import answer, read_all
 from trainables.errors import InputError, lookup
 
 PROGRAM = "python -m study.submit"
+DESCRIPTION = "Submit a study to a cluster. Whenever its job starts, the study continues, until it is done."
 BACKENDS: dict[str, Backend[Any]] = {"slurm": Slurm(), "ray-job": RayJob(), "kuberay": KubeRay()}
-
-
-@dataclass(frozen=True)
-class Command(Generic[Options]):
-    """Submit a study to a cluster. Whenever its job starts, the study continues, until it is done."""
-
-    backend: tyro.conf.OmitArgPrefixes[Options]
-    study: tyro.conf.OmitArgPrefixes[StudyConfig]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -54,9 +44,9 @@ def submit(name: str | None, arguments: Sequence[str]) -> int:
         raise InputError(f"choose a back end with --backend: {', '.join(BACKENDS)}.")
     backend = lookup("back end", name, BACKENDS)
     refuse_foreign(name, arguments)
-    kind: type[Command[Any]] = Command[backend.options_class]  # type: ignore[name-defined]
-    command = read(kind, f"{PROGRAM} --backend {name}", arguments)
-    return backend.run(command.study, command.backend, said_in(arguments))
+    kinds = (backend.options_class, StudyConfig)
+    options, study = read_all(kinds, DESCRIPTION, f"{PROGRAM} --backend {name}", arguments)
+    return backend.run(study, options, said_in(arguments))
 
 
 def overview() -> str:

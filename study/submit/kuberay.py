@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Annotated
 
 import yaml
 
@@ -17,6 +18,7 @@ from study.nodes.capacity import Node
 from study.submit.backend import JOB_STOP_SECONDS, TEMPLATES, Backend, NodeOptions, flag
 from study.submit.submission import Submission
 from trainables.errors import InputError
+from trainables.options import Option
 
 HEAD_CPUS = 2
 HEAD_MEMORY = "8Gi"
@@ -47,21 +49,21 @@ KUBECTL_SECONDS = 60
 class KubeRayOptions(NodeOptions):
     """The RayJob."""
 
-    nodes: str = "1"
+    nodes: Annotated[str, Option(placeholder="N[-N]")] = "1"
     """How many nodes; or, as in 0-8, from how many to how many: Ray's autoscaler adds nodes while trials wait."""
     queue: str | None = None
     """Kueue's queue in the namespace: the job waits there until the quota has room for all of it."""
     priority: str | None = None
     """Kueue's priority class of the job, with --queue."""
-    memory_per_node: str = "16Gi"
+    memory_per_node: Annotated[str, Option(placeholder="SIZE")] = "16Gi"
     """Memory of each node."""
-    image: str | None = None
+    image: Annotated[str | None, Option(placeholder="IMAGE")] = None
     """The image of all pods, with the project installed."""
     namespace: str | None = None
     """The namespace; by default the one that `kubectl` uses."""
     claim: str | None = None
     """The volume claim that the storage folder is on."""
-    claim_size: str | None = None
+    claim_size: Annotated[str | None, Option(placeholder="SIZE")] = None
     """Make the claim, of this size, as in 100Gi."""
     storage_class: str | None = None
     """The storage class of a new claim; several nodes must be able to write to it."""
@@ -70,8 +72,8 @@ class KubeRayOptions(NodeOptions):
     credentials_secret: str | None = None
     """A secret whose keys become environment variables of the driver, such as MLFLOW_TRACKING_PASSWORD and
     PGPASSWORD."""
-    node_selector: tuple[str, ...] = ()
-    """Labels that the workers' nodes must have, as KEY=VALUE."""
+    node_selector: Annotated[tuple[str, ...], Option(placeholder="KEY=VALUE...")] = ()
+    """Labels that the workers' nodes must have."""
 
 
 class KubeRay(Backend[KubeRayOptions]):

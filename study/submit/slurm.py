@@ -10,12 +10,14 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from study.folder import check_writable
 from study.submit.backend import TEMPLATES, Backend, NodeOptions
 from study.submit.submission import Submission
 from trainables.errors import InputError
 from trainables.files import absolute
+from trainables.options import Option
 
 SECONDS_TO_STOP = 120
 """How long before its time limit a job is told to stop; Slurm may do so a minute earlier."""
@@ -68,19 +70,19 @@ class SlurmOptions(NodeOptions):
     It is sourced on the first node, and its environment goes to the others."""
     partition: str | None = None
     """The partition."""
-    time: str | None = None
+    time: Annotated[str | None, Option(placeholder="TIME")] = None
     """The time limit of one run of the job, as Slurm writes it: 30, 8:00:00, 2-12. The study may take longer."""
     account: str | None = None
     """The account that pays."""
     qos: str | None = None
     """The quality of service."""
-    constraint: str | None = None
+    constraint: Annotated[str | None, Option(placeholder="FEATURES")] = None
     """Features that the nodes must have."""
-    sbatch: tuple[str, ...] = ()
-    """KEY=VALUE ... or KEY ...: any other options of sbatch, as in mem=64G reservation=NAME exclusive."""
-    mail: str | None = None
+    sbatch: Annotated[tuple[str, ...], Option(placeholder="KEY[=VALUE]...")] = ()
+    """Any other options of sbatch, as in mem=64G reservation=NAME exclusive."""
+    mail: Annotated[str | None, Option(placeholder="ADDRESS")] = None
     """Slurm writes to this address when the job ends or fails."""
-    container: str | None = None
+    container: Annotated[str | None, Option(placeholder="IMAGE")] = None
     """Run in this image: a .sif file by Apptainer, anything else (.sqsh, registry#name) by Pyxis."""
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-import tyro
 import yaml
 
 from study.config import StudyConfig
+from trainables.command_line import read
 
 FILE = Path(__file__).parents[2] / "docs/examples/skypilot.yaml"
 
@@ -17,7 +17,7 @@ def test_the_task_runs_a_study_that_goes_on_after_it_lost_its_machine():
     task = yaml.safe_load(FILE.read_text())
     command = shlex.split(task["run"].replace("\\\n", " "))
     assert command[1:3] == ["-m", "study.launch"]
-    config = tyro.cli(StudyConfig, args=command[3:], config=(tyro.conf.FlagCreatePairsOff,))
+    config = read(StudyConfig, "test", command[3:])
     assert (config.name, config.resume) == (task["name"], "auto")
     assert str(config.storage_dir) in task["file_mounts"]
     assert task["resources"]["use_spot"]

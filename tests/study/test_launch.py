@@ -7,7 +7,6 @@ import shutil
 from dataclasses import replace
 
 import pytest
-import tyro
 from PIL import Image
 
 from search_spaces.toy_line import ToyLine
@@ -17,6 +16,7 @@ from study.optuna_storage import create_study, open_storage
 from study.plan import describe
 from study.planning import make_plan
 from study.runner import check_storage, open_study
+from trainables.command_line import read
 from trainables.data.download import DownloadError
 
 
@@ -179,7 +179,7 @@ def test_a_config_and_its_arguments_say_the_same(tmp_path):
         list_all=True,
     )
     arguments = to_arguments(config)
-    assert tyro.cli(StudyConfig, args=arguments, config=(tyro.conf.FlagCreatePairsOff,)) == config
+    assert read(StudyConfig, "test", arguments) == config
     assert to_arguments(StudyConfig()) == []
 
 

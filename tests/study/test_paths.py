@@ -24,21 +24,16 @@ def home(tmp_path, monkeypatch):
 
 
 @dataclass(frozen=True)
-class Inner:
+class Files:
     file: Path | None = None
-
-
-@dataclass(frozen=True)
-class Outer:
-    inner: Inner
     storage_dir: Path = Path("outputs")
 
 
 @pytest.mark.parametrize("form", [["--storage-dir=~/out"], ["--storage-dir", "~/out"]])
 def test_a_home_that_the_shell_left_is_expanded(home, form):
-    said = command_line.read(Outer, "test", [*form, "--inner.file=~/x"])
-    assert said == Outer(Inner(home / "x"), home / "out")
-    assert command_line.read(Outer, "test", ["--storage-dir", "~nobody-here/x"]).storage_dir == Path("~nobody-here/x")
+    said = command_line.read(Files, "test", [*form, "--file=~/x"])
+    assert said == Files(home / "x", home / "out")
+    assert command_line.read(Files, "test", ["--storage-dir", "~nobody-here/x"]).storage_dir == Path("~nobody-here/x")
 
 
 def test_a_file_that_a_setting_names_is_found_again_from_another_folder(home, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import optuna
 import pytest
@@ -13,7 +14,15 @@ from study.claims import judge
 from study.config import StudyConfig
 from study.optuna_storage import FIRST_TRIAL, METRICS
 from study.planning import make_plan
-from study.tables import HEADER_WIDTH, claims_table, columns_of, references_of, results_table, settings_table
+from study.tables import (
+    HEADER_WIDTH,
+    claims_table,
+    columns_of,
+    published_table,
+    references_of,
+    results_table,
+    settings_table,
+)
 from study.verdicts import Judged
 from trainables.preparation import Preparation
 
@@ -72,15 +81,14 @@ def test_reference_values_are_rows_below_the_trials(plan):
     references = {"fid_lenet_noise": 138.8, "fid_lenet_test_images": 2.0, "auroc_energy": 0.99}
     table = results_table(made, "", trials_of(made, values), references)
     names = [str(column.header).replace("\n", "") for column in table.columns]
-    assert names[:4] == ["trial", "fid_lenet_best", "fid_lenet_resampled", "auroc_at_best"]
-    trial, *rows = shown(table)[3:]
-    assert trial.split()[:4] == ["0", "31.5", "36.1", "0.8"]
-    found = {row.partition("reference: ")[2]: row.split()[:3] for row in rows}
-    assert found == {
-        "noise": ["138.8", "-", "-"],
-        "test images": ["2", "-", "-"],
-        "energy": ["-", "-", "0.99"],
-    }
+    assert names == ["trial", "fid_lenet_best", "first trial, or reference", "fid_lenet_resampled", "auroc_at_best"]
+    rows = [re.split("  +", line) for line in shown(table)[3:]]
+    assert rows == [
+        ["0", "31.5", "published: all", "36.1", "0.8"],
+        ["138.8", "noise", "-", "-"],
+        ["2", "test images", "-", "-"],
+        ["-", "energy", "-", "0.99"],
+    ]
 
 
 def test_what_was_published_is_beside_what_the_trial_has(plan):
@@ -89,21 +97,26 @@ def test_what_was_published_is_beside_what_the_trial_has(plan):
     assert first.published["fid_inception_best"] == 25.26
     values = {"fid_inception_best": 31.5, "initial_accuracy": 0.97}
     trials = trials_of(made, *[values] * (len(made.space.first_trials()) + 1))
-    *header, _, row, suggested = shown(results_table(made, "", [trials[0], trials[-1]]))
-    assert "published" in header[-1]
-    assert "fid_inception 25.26," in row
-    assert "initial_accuracy 0.9945 (here 0.97)" in row
-    assert "25.26" not in suggested
-    assert row.endswith(first.name)
-    assert "published" not in "".join(shown(results_table(made, "", [trials[-1]])))
+    _, _, row = shown(published_table(made, [trials[0], trials[-1]]))
+    assert row.startswith("0   fid_inception 25.26 (here 31.5), ")
+    assert row.endswith("initial_accuracy 0.9945 (here 0.97)")
+    assert published_table(made, [trials[-1]]).row_count == 0
 
 
 def test_a_weight_that_the_space_leaves_out_is_off(plan):
     made = plan()
     trials = trials_of(made, {}, {})
-    all_terms, gradient_norm = shown(settings_table(made, trials))[2:]
-    assert "off" not in all_terms
-    assert "lambda_tv off, lambda_gnorm 50, lambda_ce off" in gradient_norm
+    all_terms, gradient_norm, same = shown(settings_table(made, trials))[2:]
+    assert all_terms == "0   lambda_tv 0.001, lambda_ce 0.0001"
+    assert gradient_norm == "1   lambda_tv off, lambda_ce off"
+    assert same.startswith("all   ")
+    assert "lambda_gnorm 50" in same
+
+
+def test_settings_of_a_single_trial_are_all_shown(plan):
+    made = plan()
+    (row,) = shown(settings_table(made, trials_of(made, {})))[2:]
+    assert "lambda_gnorm 50, lambda_ce 0.0001" in row
 
 
 def test_a_trial_that_names_its_data_set_shows_it(plan):
@@ -128,8 +141,7 @@ def test_a_claim_stands_beside_its_source_and_the_number_of_its_values():
     assert row.startswith("x is lower. (after the fact)")
     assert "[Someone 2020], table 3" in row
     assert row.count("(n=2)") == 2
-    assert row.endswith("undecided")
-    assert outcome.verdict in row
+    assert re.split("  +", row)[1:3] == [outcome.verdict, "undecided"]
 
 
 def test_long_names_of_metrics_are_broken_between_their_parts(plan):
@@ -137,4 +149,5 @@ def test_long_names_of_metrics_are_broken_between_their_parts(plan):
     table = results_table(plan(objectives=("fid_best",)), "best", trials_of(plan(), values))
     names = [column.header for column in table.columns]
     assert names[:2] == ["trial", "fid_lenet\n_best"]
-    assert all(len(line) <= HEADER_WIDTH for name in names[1:-1] for line in name.splitlines())
+    del names[2]  # of the trial
+    assert all(len(line) <= HEADER_WIDTH for name in names[1:] for line in name.splitlines())

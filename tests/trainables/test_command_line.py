@@ -52,11 +52,12 @@ def test_bad_input_and_interruption_are_as_before(capsys, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_command_whose_output_nobody_reads_ends_in_silence():
+@pytest.mark.parametrize("flag", ["--list", "--help"])
+def test_a_command_whose_output_nobody_reads_ends_in_silence(flag):
     """As `... --list | head` does."""
     reader, writer = os.pipe()
     os.close(reader)
-    command = [sys.executable, "-m", "study.launch", "--list"]
+    command = [sys.executable, "-m", "study.launch", flag]
     done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, "")

@@ -52,7 +52,7 @@ def test_a_submitted_study_has_a_name_and_goes_on_by_itself(tmp_path, monkeypatc
     assert submission.name.startswith("gradnorm-laptop-")
     assert submission.launch_arguments("auto") == [
         *("--space", "gradnorm", "--name", submission.name, "--trials", "3"),
-        *("--storage-dir", str(tmp_path / "outputs"), "--address", "auto", "--resume", "auto"),
+        *("--resume", "auto", "--address", "auto", "--storage-dir", str(tmp_path / "outputs")),
     ]
 
 
@@ -64,7 +64,7 @@ def test_the_options_of_another_studys_file_are_said_to_the_cluster(tmp_path):
     arguments = Submission.of(config, SlurmOptions()).launch_arguments()
     assert arguments == [
         *("--space", "gradnorm", "--scale", "smoke", "--name", "mine", "--sampler", "random", "--seed", "8"),
-        *("--storage-dir", str(tmp_path), "--resume", "auto"),
+        *("--resume", "auto", "--storage-dir", str(tmp_path)),
     ]
 
 

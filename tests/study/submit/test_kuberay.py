@@ -10,12 +10,12 @@ import stat
 from pathlib import Path
 
 import pytest
-import tyro
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
 from study.config import StudyConfig
 from study.submit.__main__ import main
+from trainables.command_line import read
 
 SCHEMA = json.loads((Path(__file__).parent / "kubernetes.schema.json").read_text())
 STUDY = ("--backend", "kuberay", "--space", "gradnorm", "--scale", "smoke", "--storage-dir", "/storage")
@@ -136,7 +136,7 @@ def test_a_cluster_grows_while_trials_wait(manifest):
     assert "automountServiceAccountToken" not in cluster["headGroupSpec"]["template"]["spec"]
     assert workers["template"]["spec"]["automountServiceAccountToken"] is False
     command = shlex.split(parts["ConfigMap"]["data"]["study.sh"])
-    config = tyro.cli(StudyConfig, args=command[4:], config=(tyro.conf.FlagCreatePairsOff,))
+    config = read(StudyConfig, "test", command[4:])
     assert (config.cluster_grows, config.max_concurrent) == (True, 32)  # four trials of a CPU on each node
     fewer = manifest(*STUDY, *REQUIRED, "--nodes", "1-8", "--max-concurrent", "6")["ConfigMap"]["data"]["study.sh"]
     assert "--max-concurrent 6" in fewer

@@ -8,10 +8,10 @@ import subprocess
 import sys
 
 import pytest
-import tyro
 
 from study.config import StudyConfig
 from study.submit.__main__ import main
+from trainables.command_line import read
 
 STUDY = ("--backend", "slurm", "--space", "gradnorm", "--name", "s")
 HOSTILE = 'it\'s "a" $(touch /tmp/pwned) `id` \\ & ; #!'
@@ -91,7 +91,7 @@ def test_hostile_values_stay_values(capsys, tmp_path):
     assert f"source {shlex.quote(str(setup))} ||" in script
     launch = script[script.index("-m study.launch \\\n") :]
     words = shlex.split(launch[: launch.index(" &\n")].replace("\\\n", " "))[2:]
-    config = tyro.cli(StudyConfig, args=words, config=(tyro.conf.FlagCreatePairsOff,))
+    config = read(StudyConfig, "test", words)
     assert (config.space, config.name, config.resume, config.storage_dir) == ("gradnorm", "s", "auto", storage)
     assert config.dataset.endswith(HOSTILE.rpartition("/")[2])
     folder = re.search(r"^folder=.*$", script, re.MULTILINE)[0]
