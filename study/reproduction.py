@@ -1,7 +1,8 @@
 """python -m study.reproduction: every published figure and claim beside ours, from stored results, as a page.
 
-The results are files of `python -m study.report NAME --export docs/results/SPACE.json`. A text about a space's results,
-such as what was tried to explain a contradiction, is in `docs/results/SPACE.md` and is taken over as it is.
+The results are files of `python -m study.report NAME --export docs/results/SPACE.json`, or `SPACE-DATASET.json` where
+another data set than the space's own was said. A text about a space's results, such as what was tried to explain a
+contradiction, is in `docs/results/SPACE.md` and is taken over as it is.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class ReproductionConfig:
     """Write the page that sets the published figures and the claims beside the stored results."""
 
     results: Annotated[Path, Option(placeholder="FOLDER")] = Path("docs/results")
-    """Where the exported results are, SPACE.json each."""
+    """Where the exported results are: SPACE.json and SPACE-DATASET.json."""
     out: Annotated[Path, Option(placeholder="FILE")] = Path("docs/reproduction.md")
     """The page."""
 
@@ -68,7 +69,8 @@ def page(results: Path) -> str:
     for name in SPACES:
         space = resolve("space", name, SPACES, SearchSpace)(PUBLISHED_SCALE)  # type: ignore[type-abstract]
         if space.claims() or any(first.published for first in space.first_trials()):
-            parts.append(_Part(space, _read(results / f"{name}.json"), _text(results / f"{name}.md")))
+            for file in (results / f"{name}.json", *sorted(results.glob(f"{name}-*.json"))):
+                parts.append(_Part(space, _read(file), _text(file.with_suffix(".md")), file.stem.replace("-", " on ")))
     measured = [part for part in parts if part.stored]
     lines = [HEAD, *_table(SUMMARY, [part.summary() for part in parts]), ""]
     for part in [*measured, *(part for part in parts if not part.stored)]:
@@ -86,10 +88,11 @@ class _Part:
     space: SearchSpace
     stored: Mapping[str, Any]
     text: str
+    title: str
 
     def summary(self) -> list[str]:
         figures = list(self._figures())
-        name = f"[{self.space.name}](#{self.space.name})"
+        name = f"[{self.title}](#{self.title.replace(' ', '-')})"
         if not self.stored:
             return [name, NOT_MEASURED, "-", str(len(self.space.claims())), "-", "-", "-", str(len(figures)), "-"]
         verdicts = Counter(claim["verdict"] for claim in self.stored["claims"])
@@ -105,7 +108,7 @@ class _Part:
         ]
 
     def section(self) -> Iterator[str]:
-        yield f"## {self.space.name}"
+        yield f"## {self.title}"
         yield ""
         yield f"{self.space.description[0].upper()}{self.space.description[1:]}."
         yield ""

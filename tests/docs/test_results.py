@@ -45,3 +45,13 @@ def test_results_without_a_scale_are_refused(tmp_path):
     (tmp_path / "toy_line.json").write_text(json.dumps({"trials": [], "claims": []}))
     with pytest.raises(InputError, match="export the study again"):
         reproduction.page(tmp_path)
+
+
+def test_results_on_another_data_set_have_a_section_of_their_own(tmp_path):
+    for file in (PAGE.parent / "results").glob("found_mnist5k*.json"):
+        (tmp_path / file.name).write_text(file.read_text())
+    text = reproduction.page(tmp_path)
+    own, other = text.index("## found_mnist5k\n"), text.index("## found_mnist5k on fashion5k\n")
+    assert "--dataset" not in text[own:other]
+    assert "`python -m study.launch --space found_mnist5k --dataset fashion5k`" in text[other:]
+    assert "| [found_mnist5k on fashion5k](#found_mnist5k-on-fashion5k) | laptop | 5 |" in text
