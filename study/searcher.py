@@ -11,6 +11,7 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from study.constraints import Constraint, violations
+from study.journal import settle
 from study.limiter import Limiter
 from study.nodes.placement import NODE
 from study.optuna_storage import METRICS, REVIVED, ask, num_started, reopen, waits_revived
@@ -92,6 +93,7 @@ class OptunaSearcher(NotInSnapshot, Searcher):
         if self._limiter is not None:
             self._limiter.begin(trial_id, trial)
         spec = self._make_spec(trial)
+        settle(self._study)
         self._trials[trial_id], self._specs[trial_id] = trial, spec
         config = {"spec": spec.model_dump(mode="json")}
         node = self._choose_node(trial.number, self.running()) if self._choose_node else None
