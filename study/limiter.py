@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 from ray.tune import Stopper
 
 from study.limits import Limits
-from study.optuna_storage import METRICS, trained
+from study.optuna_storage import METRICS, numbered, trained
 from study.spending import Spending
 from study.trials import NotInSnapshot
 
@@ -148,7 +148,7 @@ class Limiter(NotInSnapshot, Stopper):
 
     def _left_of(self, trial: optuna.Trial) -> float:
         """The share of its rounds that a trial has still to train."""
-        known = self._study.get_trials(deepcopy=False)[trial.number].intermediate_values
+        known = numbered(self._study, trial.number).intermediate_values
         return max(0.0, 1 - max(known, default=0) / self._rounds)
 
     def _have_reached(self) -> set[int]:

@@ -9,10 +9,10 @@ from pathlib import Path
 import optuna
 import sqlalchemy
 from optuna.storages import BaseStorage, JournalStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
 from search_spaces.space import FirstTrial
+from study.journal import Journal, settle
 from study.records import mend
 from study.samplers import make_sampler
 from study.sentences import first_line
@@ -42,13 +42,10 @@ LONGEST_LOCK = 90.0
 
 
 def open_storage(where: str | Path) -> BaseStorage:
-    """Optuna's storage: a journal file (one writer, the driver; fine on network file systems), or a database by URL.
-
-    The lock of the journal is a file, not a symbolic link, which some file systems do not have.
-    """
+    """Optuna's storage: a journal file, or a database by URL."""
     if is_database(where):
         return optuna.storages.RDBStorage(with_driver(str(where)))
-    return JournalStorage(JournalFileBackend(str(where), JournalFileOpenLock(str(where))))
+    return JournalStorage(Journal(str(where)))
 
 
 def with_driver(url: str) -> str:
@@ -137,6 +134,7 @@ def create_study(
     study.add_trials(inherited)
     for first in first_trials:
         study.enqueue_trial(dict(first.params), user_attrs={FIRST_TRIAL: first.name})
+    settle(study)
     return study
 
 
@@ -161,9 +159,15 @@ def waits_revived(study: optuna.Study) -> bool:
     return any(REVIVED in trial.user_attrs for trial in trained(study, TrialState.WAITING))
 
 
-def ask(study: optuna.Study, sampler: str, seed: int) -> optuna.Trial:
-    """The next trial."""
-    study.sampler = make_sampler(sampler, seed, num_started(study))
+def numbered(study: optuna.Study, number: int) -> FrozenTrial:
+    """The trial of this number, without going through all the others."""
+    storage = study._storage
+    return storage.get_trial(storage.get_trial_id_from_study_id_trial_number(study._study_id, number))
+
+
+def ask(study: optuna.Study, sampler: str, seed: int, started: int | None = None) -> optuna.Trial:
+    """The next trial; who has counted the trials that have been `started` says so, which saves counting them here."""
+    study.sampler = make_sampler(sampler, seed, num_started(study) if started is None else started)
     return study.ask()
 
 

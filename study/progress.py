@@ -72,23 +72,23 @@ class Progress(NotInSnapshot, Callback):
             self._console.print(f"trial {number_of(trial):>3}  paused at round {result['round']}")
             return
         if FAILURE in result:
-            self._line(trials, trial, f"failed: {result[FAILURE]}")
+            self._line(trial, f"failed: {result[FAILURE]}")
             return
         value, number = result.get(self._objective), number_of(trial)
         if not is_finite(value):
-            self._line(trials, trial, f"failed: {self._objective} is {value}")
+            self._line(trial, f"failed: {self._objective} is {value}")
             return
         rounds = result["round"]
         if rounds < budget_of(trial):
-            self._line(trials, trial, f"{self._objective} {value:8.2f}, stopped at round {rounds}")
+            self._line(trial, f"{self._objective} {value:8.2f}, stopped at round {rounds}")
             return
         if unkept := broken(self._plan.constraints, numbers(result)):
-            self._line(trials, trial, f"{self._objective} {value:8.2f}, infeasible: {', '.join(unkept)}")
+            self._line(trial, f"{self._objective} {value:8.2f}, infeasible: {', '.join(unkept)}")
             return
         sign = 1 if self._plan.directions[0] == "minimize" else -1
         if self._best is None or sign * value < sign * self._best[0]:
             self._best = (value, number)
-        self._line(trials, trial, f"{self._objective} {value:8.2f}")
+        self._line(trial, f"{self._objective} {value:8.2f}")
 
     def on_trial_error(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:
         """A trial's process was lost: the trial goes on elsewhere, or has failed."""
@@ -96,14 +96,13 @@ class Progress(NotInSnapshot, Callback):
         if self._goes_on(number_of(trial)):
             self._console.warn(f"trial {number_of(trial)} lost its process or its node: it starts again")
             return
-        self._line(trials, trial, f"failed: {PROCESS_LOST}")
+        self._line(trial, f"failed: {PROCESS_LOST}")
 
-    def _line(self, trials: list[RayTrial], trial: RayTrial, outcome: str) -> None:
+    def _line(self, trial: RayTrial, outcome: str) -> None:
         self._done += 1
-        running = sum(other.status == RayTrial.RUNNING for other in trials if other is not trial)
         self._console.print(
             f"[{self._before + self._done:>3}/{self._trials}] trial {number_of(trial):>3}  {outcome}  "
-            f"{self._best_so_far()}  {self._times(running)}"
+            f"{self._best_so_far()}  {self._times(len(self._running))}"
         )
 
     def _of_running(self, number: int, round_number: int, budget: int, value: float | None) -> str:

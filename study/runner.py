@@ -34,6 +34,7 @@ from study.runs import Runs
 from study.schedulers import make_scheduler
 from study.searcher import OptunaSearcher
 from study.sentences import first_line
+from study.snapshots import snapshots_without_trials
 from study.spending import Spending
 from study.spool import Spool
 from study.tracking import Tracker
@@ -273,7 +274,7 @@ def _tune(
             verbose=0,
         ),
     )
-    with clean_stop(searcher.close) as interruption, console.live(progress.view):
+    with clean_stop(searcher.close) as interruption, console.live(progress.view), snapshots_without_trials():
         tuner.fit()
     running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     if running and not interruption.received and not limiter.has_limited:

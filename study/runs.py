@@ -148,6 +148,7 @@ class Runs:
 
     def _apply(self, event: Event) -> None:
         at = event["time_ms"]
+        is_new = event["trial"] not in self.ids
         run_id = self.id_of(event["trial"], at, event.get("name", ""))
         step = event.get("step", 0)
         metrics = [Metric(allowed(name), value, at, step) for name, value in event.get("metrics", {}).items()]
@@ -174,7 +175,8 @@ class Runs:
             self._kept(f"tag {tag}", partial(self.client.set_experiment_tag, self.experiment_id, tag, value))
         status = event.get("status")
         if status == "RUNNING":
-            self.client.update_run(run_id, status)
+            if not is_new:  # a new run is running
+                self.client.update_run(run_id, status)
         elif status:
             self.client.set_terminated(run_id, status, at)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import bisect
 import copy
-import heapq
 import math
 import warnings
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import optuna
@@ -48,48 +49,73 @@ class Tpe(samplers.TPESampler):
         super().__init__(seed=seed, n_startup_trials=START_UP, multivariate=True, group=True, constant_liar=True)
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        return super().infer_relative_search_space(_seen(study, _one_of_each_kind), trial)
+        return super().infer_relative_search_space(_seen(study, lambda trials: _known(study, trials).kinds()), trial)
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        directions = study.directions
-        if len(directions) > 1:
+        if len(study.directions) > 1:
             return super().sample_relative(study, trial, search_space)
-        rises = directions[0] == StudyDirection.MAXIMIZE
-        return super().sample_relative(_seen(study, lambda trials: _most_telling(trials, rises)), trial, search_space)
+        view = _seen(study, lambda trials: _known(study, trials).most_telling(trials))
+        return super().sample_relative(view, trial, search_space)
 
 
-def _most_telling(trials: list[FrozenTrial], rises: bool) -> list[FrozenTrial]:
-    """All trials, or of very many: those that run, the best, and as many others as are needed, evenly from all times.
+class _Known:
+    """What TPE needs to know of all trials of a study. A trial that has ended does not change, so it is read once."""
 
-    TPE compares the 25 best with all others. It looks at each of them for each suggestion, which takes longer than a
-    short trial where there are thousands, and draws the density of the others no finer.
-    """
-    ended = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
-    if len(ended) <= MOST_SEEN:
-        return trials
-    is_constrained = bool(ended[0].constraints)  # which takes long to read
+    def __init__(self, rises: bool) -> None:
+        self._rises = rises
+        self._read = 0
+        self._open: list[int] = []
+        self._ended: list[int] = []
+        self._best: list[tuple[tuple[bool, bool, float], int]] = []
+        self._kinds: dict[tuple[TrialState, tuple[str, ...]], FrozenTrial] = {}
 
-    def rank(trial: FrozenTrial) -> tuple[bool, bool, float]:
-        value = trial.value
-        loss = math.inf if value is None or math.isnan(value) else -value if rises else value
-        is_infeasible = is_constrained and any(violation > 0 for violation in trial.constraints.values())
+    def update(self, trials: Sequence[FrozenTrial]) -> None:
+        """Read the trials that have ended since the last time; `trials` are all, by number."""
+        unread = [*self._open, *range(self._read, len(trials))]
+        self._read = len(trials)
+        self._open = [number for number in unread if not trials[number].state.is_finished()]
+        for trial in (trials[number] for number in unread):
+            if trial.state in (TrialState.COMPLETE, TrialState.PRUNED):
+                bisect.insort(self._ended, trial.number)
+                bisect.insort(self._best, (self._rank(trial), trial.number))
+                del self._best[BEST_SEEN:]
+                kind = trial.state, tuple(trial.distributions)
+                self._kinds[kind] = min(self._kinds.get(kind, trial), trial, key=lambda each: each.number)
+
+    def kinds(self) -> list[FrozenTrial]:
+        """The first trial that ended in each way with each set of parameters."""
+        return sorted(self._kinds.values(), key=lambda trial: trial.number)
+
+    def most_telling(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
+        """All trials, or of very many: those that run, the best, and as many others as are needed, from all times.
+
+        TPE compares the 25 best with all others. It looks at each of them for each suggestion, which takes longer than
+        a short trial where there are thousands, and draws the density of the others no finer.
+        """
+        if len(self._ended) <= MOST_SEEN:
+            return trials
+        others = (self._ended[at] for at in np.linspace(0, len(self._ended) - 1, MOST_SEEN - BEST_SEEN).astype(int))
+        running = (number for number in self._open if trials[number].state == TrialState.RUNNING)
+        return [trials[number] for number in sorted({*others, *running, *(number for _, number in self._best)})]
+
+    def _rank(self, trial: FrozenTrial) -> tuple[bool, bool, float]:
+        value = trial.values[0] if trial.values else math.nan
+        loss = math.inf if math.isnan(value) else -value if self._rises else value
+        is_infeasible = any(violation > 0 for violation in trial.constraints.values())
         return is_infeasible, trial.state != TrialState.COMPLETE, loss
 
-    best = heapq.nsmallest(BEST_SEEN, ended, key=rank)
-    others = (ended[at] for at in np.linspace(0, len(ended) - 1, MOST_SEEN - BEST_SEEN).astype(int))
-    running = (trial for trial in trials if trial.state == TrialState.RUNNING)
-    seen = {trial.number: trial for trial in (*others, *best, *running)}
-    return [seen[number] for number in sorted(seen)]
+
+_KNOWN: WeakKeyDictionary[optuna.Study, _Known] = WeakKeyDictionary()
 
 
-def _one_of_each_kind(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
-    """The first trial in each state with each set of parameters."""
-    kinds: dict[tuple[TrialState, tuple[str, ...]], FrozenTrial] = {}
-    for trial in trials:
-        kinds.setdefault((trial.state, tuple(trial.distributions)), trial)
-    return list(kinds.values())
+def _known(study: optuna.Study, trials: Sequence[FrozenTrial]) -> _Known:
+    """What is known of a study that has these trials."""
+    if study not in _KNOWN:
+        _KNOWN[study] = _Known(study.directions[0] == StudyDirection.MAXIMIZE)
+    _KNOWN[study].update(trials)
+    return _KNOWN[study]
 
 
 def _seen(study: optuna.Study, change: Callable[[list[FrozenTrial]], list[FrozenTrial]]) -> optuna.Study:

@@ -11,9 +11,10 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from study.constraints import Constraint, violations
+from study.journal import settle
 from study.limiter import Limiter
 from study.nodes.placement import NODE
-from study.optuna_storage import METRICS, ask, num_started, reopen, waits_revived
+from study.optuna_storage import METRICS, REVIVED, ask, num_started, reopen, waits_revived
 from study.spending import AGAIN_AT, PAUSED_AT, stamp
 from study.trials import FAILURE, PROCESS_LOST, NotInSnapshot, is_finite, numbers
 from trainables.repetitions import PER_SEED
@@ -62,6 +63,7 @@ class OptunaSearcher(NotInSnapshot, Searcher):
         self._limiter = limiter
         self._constraints = constraints
         self._again = reopen(study, sampler, seed)
+        self._started = num_started(study)
         self._paused: set[int] = set()
         self._trials: dict[str, optuna.Trial] = {}
         self._specs: dict[str, TrialSpec] = {}
@@ -79,17 +81,19 @@ class OptunaSearcher(NotInSnapshot, Searcher):
         if len(self._trials) >= self._capacity():
             return None
         going_on = self._again[0] if self._again else None
-        is_left = going_on is not None or num_started(self._study) < self._num_trials or waits_revived(self._study)
+        is_left = going_on is not None or self._started < self._num_trials or waits_revived(self._study)
         if not is_left or not (self._limiter is None or self._limiter.may_start(going_on)):
             return None if self._trials else Searcher.FINISHED
         if going_on is not None:
             trial = self._again.pop(0)
             stamp(trial, AGAIN_AT)
         else:
-            trial = ask(self._study, self._sampler, self._seed)
+            trial = ask(self._study, self._sampler, self._seed, self._started)
+            self._started += REVIVED not in trial.user_attrs
         if self._limiter is not None:
             self._limiter.begin(trial_id, trial)
         spec = self._make_spec(trial)
+        settle(self._study)
         self._trials[trial_id], self._specs[trial_id] = trial, spec
         config = {"spec": spec.model_dump(mode="json")}
         node = self._choose_node(trial.number, self.running()) if self._choose_node else None

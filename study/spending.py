@@ -10,6 +10,7 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from study.nodes.capacity import Resources
+from study.optuna_storage import numbered
 
 SESSIONS = "sessions"
 """The attribute of a study with a `Session` for each of its drivers."""
@@ -67,7 +68,7 @@ class Spending:
 
     def of_trial(self, number: int) -> dict[str, float]:
         """The `hours` of the trial of this number."""
-        return self.hours(self._study.get_trials(deepcopy=False)[number])
+        return self.hours(numbered(self._study, number))
 
     def of_study(self) -> dict[str, float]:
         """The `hours` of all trials."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import shutil
@@ -68,6 +69,12 @@ def runs(study, storage):
     experiment = client.get_experiment_by_name("gradnorm")
     found = client.search_runs([experiment.experiment_id])
     return {run.data.tags["trial"]: run for run in found}, client
+
+
+def test_rays_snapshots_hold_no_trials(study, storage):
+    snapshots = [*(storage / "studies/s/ray").glob("experiment_state*")]
+    assert snapshots
+    assert all(json.loads(snapshot.read_text())["trial_data"] == [] for snapshot in snapshots)
 
 
 def test_the_screen_shows_progress_and_the_way_on(study, storage):

@@ -91,6 +91,18 @@ def test_delivering_twice_changes_nothing(open_runs, uri, tmp_path):
     assert len(client.search_runs([run.info.experiment_id], f"tags.study = '{runs.study}'")) == 2
 
 
+def test_a_new_run_is_running_without_a_further_request_and_a_killed_one_runs_again(open_runs, monkeypatch):
+    runs = open_runs()
+    updated = []
+    update_run = runs.client.update_run
+    monkeypatch.setattr(runs.client, "update_run", lambda *said: updated.append(said) or update_run(*said))
+    found = []
+    for status in ("RUNNING", "KILLED", "RUNNING"):
+        runs.deliver(start("0000", status=status))
+        found.append((runs.client.get_run(runs.id_of("0000", 0)).info.status, len(updated)))
+    assert found == [("RUNNING", 0), ("KILLED", 0), ("RUNNING", 1)]
+
+
 def test_frames_data_sets_and_a_model_arrive_once(open_runs, uri, tmp_path):
     frames = tmp_path / "frames"
     frames.mkdir()

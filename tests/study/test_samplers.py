@@ -104,6 +104,44 @@ def test_tpe_suggests_what_optunas_own_does(monkeypatch):
     assert suggested["ours"] == suggested["theirs"]
 
 
+def most_telling(study, trials):
+    return samplers._known(study, trials).most_telling(trials)
+
+
+def test_what_is_known_of_trials_that_end_in_any_order_is_what_reading_them_all_finds(monkeypatch):
+    monkeypatch.setattr(samplers, "MOST_SEEN", 20)
+    monkeypatch.setattr(samplers, "BEST_SEEN", 5)
+    rng = np.random.default_rng(0)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    ranked = []
+    rank = samplers._Known._rank
+    monkeypatch.setattr(
+        samplers._Known, "_rank", lambda self, trial: ranked.append((self, trial.number)) or rank(self, trial)
+    )
+    running = []
+    for number in range(120):
+        trial = study.ask()
+        trial.suggest_float("x", 0, 1)
+        if number > 40 and rng.random() < 0.2:  # a kind that comes late, and whose first trial may end late
+            trial.suggest_float("y", 0, 1)
+        running.append(trial)
+        while len(running) > 6:
+            ended = running.pop(rng.integers(len(running)))
+            value = float(rng.integers(10))  # many are equally good
+            ended.report(value, 1)
+            if rng.random() < 0.1:
+                ended.set_constraint("c", 1.0)
+            state = [TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL][rng.integers(3)]
+            study.tell(ended, value if state == TrialState.COMPLETE else None, state=state)
+        trials = study.get_trials(deepcopy=False)
+        known, fresh = samplers._known(study, trials), samplers._Known(rises=False)
+        fresh.update(trials)
+        assert known.most_telling(trials) == fresh.most_telling(trials)
+        assert known.kinds() == fresh.kinds()
+    read = [number for whose, number in ranked if whose is known]
+    assert len(read) == len(set(read)) > 60  # each once, however many suggestions there are
+
+
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
 def test_of_very_many_trials_tpe_sees_the_best_those_that_run_and_others_from_all_times(direction):
     study = optuna.create_study(direction=direction, sampler=optuna.samplers.RandomSampler(seed=0))
@@ -117,7 +155,7 @@ def test_of_very_many_trials_tpe_sees_the_best_those_that_run_and_others_from_al
         elif number < 2990:
             study.tell(trial, sign * distance)
     trials = study.get_trials(deepcopy=False)
-    seen = samplers._most_telling(trials, rises=direction == "maximize")
+    seen = most_telling(study, trials)
     ended = [trial for trial in seen if trial.state.is_finished()]
     numbers = [trial.number for trial in seen]
     assert samplers.MOST_SEEN - samplers.BEST_SEEN <= len(ended) <= samplers.MOST_SEEN
@@ -128,7 +166,7 @@ def test_of_very_many_trials_tpe_sees_the_best_those_that_run_and_others_from_al
     assert {t.number for t in trials if t.state == TrialState.RUNNING} <= set(numbers)
     assert min(numbers) == 0
     assert all(b - a <= 5 for a, b in pairwise(numbers))
-    assert samplers._most_telling(trials[:900], rises=False) == trials[:900]
+    assert most_telling(optuna.create_study(), trials[:900]) == trials[:900]
 
 
 def test_with_thousands_of_trials_tpe_still_finds_the_minimum():
@@ -158,6 +196,6 @@ def test_a_trial_that_breaks_a_constraint_is_none_of_the_best(monkeypatch):
     ]
     study = optuna.create_study()
     study.add_trials(trials)
-    seen = {trial.number for trial in samplers._most_telling(study.get_trials(), rises=False)}
+    seen = {trial.number for trial in most_telling(study, study.get_trials())}
     assert {50, 51, 52, 53, 54} <= seen
     assert len(seen) <= 20

@@ -9,8 +9,12 @@ from ray.tune.search import Searcher
 
 from search_spaces.ablation import Ablation
 from search_spaces.gradnorm import GradNorm
+from study.limiter import Limiter
+from study.limits import Limits
+from study.nodes.capacity import Resources
 from study.optuna_storage import FIRST_TRIAL, METRICS, create_study, open_storage
 from study.searcher import LOST, MAX_RESTARTS, OptunaSearcher
+from study.spending import Spending
 from trainables.protocol import Protocol
 from trainables.trial_spec import TrialSpec
 
@@ -287,6 +291,44 @@ def test_studies_with_neighbouring_seeds_share_no_suggestions(tmp_path, space):
 def test_suggestions_do_not_repeat(tmp_path, space):
     configs = suggestions(tmp_path, space, 0, "a")
     assert len({str(config) for config in configs}) == len(configs)
+
+
+def test_a_trial_does_not_go_through_all_others_again_and_again(study, searcher, monkeypatch):
+    """Once for a trial that waits, once for TPE. A study of thousands of trials pays for more, at each trial."""
+    for number in range(20):
+        searcher.suggest(f"t{number}")
+        finish(searcher, f"t{number}", float(number))
+    read = []
+    get_all_trials = study._storage.get_all_trials
+    monkeypatch.setattr(study._storage, "get_all_trials", lambda *a, **k: read.append(a) or get_all_trials(*a, **k))
+    spending = Spending(study, Resources(1, 0))
+    limiter = Limiter(Limits(None, None, None), study, spending, rounds=4, gpus=0)
+    read.clear()
+    searcher._limiter = limiter
+    assert searcher.suggest("a")["spec"]["number"] == 20
+    finish(searcher, "a", 1.0)
+    assert set(spending.of_trial(20)) == {"cpu_hours"}
+    assert len(read) == 2
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_what_is_suggested_follows_from_the_trials_that_were_started_and_not_from_who_counts_them(
+    tmp_path, space, sampler
+):
+    """A new searcher counts them in the storage, as after each kill of a driver; another one goes on counting."""
+    suggested = []
+    for is_killed in (False, True):
+        study = create_study("s", open_storage(tmp_path / f"{is_killed}.journal"), ("minimize",), space.first_trials())
+        searcher = make_searcher(study, space, sampler=sampler)
+        for number in range(14):
+            searcher.suggest(f"t{number}")
+            if number % 4 == 3:
+                searcher.on_trial_complete(f"t{number}", error=True)  # it is lost, and comes again
+                searcher.suggest(f"t{number}")
+            finish(searcher, f"t{number}", float(number % 5))
+            searcher = make_searcher(study, space, sampler=sampler) if is_killed else searcher
+        suggested.append([trial.params for trial in study.trials])
+    assert suggested[0] == suggested[1]
 
 
 def test_an_exhaustive_space_ends_with_its_first_trials(journal):
