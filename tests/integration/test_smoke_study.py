@@ -201,7 +201,7 @@ def test_the_charts_show_each_trial_its_images_and_what_was_searched(addresses):
     with browser_page() as page:
         charts = Charts(page, addresses[0])
         charts.wait_for_trials(2)
-        assert page.get_by_text("0000 published: all", exact=True).first.is_visible()
+        page.get_by_text("0000 published: all", exact=True).first.wait_for()
         assert charts.titles()[:3] == ["fid_lenet_best", "Parallel Coordinates", "samples"]
         assert charts.lines("fid_lenet_best") == 2
         last, first = (charts.images("samples", step) for step in (4, 2))
@@ -217,8 +217,8 @@ def test_the_comparison_shows_the_best_trials_and_the_published_ones(addresses):
     with browser_page() as page:
         page.goto(addresses[1], wait_until="commit")
         page.get_by_text("Comparing 2 Runs from 1 Experiment").wait_for()
-        assert page.get_by_text("0000 published: all").first.is_visible()
-        assert page.get_by_text("image_lr").first.is_visible()
+        page.get_by_text("0000 published: all").first.wait_for()
+        page.get_by_text("image_lr").first.wait_for()
 
 
 def test_the_same_name_again_is_refused(study, storage, launch):
