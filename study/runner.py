@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -49,8 +50,11 @@ from trainables.trial import Trial
 from trainables.trial_spec import TrialSpec
 
 DELIVERY_SECONDS = 60.0
-"""How long the end of a study waits for the tracking server."""
+"""How long the end of a study waits for a tracking server that takes nothing."""
 INTERRUPTED_DELIVERY_SECONDS = 10.0
+"""How long the end of a study that was stopped waits for the tracking server in all."""
+MANY_EVENTS = 100
+"""From here on their delivery takes a while, and the screen says so."""
 REFUSALS_SHOWN = 5
 
 
@@ -96,8 +100,10 @@ def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Tr
                 write_claims(plan.folder.path / CLAIMS_FILE, judged, registered(plan.folder.path))
                 spool.put(events.claims_judged(judged, plan.folder.path / CLAIMS_FILE))
         finally:
-            seconds = INTERRUPTED_DELIVERY_SECONDS if interruption.received else DELIVERY_SECONDS
-            undelivered = spool.close(seconds)
+            if (left := spool.left()) > MANY_EVENTS:
+                console.print(f"{left} events are still to be delivered to MLflow ...")
+            in_all = INTERRUPTED_DELIVERY_SECONDS if interruption.received else math.inf
+            undelivered = spool.close(DELIVERY_SECONDS, in_all)
     if not (plan.config.no_report or interruption.received or undelivered):
         _report(plan, console)
     limited = limiter.reason if limiter.has_limited and not interruption.received else None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -57,16 +59,26 @@ class Spool:
             self._writer.flush()
             self._news.notify_all()
 
-    def close(self, timeout: float) -> int:
-        """Deliver what is left for at most `timeout` seconds; return the number of events that remain."""
-        with self._news:
-            self._closing = True
-            self._news.notify_all()
-        self._thread.join(timeout)
-        self._writer.close()
+    def left(self) -> int:
+        """The number of events that have not been delivered."""
         with self._events.open("rb") as file:
             file.seek(self._offset)
             return sum(1 for _ in file)
+
+    def close(self, timeout: float, in_all: float = math.inf) -> int:
+        """Deliver what is left, until no event arrives for `timeout` seconds, and for at most `in_all` seconds.
+
+        Returns the number of events that remain.
+        """
+        with self._news:
+            self._closing = True
+            self._news.notify_all()
+        end, before = time.monotonic() + in_all, -1
+        while self._thread.is_alive() and before != self._offset and (rest := end - time.monotonic()) > 0:
+            before = self._offset
+            self._thread.join(min(timeout, rest))
+        self._writer.close()
+        return self.left()
 
     def _run(self) -> None:
         with self._events.open("rb") as reader:

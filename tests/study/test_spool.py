@@ -41,6 +41,35 @@ def test_events_arrive_in_order(tmp_path, server):
     assert server.numbers() == list(range(100))
 
 
+@pytest.fixture
+def slow(server):
+    """A server that takes an event in 0.1 s."""
+
+    def take(event):
+        time.sleep(0.1)
+        server(event)
+
+    return take
+
+
+def test_the_end_waits_while_a_slow_server_takes_events(tmp_path, server, slow):
+    spool = Spool(tmp_path, slow)
+    for n in range(8):
+        spool.put({"n": n})
+    assert spool.left() > 5
+    assert spool.close(0.3) == 0
+    assert server.numbers() == list(range(8))
+
+
+def test_in_all_it_waits_no_longer_than_it_may(tmp_path, server, slow):
+    spool = Spool(tmp_path, slow)
+    for n in range(30):
+        spool.put({"n": n})
+    started = time.monotonic()
+    assert spool.close(10, in_all=0.3) > 15
+    assert time.monotonic() - started < 2
+
+
 def test_events_arrive_without_waiting_for_the_end(tmp_path, server):
     spool = Spool(tmp_path, server)
     spool.put({"n": 1})
