@@ -7,7 +7,7 @@ page, and the columns:
     <!-- end of table -->
 
 A column is `first_trial`, `dataset`, `params.<name>`, or a metric: the mean of its seeds, with their standard deviation
-where there are several. Trials that have not finished say how they ended.
+where they differ, or nothing where its method has none. Trials that have not finished say how they ended.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from trainables.errors import InputError
 from trainables.options import Option
 
 TABLE = re.compile(r"(<!-- table (?P<file>\S+): (?P<columns>.*?) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+PARAMETER = "params."
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,9 @@ def _between(found: re.Match[str], page: Path) -> str:
         raise InputError(f"{page} names {file}, which is not there: export the study, or take the table out.")
     columns = dict(each.split(" = ") for each in " ".join(found["columns"].split()).split("; "))
     trials = json.loads(file.read_text(encoding="utf-8"))["trials"]
+    known = dict.fromkeys(name for trial in trials for name in ("first_trial", "dataset", *trial["seeds"]))
+    if missing := [name for name in columns.values() if name not in known and not name.startswith(PARAMETER)]:
+        raise InputError(f"no trial of {file} has a metric {missing[0]!r}: there are {', '.join(known)}.")
     rows = [[_cell(trial, column) for column in columns.values()] for trial in trials]
     return found[1] + "\n".join(table(Table(list(columns), rows))) + "\n" + found[4]
 
@@ -70,13 +74,11 @@ def _cell(trial: dict[str, Any], column: str) -> str:
 
     if column in ("first_trial", "dataset"):
         return str(trial[column])
-    if column.startswith("params."):
-        return shown(trial["params"].get(column.removeprefix("params.")))
+    if column.startswith(PARAMETER):
+        return shown(trial["params"].get(column.removeprefix(PARAMETER)))
     if trial["state"] != "finished":
         return str(trial["state"])
-    if column not in trial["seeds"]:
-        raise InputError(f"trial {trial['trial']} has no metric {column!r}: it has {', '.join(trial['seeds'])}.")
-    return with_deviation(trial["seeds"][column])
+    return with_deviation(trial["seeds"].get(column, ()))
 
 
 if __name__ == "__main__":

@@ -16,24 +16,27 @@ NOTHING = "-"
 
 
 def shown(value: Any) -> str:
-    """A number with four digits, anything else as it is."""
+    """A number with four digits, or all those of a large whole one; anything else as it is."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return NOTHING
     if isinstance(value, bool | np.bool_):
         return str(bool(value))
     if isinstance(value, float | np.floating):
-        return f"{value:.4g}"
+        number = float(value)
+        return f"{number:,.0f}" if number.is_integer() and 1e4 <= abs(number) < 1e12 else f"{number:.4g}"
     return str(value)
 
 
 def with_deviation(values: Sequence[float]) -> str:
-    """The mean of the seeds, with their standard deviation where there are several: "31.5 ± 1.2 (n=3)"."""
+    """The mean of the seeds, with their standard deviation where they differ: "31.5 ± 1.2 (n=3)"."""
     finite = [value for value in values if math.isfinite(value)]
     if not finite:
         return NOTHING
     mean = shown(float(np.mean(finite)))
     if len(finite) == 1:
         return mean
+    if min(finite) == max(finite):
+        return f"{mean} (n={len(finite)})"
     deviation = float(np.std(finite, ddof=1))
     return f"{mean} ± {deviation:{'.2g' if deviation < 100 else '.0f'}} (n={len(finite)})"
 

@@ -13,8 +13,9 @@ from trainables.errors import InputError
 PAGE = Path(__file__).parents[2] / "docs" / "results.md"
 
 
-def test_the_tables_of_the_page_have_the_numbers_of_the_stored_results():
-    assert results.with_tables(PAGE) == PAGE.read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", [PAGE, PAGE.parents[1] / "README.md"], ids=lambda page: page.name)
+def test_the_tables_of_the_pages_have_the_numbers_of_the_stored_results(page):
+    assert results.with_tables(page) == page.read_text(encoding="utf-8")
 
 
 REPRODUCTION = PAGE.parent / "reproduction.md"

@@ -30,9 +30,22 @@ def test_a_table_is_made_of_the_values_of_each_seed(ablation, tmp_path, capsys):
     assert re.search(r'"command": "python -m study\.launch --space ablation', file.read_text())
 
 
+def test_a_metric_that_a_method_lacks_has_an_empty_cell(tmp_path):
+    trials = [
+        {"first_trial": name, "state": "finished", "seeds": seeds}
+        for name, seeds in (("gan", {"fid": [1.0, 2.0], "auroc": [0.9, 0.9]}), ("flow", {"fid": [20001.0] * 2}))
+    ]
+    (tmp_path / "a.json").write_text(json.dumps({"trials": trials}))
+    page = tmp_path / "page.md"
+    page.write_text("<!-- table a.json: arm = first_trial; fid = fid; auroc = auroc -->\n<!-- end of table -->\n")
+    _, _, _, gan, flow, _ = results.with_tables(page).splitlines()
+    assert gan == "| gan | 1.5 ± 0.71 (n=2) | 0.9 (n=2) |"
+    assert flow == "| flow | 20,001 (n=2) | - |"
+
+
 @pytest.mark.parametrize(
     ("line", "sentence"),
-    [("results/no.json: a = b", "which is not there"), ("a.json: a = fid_nothing", "has no metric 'fid_nothing'")],
+    [("results/no.json: a = b", "which is not there"), ("a.json: a = fid_nothing", "has a metric 'fid_nothing'")],
 )
 def test_a_page_that_names_what_is_not_there_is_a_sentence(tmp_path, line, sentence):
     trial = {"trial": 0, "state": "finished", "seeds": {"fid": [1.0]}}
