@@ -53,7 +53,7 @@ def flag_of(name: str) -> str:
 
 def said_in(arguments: Sequence[str]) -> set[str]:
     """The fields that a command line names, also those that it gives their default value."""
-    flags = {argument.partition("=")[0].replace("_", "-") for argument in arguments}
+    flags = {argument.partition("=")[0] for argument in arguments}
     return {each.name for each in fields(StudyConfig) if flag_of(each.name) in flags}
 
 

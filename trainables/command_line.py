@@ -17,9 +17,12 @@ from typing import Any, TypeVar, cast
 
 from trainables.credentials import without_credentials
 from trainables.errors import InputError
-from trainables.options import help_text, parse
+from trainables.options import Parser
 
 Config = TypeVar("Config")
+
+STORAGE = Path("outputs")
+"""The storage folder of a command line that names no other."""
 
 BAD_INPUT = 2
 UNEXPECTED = 1
@@ -34,12 +37,16 @@ def run(
 
     `prog` is the program's name in the help; `arguments` are the process's own by default.
     """
-    said = read(config, prog, arguments)
-    return answer(lambda: action(said), getattr(said, "storage_dir", Path("outputs")))
+
+    def read_and_act() -> int:
+        said = read(config, prog, arguments)
+        return answer(lambda: action(said), getattr(said, "storage_dir", STORAGE))
+
+    return answer(read_and_act, STORAGE)
 
 
 def read(config: type[Config], prog: str, arguments: Sequence[str] | None) -> Config:
-    """What the command line says; help, or an option that there is not, ends the process."""
+    """What the command line says; raises `InputError`, and `SystemExit` when help has been shown."""
     (said,) = read_all([config], getdoc(config) or "", prog, arguments)
     return cast(Config, said)
 
@@ -47,9 +54,11 @@ def read(config: type[Config], prog: str, arguments: Sequence[str] | None) -> Co
 def read_all(configs: Sequence[type], description: str, prog: str, arguments: Sequence[str] | None) -> list[Any]:
     """The same of several dataclasses, whose options are in one command line; `description` is what the help says."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    parser = Parser(configs, description, prog)
     if {"-h", "--help"} & set(arguments):
-        sys.exit(answer(lambda: print(help_text(configs, description, prog)) or 0, Path("outputs")))
-    said = parse(configs, prog, arguments)
+        print(parser.format_help(), end="", flush=True)
+        sys.exit(0)
+    said = parser.read(arguments)
     return [config(**{each.name: said[each.name] for each in fields(config)}) for config in configs]
 
 

@@ -1,32 +1,35 @@
-"""The options of a command line: the fields of dataclasses, read by tyro, and the help that shows them."""
+"""The options of a command line: the fields of dataclasses, read by argparse, and the help that shows them."""
 
 from __future__ import annotations
 
-import os
+import argparse
+import ast
+import difflib
 import re
 import shutil
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields, make_dataclass
-from inspect import getdoc
+from collections.abc import Sequence
+from dataclasses import MISSING, Field, dataclass, fields
+from functools import partial
+from inspect import getdoc, getsource
+from itertools import pairwise
+from os.path import expanduser
 from pathlib import Path
 from types import NoneType
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-import docstring_parser
-import tyro
+from trainables.errors import InputError, lookup
 
 PLACEHOLDERS = {int: "N", float: "NUMBER", str: "NAME", Path: "PATH"}
 """What stands in the help for a value of a type."""
+NUMBERS = {int: "a whole number", float: "a number"}
 
 WIDEST = 100
 """Letters in a line of the help: longer ones are hard to read."""
-COLUMN = 25
+COLUMN = 27
 """Letters before the descriptions. What is longer has a line of its own."""
 NO_BREAK = "\xa0"
 """A space at which no line ends."""
-
-HELP = ("-h, --help", "Show this help.")
 
 
 @dataclass(frozen=True)
@@ -38,158 +41,134 @@ class Option:
     positional: bool = False
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """An option of a command line: a field of a dataclass."""
+class Parser(argparse.ArgumentParser):
+    """Reads the fields of the dataclasses `configs` from a command line.
 
-    field: Field
-    kind: Any
-    """The field's type."""
-    said: Option
-    description: str
+    The groups of the help are the classes that have fields of their own, also as a base of another one; each group's
+    heading is the docstring of its class.
+    """
 
-    @property
-    def flag(self) -> str:
-        return "--" + (self.said.name or self.field.name).replace("_", "-")
-
-    @property
-    def is_required(self) -> bool:
-        return self.field.default is MISSING
-
-    @property
-    def placeholder(self) -> str:
-        """Empty for a flag without a value."""
-        if self.said.positional:
-            return self.field.name.upper()
-        return self.said.placeholder or _placeholder(self.kind)
-
-    @property
-    def invocation(self) -> str:
-        return self.placeholder if self.said.positional else f"{self.flag} {self.placeholder}".strip()
-
-    @property
-    def default(self) -> str:
-        """The end of the description; empty where leaving the option out says nothing."""
-        value = self.field.default
-        values = value if isinstance(value, tuple) else (value,)
-        if value in (MISSING, None) or value is False or not values:
-            return ""
-        shown = (f"{each:.3g}" if isinstance(each, float) else str(each) for each in values)
-        return f"(default: {' '.join(shown)})"
-
-    def for_tyro(self) -> tuple[str, Any, Any]:
-        """A field of a dataclass, as `make_dataclass` takes it."""
-        shown = tyro.conf.arg(
-            name=self.flag.removeprefix("--"),
-            metavar=self.placeholder or None,
-            help=self.description,
-            help_behavior_hint=self.default,
+    def __init__(self, configs: Sequence[type], description: str, prog: str) -> None:
+        super().__init__(
+            prog,
+            description=description,
+            formatter_class=_Formatter,
+            add_help=False,
+            allow_abbrev=False,
+            exit_on_error=False,
         )
-        metadata = (shown, tyro.conf.Positional) if self.said.positional else (shown,)
-        annotated: Any = Annotated
-        return self.field.name, annotated[(self.kind, *metadata)], field(default=self.field.default)
+        self.options: list[argparse.Action] = []
+        owners = _owners(configs)
+        for owner, own in owners.items():
+            heading = (getdoc(owner) or "").splitlines()[0].removesuffix(".")
+            group = self.add_argument_group(heading if len(owners) > 1 else "options")
+            if not self.options:
+                group.add_argument("-h", "--help", action="help", help="Show this help.")
+            hints, texts = get_type_hints(owner, include_extras=True), _descriptions(owner)
+            self.options += [_add(group, each, hints[each.name], texts.get(each.name, "")) for each in own]
+        self.required = [each for each in self.options if each.default is MISSING]
+        optional = [each for each in self.options if not each.option_strings and each not in self.required]
+        words = [*map(_invocation, self.required), *(f"[{_invocation(each)}]" for each in optional)]
+        self.usage = " ".join([prog, *words, "[options]"])
+
+    def read(self, arguments: Sequence[str]) -> dict[str, Any]:
+        """The values of the fields, by name; raises `InputError`."""
+        try:
+            read, others = self.parse_known_intermixed_args(arguments)
+        except argparse.ArgumentError as error:
+            option = next(each for each in self.options if error.argument_name in each.option_strings)
+            takes = f"needs a value: {_invocation(option)}" if option.metavar else "takes no value"
+            raise InputError(f"{error.argument_name} {takes}.") from None
+        if others:
+            raise InputError(self._unknown(others))
+        said = vars(read)
+        if missing := [_invocation(each) for each in self.required if said[each.dest] is MISSING]:
+            raise InputError(f"say {' and '.join(missing)}: --help shows what that is.")
+        return {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
+
+    def _unknown(self, others: Sequence[str]) -> str:
+        name = next((each.partition("=")[0] for each in others if each.startswith("-")), None)
+        if name is None:
+            return f"{others[0]!r} belongs to no option: --help shows what each one takes."
+        flags = [flag for each in self.options for flag in each.option_strings]
+        near = difflib.get_close_matches(name, flags, n=1, cutoff=0.7)
+        return f"there is no option {name}: {f'did you mean {near[0]}? ' if near else ''}--help shows all."
 
 
-def parse(configs: Sequence[type], prog: str, arguments: Sequence[str]) -> dict[str, Any]:
-    """What the command line says: the values of the fields of the dataclasses `configs`, by name.
+class _Formatter(argparse.HelpFormatter):
+    """Breaks a paragraph once, and neither in what is typed nor in a default."""
 
-    An option that there is not ends the process.
-    """
-    options = [each.for_tyro() for group in _groups(configs).values() for each in group]
-    command = make_dataclass("Command", options, kw_only=True)
-    markers = (tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone)
-    values = vars(tyro.cli(command, prog=prog, args=arguments, config=markers))
-    return {name: _at_home(value) for name, value in values.items()}
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=COLUMN, width=min(shutil.get_terminal_size().columns, WIDEST))
 
+    def _format_args(self, action: argparse.Action, default_metavar: str) -> str:
+        return str(action.metavar)
 
-def help_text(configs: Sequence[type], description: str, prog: str) -> str:
-    """The help, as wide as the terminal.
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n\n".join("\n".join(self._split_lines(each, width)) for each in text.split("\n\n"))
 
-    Its groups are the classes that have fields of their own, also as a base of another one; each group's heading is the
-    docstring of its class.
-    """
-    groups = _groups(configs)
-    width = min(shutil.get_terminal_size().columns, WIDEST)
-    lines = [*_wrapped(_usage(groups, prog), width, " " * 7), ""]
-    for paragraph in description.split("\n\n"):
-        lines += [*_wrapped(paragraph, width), ""]
-    rows = [HELP]
-    for owner, options in groups.items():
-        rows += [(each.invocation, _ended(each)) for each in options]
-        lines += [*_wrapped(_heading(owner) if len(groups) > 1 else "options:", width)]
-        lines += [*(line for row in rows for line in _row(*row, width)), ""]
-        rows = []
-    return "\n".join(lines[:-1])
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        kept = re.sub(r"`.*?`|\(default: .*?\)", lambda found: found[0].replace(" ", NO_BREAK), " ".join(text.split()))
+        lines = textwrap.wrap(kept, width, break_long_words=False, break_on_hyphens=False)
+        return [line.replace(NO_BREAK, " ") for line in lines]
 
 
-def _usage(groups: dict[type, list[_Asked]], prog: str) -> str:
-    options = [each for group in groups.values() for each in group]
-    required = [each.invocation for each in options if each.is_required]
-    optional = [f"[{each.invocation}]" for each in options if each.said.positional and not each.is_required]
-    return " ".join([f"usage: {prog}", *required, *optional, "[options]"])
-
-
-def _ended(option: _Asked) -> str:
-    """The description with the default. A default, and what is typed, is not broken at its spaces."""
-    text = re.sub("`.*?`", lambda found: found[0].replace(" ", NO_BREAK), option.description)
-    return f"{text} {option.default.replace(' ', NO_BREAK)}".strip()
-
-
-def _heading(owner: type) -> str:
-    return f"{(getdoc(owner) or '').splitlines()[0].removesuffix('.')}:"
-
-
-def _row(invocation: str, text: str, width: int) -> Iterator[str]:
-    before = " " * (COLUMN + 2)
-    first, *others = _wrapped(text, width, before, before)
-    if len(invocation) < COLUMN - 1:
-        yield f"  {invocation:<{COLUMN}}{first.lstrip()}"
-    else:
-        yield f"  {invocation}"
-        yield first
-    yield from others
-
-
-def _wrapped(text: str, width: int, after_first: str = "", first: str = "") -> list[str]:
-    lines = textwrap.wrap(
-        text,
-        width,
-        initial_indent=first,
-        subsequent_indent=after_first,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return [line.replace(NO_BREAK, " ") for line in lines]
-
-
-def _groups(configs: Iterable[type]) -> dict[type, list[_Asked]]:
-    """The options, by the class that has the field."""
-    groups: dict[type, list[_Asked]] = {}
+def _owners(configs: Sequence[type]) -> dict[type, list[Field]]:
+    """The fields of `configs`, by the class that they are from."""
+    owners: dict[type, list[Field]] = {}
     for config in configs:
-        hints = get_type_hints(config, include_extras=True)
         for each in fields(config):
-            owner = next(one for one in config.__mro__ if each.name in vars(one).get("__annotations__", ()))
-            described = {one.arg_name: one.description for one in docstring_parser.parse_from_object(owner).params}
-            kind, *said = get_args(hints[each.name]) if _is(Annotated, hints[each.name]) else (hints[each.name],)
-            text = " ".join((described.get(each.name) or "").split())
-            groups.setdefault(owner, []).append(_Asked(each, kind, said[0] if said else Option(), text))
-    return groups
+            owner = next(c for c in reversed(config.__mro__) if each.name in getattr(c, "__dataclass_fields__", ()))
+            owners.setdefault(owner, []).append(each)
+    return owners
 
 
-def _is(form: Any, kind: Any) -> bool:
-    return get_origin(kind) is form
+def _descriptions(owner: type) -> dict[str, str]:
+    """The docstrings of a class's own fields."""
+    definition = ast.parse(textwrap.dedent(getsource(owner))).body[0]
+    return {
+        ast.unparse(one.target): ast.literal_eval(following.value)
+        for one, following in pairwise(ast.iter_child_nodes(definition))
+        if isinstance(one, ast.AnnAssign) and isinstance(following, ast.Expr)
+    }
 
 
-def _placeholder(kind: Any) -> str:
-    """Of values that are listed, the list; of flags without a value, none."""
-    arguments = get_args(kind)
-    if _is(Literal, kind):
-        return "|".join(arguments)
-    if NoneType in arguments:
-        return _placeholder(next(each for each in arguments if each is not NoneType))
-    return f"{_placeholder(arguments[0])}..." if _is(tuple, kind) else PLACEHOLDERS.get(kind, "")
+def _add(group: argparse._ArgumentGroup, field: Field, hint: Any, description: str) -> argparse.Action:
+    kind, option = get_args(hint) if get_origin(hint) is Annotated else (hint, Option())
+    kind = get_args(kind)[0] if NoneType in get_args(kind) else kind
+    is_list = get_origin(kind) is tuple
+    kind = get_args(kind)[0] if is_list else kind
+    name = field.name.upper() if option.positional else "--" + (option.name or field.name).replace("_", "-")
+    text = f"{description} {_default(field.default)}".strip().replace("%", "%%")
+    settings: dict[str, Any] = {"default": field.default, "help": text}
+    if kind is bool:
+        return group.add_argument(name, dest=field.name, action="store_true", **settings)
+    settings["type"] = partial(_value, kind, name)
+    if option.positional:
+        return group.add_argument(field.name, metavar=name, nargs="?", **settings)
+    placeholder = option.placeholder or ("|".join(get_args(kind)) or PLACEHOLDERS[kind]) + "..." * is_list
+    nargs = "*" if is_list else None
+    return group.add_argument(name, dest=field.name, metavar=placeholder, nargs=nargs, **settings)
 
 
-def _at_home(value: Any) -> Any:
-    """A path with "~" replaced: a shell leaves it in `--out=~/x`."""
-    return Path(os.path.expanduser(value)) if isinstance(value, Path) else value
+def _default(value: Any) -> str:
+    """The end of the description; empty where leaving the option out says nothing."""
+    values = value if isinstance(value, tuple) else (value,)
+    if value in (MISSING, None) or value is False or not values:
+        return ""
+    shown = (f"{each:.3g}" if isinstance(each, float) else str(each) for each in values)
+    return f"(default: {' '.join(shown)})"
+
+
+def _value(kind: Any, option: str, text: str) -> Any:
+    """What `text` says; raises `InputError`. A path has "~" replaced: a shell leaves it in `--out=~/x`."""
+    if choices := get_args(kind):
+        return lookup(f"value of {option}", text, {choice: choice for choice in choices})
+    try:
+        return kind(expanduser(text) if kind is Path else text)
+    except ValueError:
+        raise InputError(f"{option} takes {NUMBERS[kind]}, not {text!r}.") from None
+
+
+def _invocation(option: argparse.Action) -> str:
+    return " ".join([*option.option_strings, str(option.metavar)])

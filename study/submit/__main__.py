@@ -14,7 +14,7 @@ from study.submit.backend import Backend, flag
 from study.submit.kuberay import KubeRay
 from study.submit.ray_job import RayJob
 from study.submit.slurm import Slurm
-from trainables.command_line import answer, read_all
+from trainables.command_line import STORAGE, answer, read_all
 from trainables.errors import InputError, lookup
 
 PROGRAM = "python -m study.submit"
@@ -28,9 +28,9 @@ def main(arguments: list[str] | None = None) -> int:
     Otherwise 0, or the study's where the back end follows it to its end.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--backend")
+    parser.add_argument("--backend", nargs="?")
     chosen, others = parser.parse_known_args(arguments)
-    parser.add_argument("--storage-dir", "--storage_dir", type=Path, default=Path("outputs"))
+    parser.add_argument("--storage-dir", nargs="?", type=Path, default=STORAGE, const=STORAGE)
     storage = parser.parse_known_args(arguments)[0].storage_dir.expanduser()
     return answer(lambda: submit(chosen.backend, others), storage)
 
@@ -60,7 +60,7 @@ def refuse_foreign(name: str, arguments: Sequence[str]) -> None:
     """Raise `InputError` for the first option that only other back ends than `name` have."""
     own = {flag(field.name) for field in fields(BACKENDS[name].options_class)}
     for argument in arguments:
-        option = argument.partition("=")[0].replace("_", "-")
+        option = argument.partition("=")[0]
         having = [other for other, b in BACKENDS.items() if option in {flag(f.name) for f in fields(b.options_class)}]
         if having and option not in own:
             raise InputError(

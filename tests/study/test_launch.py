@@ -328,14 +328,6 @@ def test_a_folder_is_shown_with_its_whole_path(capsys, tmp_path, monkeypatch):
     assert plan["dataset"] == f"folder:{tmp_path / 'faces'}"
 
 
-def test_help_and_unknown_flags_leave_with_the_usual_status(capsys):
-    with pytest.raises(SystemExit) as help_exit:
-        main(["--help"])
-    with pytest.raises(SystemExit) as bad_exit:
-        main(["--no-such-flag", "1"])
-    assert (help_exit.value.code, bad_exit.value.code) == (0, 2)
-
-
 def test_a_folder_that_was_copied_from_another_study_is_refused(capsys, tmp_path):
     plan = make_plan(StudyConfig(space="gradnorm", scale="smoke", name="a", storage_dir=tmp_path))
     plan.folder.path.mkdir(parents=True)

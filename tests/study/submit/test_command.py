@@ -31,7 +31,7 @@ SLURM = ("--backend", "slurm", "--space", "gradnorm", "--cpus-per-node", "4")
             [*SLURM, "--memory-per-node", "8Gi"],
             "--memory-per-node is not an option of --backend slurm, but of kuberay:",
         ),
-        ([*SLURM, "--no_wait"], "--no-wait is not an option of --backend slurm, but of ray-job: leave it out."),
+        ([*SLURM, "--no-wait"], "--no-wait is not an option of --backend slurm, but of ray-job: leave it out."),
         (["--backend=ray-job", "--nodes=2"], "--nodes is not an option of --backend ray-job, but of slurm and kuberay"),
         ([*SLURM, "--check"], "--check and --list are for study.launch"),
         ([*SLURM, "--optuna-storage", "postgresql://me:secret@db/x"], "--optuna-storage holds a password"),
