@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from threading import Thread
 
 import pytest
 import torch
 
 import study
-from tests.systems.outcome import Outcome, check_complete
-from tests.systems.storage import of_tiny
+from tests.systems.outcome import Outcome, check_complete, trials_of
+from tests.systems.program import DEADLINE_SECONDS
+from tests.systems.storage import hold, of_tiny, release
 from tests.systems.tiny import MEASURES, RATES
+from tests.systems.until import until
 from trainables.checkpoints import CheckpointFolder
 from trainables.cohort import make_training
 from trainables.evaluator import Evaluator
@@ -90,14 +93,25 @@ def test_a_population_takes_over_its_best_and_every_trial_ends_in_its_own_folder
     assert exploited
 
 
+def release_after_the_first_trial(storage, name):
+    try:
+        until(lambda: trials_of(storage, name)[0].state.name == "COMPLETE", seconds=DEADLINE_SECONDS, every=0.2)
+    finally:
+        release(storage)
+
+
 def test_a_study_ends_at_its_limits_and_goes_on_without_them(storage, launch):
-    """The first trial soon tells images apart (AUROC), the second one never does."""
+    """The first trial soon tells images apart (AUROC), the second one never does, and waits for the first one's end."""
+    hold(storage, trial=1, rounds=6)
     trials = ("--trials", "3", "--rounds", "12", "--scheduler", "none", "--name", "limited")
     screen = launch(storage, *of_tiny(), *trials, "--time-budget", "1s")
     assert "the time budget of 1s leaves no room for another trial. Go on" in screen
     assert {trial.state.name for trial in Outcome.of(storage, "limited").trials} == {"RUNNING"}
 
+    waiting = Thread(target=release_after_the_first_trial, args=[storage, "limited"])
+    waiting.start()
     screen = launch(storage, "--resume", "limited", "--until", "auroc=0.9")
+    waiting.join()
     assert re.search(r"trial +1  paused at round \d+\n", screen)
     assert "the goal auroc=0.9 is reached (trial 0)" in screen
     outcome = Outcome.of(storage, "limited")
