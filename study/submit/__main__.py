@@ -51,7 +51,7 @@ def submit(name: str | None, arguments: Sequence[str]) -> int:
 
 def overview() -> str:
     """The help without `--backend`."""
-    lines = [f"usage: {PROGRAM} --backend NAME [OPTIONS]", "", "Submit a study to a cluster, by one of the back ends:"]
+    lines = [f"usage: {PROGRAM} --backend NAME [options]", "", "Submit a study to a cluster, by one of the back ends:"]
     lines += [f"  {name:<10}{backend.summary}" for name, backend in BACKENDS.items()]
     return "\n".join([*lines, "", f"`{PROGRAM} --backend NAME --help` shows its options and the study's."])
 
