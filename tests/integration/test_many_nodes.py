@@ -93,6 +93,10 @@ def test_every_node_is_checked_before_anything_is_made(nodes, two_nodes, storage
     shutil.copytree(Path(trainables.__file__).parent, other_code)
     (other_code / "losses.py").write_text("# another version\n")
     check = (*of_tiny(), "--name", "s")
+    screen = nodes.driver(storage, *check, "--check").run()
+    assert f"node {small.address} (1 CPUs, 0 GPUs): in order, fits 1 trials" in screen
+    assert f"node {large.address} (2 CPUs, 2 GPUs): in order, fits 2 trials" in screen
+
     wrong = {
         "does not see what the driver writes to": f"mount -t tmpfs none {storage}",
         "cannot write to": f"mount --bind {storage} {storage} && mount -o remount,ro,bind {storage}",
