@@ -8,7 +8,7 @@ import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import fields
 from datetime import datetime
 from inspect import getdoc
@@ -51,10 +51,19 @@ def read(config: type[Config], prog: str, arguments: Sequence[str] | None) -> Co
     return cast(Config, said)
 
 
-def read_all(configs: Sequence[type], description: str, prog: str, arguments: Sequence[str] | None) -> list[Any]:
-    """The same of several dataclasses, whose options are in one command line; `description` is what the help says."""
+def read_all(
+    configs: Sequence[type],
+    description: str,
+    prog: str,
+    arguments: Sequence[str] | None,
+    hidden: Collection[str] = (),
+) -> list[Any]:
+    """The same of several dataclasses, whose options are in one command line.
+
+    `description` is what the help says; it leaves out the fields `hidden`.
+    """
     arguments = sys.argv[1:] if arguments is None else arguments
-    parser = Parser(configs, description, prog)
+    parser = Parser(configs, description, prog, hidden)
     if {"-h", "--help"} & set(arguments):
         print(parser.format_help(), end="", flush=True)
         sys.exit(0)

@@ -8,7 +8,7 @@ import difflib
 import re
 import shutil
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
 from functools import partial
 from inspect import getdoc, getsource
@@ -45,10 +45,10 @@ class Parser(argparse.ArgumentParser):
     """Reads the fields of the dataclasses `configs` from a command line.
 
     The groups of the help are the classes that have fields of their own, also as a base of another one; each group's
-    heading is the docstring of its class.
+    heading is the docstring of its class. The help leaves out the fields `hidden`, which the program refuses.
     """
 
-    def __init__(self, configs: Sequence[type], description: str, prog: str) -> None:
+    def __init__(self, configs: Sequence[type], description: str, prog: str, hidden: Collection[str] = ()) -> None:
         super().__init__(
             prog,
             description=description,
@@ -65,7 +65,10 @@ class Parser(argparse.ArgumentParser):
             if not self.options:
                 group.add_argument("-h", "--help", action="help", help="Show this help.")
             hints, texts = get_type_hints(owner, include_extras=True), _descriptions(owner)
-            self.options += [_add(group, each, hints[each.name], texts.get(each.name, "")) for each in own]
+            added = [_add(group, each, hints[each.name], texts.get(each.name, "")) for each in own]
+            for option in added:
+                option.help = argparse.SUPPRESS if option.dest in hidden else option.help
+            self.options += added
         self.required = [each for each in self.options if each.default is MISSING]
         optional = [each for each in self.options if not each.option_strings and each not in self.required]
         words = [*map(_invocation, self.required), *(f"[{_invocation(each)}]" for each in optional)]

@@ -45,7 +45,7 @@ def submit(name: str | None, arguments: Sequence[str]) -> int:
     backend = lookup("back end", name, BACKENDS)
     refuse_foreign(name, arguments)
     kinds = (backend.options_class, StudyConfig)
-    options, study = read_all(kinds, DESCRIPTION, f"{PROGRAM} --backend {name}", arguments)
+    options, study = read_all(kinds, DESCRIPTION, f"{PROGRAM} --backend {name}", arguments, hidden=backend.refused)
     return backend.run(study, options, said_in(arguments))
 
 

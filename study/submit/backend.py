@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from study.config import StudyConfig
 from study.nodes.capacity import Node, Resources
-from study.submit.submission import Options, Submission
+from study.submit.submission import REFUSED, Options, Submission
 from trainables.errors import InputError
 
 TEMPLATES = Environment(
@@ -35,6 +35,8 @@ class Backend(ABC, Generic[Options]):
     """A dataclass of the options that only this back end has."""
     summary: ClassVar[str]
     """What it makes of a study: a line of the help."""
+    refused: ClassVar[tuple[str, ...]] = REFUSED
+    """Fields of a study's options that it does not take, which the help leaves out."""
 
     def run(self, study: StudyConfig, options: Options, said: Collection[str]) -> int:
         """Do what the command line says, which names the fields `said` of `study`; returns the exit status."""

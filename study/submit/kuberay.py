@@ -81,6 +81,7 @@ class KubeRay(Backend[KubeRayOptions]):
 
     options_class = KubeRayOptions
     summary = "a RayJob on Kubernetes, with a Ray cluster of its own"
+    refused = (*Backend.refused, "address")
 
     def render(self, submission: Submission[KubeRayOptions]) -> str:
         """The manifest: the RayJob, its command, who may reach it, and the claim where one is asked for."""

@@ -91,6 +91,7 @@ class Slurm(Backend[SlurmOptions]):
 
     options_class = SlurmOptions
     summary = "a batch job with a Ray cluster of its own"
+    refused = (*Backend.refused, "address")
 
     def render(self, submission: Submission[SlurmOptions]) -> str:
         """The batch script."""

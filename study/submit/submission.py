@@ -16,6 +16,9 @@ from trainables.files import absolute
 
 Options = TypeVar("Options")
 
+REFUSED = ("list_all", "check", "resume")
+"""Fields of a study's options that a submission does not take, unless they say what it does by itself."""
+
 
 @dataclass(frozen=True)
 class Submission(Generic[Options]):

@@ -88,6 +88,27 @@ def test_help_of_a_back_end_shows_its_options_and_the_studys_and_no_others(capsy
     assert all_options & set(shown.replace("|", " ").split()) == own
 
 
+@pytest.mark.parametrize(
+    ("name", "refused"),
+    [
+        ("slurm", ["--list", "--check", "--resume", "--address"]),
+        ("ray-job", ["--list", "--check", "--resume"]),
+        ("kuberay", ["--list", "--check", "--resume", "--address"]),
+    ],
+)
+def test_help_of_a_back_end_leaves_out_what_it_refuses(capsys, tmp_path, name, refused):
+    with pytest.raises(SystemExit):
+        main(["--backend", name, "--help"])
+    shown = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("  --")]
+    for option in refused:
+        assert option not in shown
+        value = ["mine"] if option in ("--resume", "--address") else []
+        own = ["--image", "an/image", "--claim", "storage"] if name == "kuberay" else []
+        arguments = ["--backend", name, *own, "--space", "gradnorm", "--storage-dir", str(tmp_path), option, *value]
+        assert main([*arguments, "--dry-run"]) == 2
+        assert option in capsys.readouterr().err
+
+
 def flag_of(field):
     return f"--{field.name.replace('_', '-')}"
 
