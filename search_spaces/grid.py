@@ -34,6 +34,10 @@ class GridSpace(SearchSpace):
         """The name of the trial of a point."""
         return ", ".join(f"{name} {value}" for name, value in point.items())
 
+    def setting_name(self, point: Point) -> str:
+        """The name of what is tried, which points that differ in chance alone share."""
+        return self.point_name(point)
+
     def published(self, point: Point) -> Mapping[str, float]:
         """What was published for a point, by the full names of metrics."""
         return {}
@@ -52,4 +56,7 @@ class GridSpace(SearchSpace):
 
     def first_trials(self) -> list[FirstTrial]:
         """Every point."""
-        return [FirstTrial(self.point_name(point), point, self.published(point)) for point in self.points()]
+        return [
+            FirstTrial(self.point_name(point), point, self.published(point), self.setting_name(point))
+            for point in self.points()
+        ]

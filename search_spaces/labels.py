@@ -114,7 +114,10 @@ class Labels(GridSpace):
         return Suggestion({**SIZES[self.scale_name][arm.method], **arm.settings, **drawn}, method=arm.method, pace=pace)
 
     def point_name(self, point: Point) -> str:
-        return f"{point['method']}, {point['labels']} labels, draw {point['draw']}"
+        return f"{self.setting_name(point)}, draw {point['draw']}"
+
+    def setting_name(self, point: Point) -> str:
+        return f"{point['method']}, {point['labels']} labels"
 
     def published(self, point: Point) -> Mapping[str, float]:
         accuracies = ARMS[point["method"]].accuracies

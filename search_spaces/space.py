@@ -87,12 +87,17 @@ class Suggestion:
 class FirstTrial:
     """Settings that are tried before the sampler is asked: Optuna's parameters, and what was published for them.
 
-    `published` maps metrics, by their full name, to the published values.
+    `published` maps metrics, by their full name, to the published values. First trials that differ in chance alone,
+    such as which labels are drawn, have the same `setting`; by default the setting has the trial's name.
     """
 
     name: str
     params: Mapping[str, Any]
     published: Mapping[str, float] = field(default_factory=dict)
+    setting: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "setting", self.setting or self.name)
 
 
 class SearchSpace(ABC):

@@ -129,17 +129,20 @@ class _Part:
             yield self.text
 
     def _figures(self) -> Iterator[list[str]]:
-        """A row per published figure."""
+        """A row per published figure of a setting, beside the seeds of all its trials."""
         from study.reporting.numbers import NOTHING, shown, with_deviation
 
         scale = self.stored.get("scale", NOT_MEASURED)
         seeds = {trial["first_trial"]: trial["seeds"] for trial in self.stored.get("trials", ())}
+        figures: dict[tuple[str, str, float], list[float]] = {}
         for first in self.space.first_trials():
             for metric, value in first.published.items():
-                ours = seeds.get(first.name, {}).get(metric, [])
-                here = with_deviation(ours) if ours else NOTHING
-                verdict = _agreement(value, ours) if scale in (PUBLISHED_SCALE, NOT_MEASURED) else "another scale"
-                yield [first.name, metric, shown(value), here, scale, verdict]
+                ours = figures.setdefault((first.setting, metric, value), [])
+                ours += seeds.get(first.name, {}).get(metric, [])
+        for (setting, metric, value), ours in figures.items():
+            here = with_deviation(ours) if ours else NOTHING
+            verdict = _agreement(value, ours) if scale in (PUBLISHED_SCALE, NOT_MEASURED) else "another scale"
+            yield [setting, metric, shown(value), here, scale, verdict]
 
 
 def _agreement(published: float, ours: Sequence[float]) -> str:

@@ -7,7 +7,8 @@ page, and the columns:
     <!-- end of table -->
 
 A column is `first_trial`, `dataset`, `params.<name>`, or a metric: the mean of its seeds, with their standard deviation
-where they differ, or nothing where its method has none. Trials that have not finished say how they ended.
+where they differ, or nothing where its method has none. Trials that are equal in all other columns share a row, with
+the seeds of all. Where none has finished, the row says how they ended.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -65,20 +67,32 @@ def _between(found: re.Match[str], page: Path) -> str:
     known = dict.fromkeys(name for trial in trials for name in ("first_trial", "dataset", *trial["seeds"]))
     if missing := [name for name in columns.values() if name not in known and not name.startswith(PARAMETER)]:
         raise InputError(f"no trial of {file} has a metric {missing[0]!r}: there are {', '.join(known)}.")
-    rows = [[_cell(trial, column) for column in columns.values()] for trial in trials]
+    alike: dict[tuple[str | None, ...], list[dict[str, Any]]] = {}
+    for trial in trials:
+        alike.setdefault(tuple(_said(trial, column) for column in columns.values()), []).append(trial)
+    rows = [
+        [_measured(group, column) if said is None else said for said, column in zip(row, columns.values(), strict=True)]
+        for row, group in alike.items()
+    ]
     return found[1] + "\n".join(table(Table(list(columns), rows))) + "\n" + found[4]
 
 
-def _cell(trial: dict[str, Any], column: str) -> str:
-    from study.reporting.numbers import shown, with_deviation
+def _said(trial: dict[str, Any], column: str) -> str | None:
+    """What a column says of a trial's settings; None if it is a metric."""
+    from study.reporting.numbers import shown
 
     if column in ("first_trial", "dataset"):
         return str(trial[column])
-    if column.startswith(PARAMETER):
-        return shown(trial["params"].get(column.removeprefix(PARAMETER)))
-    if trial["state"] != "finished":
-        return str(trial["state"])
-    return with_deviation(trial["seeds"].get(column, ()))
+    return shown(trial["params"].get(column.removeprefix(PARAMETER))) if column.startswith(PARAMETER) else None
+
+
+def _measured(trials: Sequence[dict[str, Any]], metric: str) -> str:
+    from study.reporting.numbers import with_deviation
+
+    finished = [trial for trial in trials if trial["state"] == "finished"]
+    if not finished:
+        return str(trials[0]["state"])
+    return with_deviation([value for trial in finished for value in trial["seeds"].get(metric, ())])
 
 
 if __name__ == "__main__":

@@ -56,3 +56,28 @@ def test_results_on_another_data_set_have_a_section_of_their_own(tmp_path):
     assert "--dataset" not in text[own:other]
     assert "`python -m study.launch --space found_mnist5k --dataset fashion5k`" in text[other:]
     assert "| [found_mnist5k on fashion5k](#found_mnist5k-on-fashion5k) | laptop | 5 |" in text
+
+
+def test_draws_of_the_labels_are_runs_of_one_setting(tmp_path):
+    trials = [
+        {"first_trial": f"SGAN, 25 labels, draw {draw}", "seeds": {"accuracy": [value]}}
+        for draw, value in enumerate((0.80, 0.81, 0.79))
+    ]
+    stored = {"scale": "paper", "commit": "0" * 40, "trials": trials, "claims": []}
+    (tmp_path / "labels.json").write_text(json.dumps(stored))
+    text = reproduction.page(tmp_path)
+    assert "| SGAN, 25 labels | accuracy | 0.802 | 0.8 ± 0.01 (n=3) | paper | agrees |\n" in text
+
+
+def test_trials_that_a_table_does_not_tell_apart_share_a_row(tmp_path):
+    trials = [
+        {"state": "finished", "params": {"method": "a", "draw": 0}, "seeds": {"accuracy": [0.5]}},
+        {"state": "finished", "params": {"method": "a", "draw": 1}, "seeds": {"accuracy": [0.7]}},
+        {"state": "failed", "params": {"method": "b", "draw": 0}, "seeds": {}},
+    ]
+    (tmp_path / "x.json").write_text(json.dumps({"trials": trials}))
+    page = tmp_path / "page.md"
+    page.write_text("<!-- table x.json: method = params.method; accuracy = accuracy -->\nold\n<!-- end of table -->\n")
+    lines = results.with_tables(page).splitlines()
+    # The mean of .5 and .7, and their deviation: sqrt(2 * .1^2 / (2 - 1)).
+    assert lines[-3:-1] == ["| a | 0.6 ± 0.14 (n=2) |", "| b | failed |"]
