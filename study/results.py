@@ -8,7 +8,8 @@ page, and the columns:
 
 A column is `first_trial`, `dataset`, `params.<name>`, or a metric: the mean of its seeds, with their standard deviation
 where they differ, or nothing where its method has none. Trials that are equal in all other columns share a row, with
-the seeds of all. Where none has finished, the row says how they ended.
+the seeds of all. Where none has finished, the row says how they ended. Where all values are of equally many runs, the
+line below the table says so once.
 """
 
 from __future__ import annotations
@@ -74,7 +75,13 @@ def _between(found: re.Match[str], page: Path) -> str:
         [_measured(group, column) if said is None else said for said, column in zip(row, columns.values(), strict=True)]
         for row, group in alike.items()
     ]
-    return found[1] + "\n".join(table(Table(list(columns), rows))) + "\n" + found[4]
+    metrics = [name for name in columns.values() if _said(trials[0], name) is None]
+    counts = {len(_values(group, metric)) for group in alike.values() for metric in metrics} - {0}
+    note = ""
+    if len(counts) == 1 and (count := counts.pop()) > 1:
+        rows = [[cell.removesuffix(f" (n={count})") for cell in row] for row in rows]
+        note = f"\n*Means of {count} runs, ± their standard deviations.*\n"
+    return found[1] + "\n".join(table(Table(list(columns), rows))) + "\n" + note + found[4]
 
 
 def _said(trial: dict[str, Any], column: str) -> str | None:
@@ -89,10 +96,13 @@ def _said(trial: dict[str, Any], column: str) -> str | None:
 def _measured(trials: Sequence[dict[str, Any]], metric: str) -> str:
     from study.reporting.numbers import with_deviation
 
-    finished = [trial for trial in trials if trial["state"] == "finished"]
-    if not finished:
-        return str(trials[0]["state"])
-    return with_deviation([value for trial in finished for value in trial["seeds"].get(metric, ())])
+    has_finished = any(trial["state"] == "finished" for trial in trials)
+    return with_deviation(_values(trials, metric)) if has_finished else str(trials[0]["state"])
+
+
+def _values(trials: Sequence[dict[str, Any]], metric: str) -> list[float]:
+    """The seeds of the trials that have finished."""
+    return [v for trial in trials if trial["state"] == "finished" for v in trial["seeds"].get(metric, ())]
 
 
 if __name__ == "__main__":

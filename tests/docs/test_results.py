@@ -80,4 +80,22 @@ def test_trials_that_a_table_does_not_tell_apart_share_a_row(tmp_path):
     page.write_text("<!-- table x.json: method = params.method; accuracy = accuracy -->\nold\n<!-- end of table -->\n")
     lines = results.with_tables(page).splitlines()
     # The mean of .5 and .7, and their deviation: sqrt(2 * .1^2 / (2 - 1)).
-    assert lines[-3:-1] == ["| a | 0.6 ± 0.14 (n=2) |", "| b | failed |"]
+    assert lines[-5:] == [
+        "| a | 0.6 ± 0.14 |",
+        "| b | failed |",
+        "",
+        "*Means of 2 runs, ± their standard deviations.*",
+        "<!-- end of table -->",
+    ]
+
+
+def test_numbers_of_runs_that_differ_stand_beside_each_value(tmp_path):
+    trials = [
+        {"state": "finished", "first_trial": "a", "seeds": {"accuracy": [0.5, 0.7]}},
+        {"state": "finished", "first_trial": "b", "seeds": {"accuracy": [0.4]}},
+    ]
+    (tmp_path / "x.json").write_text(json.dumps({"trials": trials}))
+    page = tmp_path / "page.md"
+    page.write_text("<!-- table x.json: arm = first_trial; accuracy = accuracy -->\n<!-- end of table -->\n")
+    lines = results.with_tables(page).splitlines()
+    assert lines[-3:] == ["| a | 0.6 ± 0.14 (n=2) |", "| b | 0.4 |", "<!-- end of table -->"]
