@@ -43,7 +43,7 @@ RATE = gan_scales.RATES["laptop"]
 GAN = {**gan_scales.SMALL, "generator_lr": RATE, "discriminator_lr": RATE}
 DEEP = {"generator_depth": 1, "discriminator_depth": 1}
 NORMAL = {"latent": "normal", "weight_decay": 0.0}
-# Its discriminator begins with 16 maps, those of the other GANs with 64: at its full width it is as wide as theirs here.
+# Its discriminator begins with 16 maps, those of the other GANs with 64: at full width it is as wide as theirs here.
 UPSAMPLING = {"generator": "dcgan_upsampling", "discriminator": "dcgan_upsampling", "discriminator_width": 1.0}
 DCGAN = {**GAN, **NORMAL, **UPSAMPLING}
 NARROW = {"generator_width": 1 / 16, "discriminator_width": 1 / 16}
