@@ -112,7 +112,8 @@ def main(trials: int = 1000) -> None:
         number = len(ends) - 1 if name == "all" else 100
         seconds, cpu = ends[end] - ends[start], usage.cpu_at(ends[end]) - usage.cpu_at(ends[start])
         print(f"{name}: {seconds / number:.3f} s a trial, {cpu / number:.3f} CPU s of it in the driver")
-    first, last = ends[100] - ends[0], ends[-1] - ends[-101]
-    print(f"last hundred / first hundred: {last:.2f} s / {first:.2f} s = {last / first:.2f}")
+    for unit, at in (("s", ends), ("CPU s", [usage.cpu_at(end) for end in ends])):
+        first, last = at[100] - at[0], at[-1] - at[-101]
+        print(f"last hundred / first hundred: {last:.2f} {unit} / {first:.2f} {unit} = {last / first:.2f}")
     print(f"after the last trial: {over - ends[-1]:.1f} s, {cpu_in_all - usage.cpu_at(ends[-1]):.1f} CPU s")
     print(f"memory growth after the first hundred: {usage.memory_at(ends[-1]) - usage.memory_at(ends[100]):.0f} MB")

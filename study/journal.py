@@ -8,7 +8,6 @@ from typing import Any
 
 import optuna
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
-from optuna.storages.journal._file import get_lock_file
 from optuna.storages.journal._storage import JournalOperation
 
 WAITS_FOR_THE_NEXT = (
@@ -29,19 +28,24 @@ class Journal(JournalFileBackend):
     """
 
     def __init__(self, path: str) -> None:
-        super().__init__(path, JournalFileOpenLock(path))
+        self._path, self._writing = path, JournalFileOpenLock(path)
+        super().__init__(path, self._writing)
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Append records: as Optuna's own method, without its `fsync` for those that wait for the next."""
         if any(log["op_code"] not in WAITS_FOR_THE_NEXT for log in logs):
             super().append_logs(logs)
             return
-        with get_lock_file(self._lock), open(self._file_path, "ab") as file:
-            file.writelines(json.dumps(log, separators=(",", ":")).encode() + b"\n" for log in logs)
+        self._writing.acquire()
+        try:
+            with open(self._path, "ab") as file:
+                file.writelines(json.dumps(log, separators=(",", ":")).encode() + b"\n" for log in logs)
+        finally:
+            self._writing.release()
 
     def settle(self) -> None:
         """Put all that was written on the disk."""
-        with open(self._file_path, "rb") as file:
+        with open(self._path, "rb") as file:
             os.fsync(file.fileno())
 
 

@@ -98,28 +98,41 @@ class Runs:
                 self.unfinished.add(trial)
         return found
 
-    def id_of(self, trial: str, start_time_ms: int, name: str = "") -> str:
-        """The run of a trial (or of the study, `PARENT`), made if there is none; `name` is shown for a trial."""
+    def id_of(self, trial: str, start_time_ms: int) -> str:
+        """The run of a trial (or of the study, `PARENT`), made if there is none."""
         if trial not in self.ids:
-            tags = {STUDY_TAG: self.study, TRIAL_TAG: trial}
-            if trial == PARENT:
-                name = self.study
-            else:
-                tags[MLFLOW_PARENT_RUN_ID] = self.id_of(PARENT, start_time_ms)
-                name = name or trial
-            run = self.client.create_run(
-                self.experiment_id, start_time_ms, tags | {MLFLOW_RUN_NAME: name}, run_name=name
-            )
-            self.ids[trial] = run.info.run_id
+            self._make(trial, start_time_ms, "", {})
         return self.ids[trial]
 
-    def deliver(self, event: Event) -> None:
-        """Apply an event; applying it twice changes nothing. Raises where the server cannot be reached.
+    def _make(self, trial: str, start_time_ms: int, name: str, tags: dict[str, str]) -> dict[str, str]:
+        """Make the run of a trial, with `tags`, or without them where one is refused; returns those that it lacks.
 
-        What will never be taken is left out, and nothing else with it.
+        `name` is shown for a trial.
+        """
+        own = {STUDY_TAG: self.study, TRIAL_TAG: trial}
+        if trial == PARENT:
+            name = self.study
+        else:
+            own[MLFLOW_PARENT_RUN_ID] = self.id_of(PARENT, start_time_ms)
+            name = name or trial
+        own[MLFLOW_RUN_NAME] = name
+        make = partial(self.client.create_run, self.experiment_id, start_time_ms, run_name=name)
+        try:
+            self.ids[trial] = make(tags=tags | own).info.run_id
+        except Exception as error:
+            if not tags or self._is_worth_another_try(error):
+                raise
+            self.ids[trial] = make(tags=own).info.run_id
+            return tags
+        return {}
+
+    def deliver(self, *events: Event) -> None:
+        """Apply events of one trial, or of the study; applying them twice changes nothing.
+
+        Raises where the server cannot be reached. What will never be taken is left out, and nothing else with it.
         """
         try:
-            self._kept("an event", lambda: self._apply(event))
+            self._kept("an event", lambda: self._apply(events))
         except Exception:
             self._failures += 1
             raise
@@ -146,17 +159,39 @@ class Runs:
             return False
         return True
 
-    def _apply(self, event: Event) -> None:
-        at = event["time_ms"]
-        is_new = event["trial"] not in self.ids
-        run_id = self.id_of(event["trial"], at, event.get("name", ""))
-        step = event.get("step", 0)
-        metrics = [Metric(allowed(name), value, at, step) for name, value in event.get("metrics", {}).items()]
-        params = [Param(allowed(name), str(value)) for name, value in event.get("params", {}).items()]
-        tags = [RunTag(allowed(name), str(value)) for name, value in event.get("tags", {}).items()]
-        for start in range(0, max(len(metrics), len(params), len(tags)), BATCH):
+    def _apply(self, events: Sequence[Event]) -> None:
+        """Log what the events say, with as few requests as that takes."""
+        first = events[0]
+        trial = first["trial"]
+        is_new = trial not in self.ids
+        said = {name: value for event in events for name, value in event.get("tags", {}).items()}
+        tags = {allowed(name): str(value) for name, value in said.items()}
+        if is_new:
+            tags = self._make(trial, first["time_ms"], first.get("name", ""), tags)
+        run_id = self.ids[trial]
+        metrics = [
+            Metric(allowed(name), value, event["time_ms"], event.get("step", 0))
+            for event in events
+            for name, value in event.get("metrics", {}).items()
+        ]
+        settings = [(name, str(value)) for event in events for name, value in event.get("params", {}).items()]
+        params = [Param(allowed(name), value) for name, value in dict.fromkeys(settings)]
+        new_tags = [RunTag(name, value) for name, value in tags.items()]
+        for start in range(0, max(len(metrics), len(params), len(new_tags)), BATCH):
             part = slice(start, start + BATCH)
-            self._log(run_id, metrics[part], params[part], tags[part])
+            self._log(run_id, metrics[part], params[part], new_tags[part])
+        for event in events:
+            self._log_files(run_id, event)
+        statuses = [(event["status"], event["time_ms"]) for event in events if "status" in event]
+        for status, at in statuses[-1:]:
+            if status != "RUNNING":
+                self.client.set_terminated(run_id, status, at)
+            elif not is_new:  # a new run is running
+                self.client.update_run(run_id, status)
+
+    def _log_files(self, run_id: str, event: Event) -> None:
+        """Log what an event holds besides metrics, params and tags."""
+        step, at = event.get("step", 0), event["time_ms"]
         for artifact_path, local in event.get("artifacts", {}).items():
             if Path(local).is_dir():
                 self._kept(artifact_path, partial(self.client.log_artifacts, run_id, local, artifact_path))
@@ -173,12 +208,6 @@ class Runs:
             self._kept("model", partial(log_model, self.client, run_id, name, Path(weights), SEARCHED))
         for tag, value in event.get("experiment_tags", {}).items():
             self._kept(f"tag {tag}", partial(self.client.set_experiment_tag, self.experiment_id, tag, value))
-        status = event.get("status")
-        if status == "RUNNING":
-            if not is_new:  # a new run is running
-                self.client.update_run(run_id, status)
-        elif status:
-            self.client.set_terminated(run_id, status, at)
 
     def _log(self, run_id: str, metrics: list[Metric], params: list[Param], tags: list[RunTag]) -> None:
         """Log them together, or, where that is refused, each by itself: `synchronous`, whatever MLFLOW_* say."""

@@ -30,9 +30,10 @@ warnings.filterwarnings("ignore", message="Constraints have been set, but CmaEsS
 # Studies are short here: Optuna's default of ten random trials would be half a study.
 START_UP = 8
 
-MOST_SEEN, BEST_SEEN = 1000, 25
+MOST_SEEN, BEST_SEEN = 400, 25
 """TPE learns from at most so many ended trials, among them so many of the best: as many as it compares with the others.
-More of the best would be among the others, and TPE would keep away from where they are."""
+More of the best would be among the others, and TPE would keep away from where they are. With 250, it finds the minimum
+of a single setting half as precisely as with 400."""
 
 GRID_PROBES = 50
 """Random trials that show which parameters a space has: some are there only with certain values of others."""
@@ -92,7 +93,7 @@ class _Known:
         """All trials, or of very many: those that run, the best, and as many others as are needed, from all times.
 
         TPE compares the 25 best with all others. It looks at each of them for each suggestion, which takes longer than
-        a short trial where there are thousands, and draws the density of the others no finer.
+        a short trial where there are a thousand, and draws the density of the others hardly finer.
         """
         if len(self._ended) <= MOST_SEEN:
             return trials

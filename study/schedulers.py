@@ -116,7 +116,16 @@ class _Numbered:
         return str(self.number)
 
 
-class _ByNumber(FIFOScheduler):
+class InOrder(FIFOScheduler):
+    """Stops no trial, and starts trials in the order of their numbers."""
+
+    def choose_trial_to_run(self, tune_controller: Any) -> RayTrial | None:
+        """The trial that waits and has the lowest number; Ray's own would look through all that have ended, too."""
+        waiting = [trial for trial in tune_controller.get_live_trials() if trial.status == RayTrial.PENDING]
+        return min(waiting, key=number_of, default=None)
+
+
+class _ByNumber(InOrder):
     """A mixin before one of Ray's schedulers that stop trials.
 
     The scheduler hears each round of a trial once, and only results with a finite objective: the last result of a
@@ -324,5 +333,5 @@ MAKERS: dict[str, Callable[[_Task], TrialScheduler]] = {
     "hyperband": _hyperband,
     "median": MedianStopping,
     "pbt": PopulationBased,
-    "none": lambda task: FIFOScheduler(),
+    "none": lambda task: InOrder(),
 }

@@ -112,7 +112,7 @@ def test_damaged_events_hold_up_no_others(tmp_path, damage):
     events.write_bytes(json.dumps({"n": 1}).encode() + b"\n" + damage)
     (tmp_path / "delivered").write_bytes(b"\0\0")
     received = []
-    spool = Spool(tmp_path, received.append)
+    spool = Spool(tmp_path, lambda *events: received.extend(events))
     spool.put({"n": 4})
     assert spool.close(10) == 0
     assert [event["n"] for event in received] == ([1, 3, 4] if b"3" in damage else [1, 4])

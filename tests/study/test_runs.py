@@ -25,6 +25,7 @@ from study.runs import PATIENCE, Runs, read
 from study.spool import Spool
 from study.trial_specs import distributions_of, make_spec
 from tests.integration.damage import lock
+from tests.systems.until import until
 from trainables.credentials import without_credentials
 from trainables.errors import InputError
 from trainables.measures.frames import frame_path
@@ -89,6 +90,52 @@ def test_delivering_twice_changes_nothing(open_runs, uri, tmp_path):
     assert run.info.status == "FINISHED"
     assert [a.path for a in client.list_artifacts(run.info.run_id, "pictures")] == ["pictures/samples.png"]
     assert len(client.search_runs([run.info.experiment_id], f"tags.study = '{runs.study}'")) == 2
+
+
+def record(monkeypatch, client, method, asked):
+    """Keep in `asked` that a method of MLflow's client was called."""
+    call = getattr(client, method)
+    monkeypatch.setattr(client, method, lambda *said, **more: asked.append(method) or call(*said, **more))
+
+
+def test_events_that_are_delivered_together_say_the_same_in_fewer_requests(uri, tmp_path, monkeypatch):
+    told = [
+        start("0000", name="0000 by hand", params={"lr": 0.1}, tags={"scale": "smoke", "a": 1}, status="RUNNING"),
+        start("0000", metrics={"fid": 3.0, "loss": 1.0}, step=2, tags={"a": 2}) | {"time_ms": 2000},
+        start("0000", metrics={"fid": 2.0}, step=4, inputs=[{"name": "x", "digest": "d", "context": "train"}]),
+        start("0000", metrics={"cost/cpu_hours": 0.5}, step=4, status="FINISHED") | {"time_ms": 3000},
+    ]
+    asked, found = {}, {}
+    for name, parts in (("one by one", [[event] for event in told]), ("together", [told]), ("twice", [told, told])):
+        runs = Runs(uri, "merged", name, tmp_path)
+        asked[name] = []
+        for method in ("create_run", "log_batch", "set_terminated", "update_run"):
+            record(monkeypatch, runs.client, method, asked[name])
+        for part in parts:
+            runs.deliver(*part)
+        assert runs.refused == []
+        client = MlflowClient(uri)
+        run = client.get_run(runs.id_of("0000", 0))
+        curves = {
+            metric: {
+                (value.step, value.value, value.timestamp)
+                for value in client.get_metric_history(run.info.run_id, metric)
+            }
+            for metric in run.data.metrics
+        }
+        tags = {name: value for name, value in run.data.tags.items() if name not in ("study", "mlflow.parentRunId")}
+        info = run.info.run_name, run.info.status, run.info.start_time, run.info.end_time
+        found[name] = run.data.params, run.data.metrics, tags, info, curves, len(run.inputs.dataset_inputs)
+    assert found["together"] == found["one by one"] == found["twice"]
+    assert asked["together"] == ["create_run", "create_run", "log_batch", "set_terminated"]
+    assert len(asked["one by one"]) == 7
+
+
+def test_a_setting_that_is_said_twice_keeps_its_first_value(open_runs, uri):
+    runs = open_runs()
+    runs.deliver(start("0000", params={"lr": 1, "width": 2}), start("0000", params={"lr": 2, "width": 2}))
+    assert MlflowClient(uri).get_run(runs.id_of("0000", 0)).data.params == {"lr": "1", "width": "2"}
+    assert len(runs.refused) == 1
 
 
 def test_a_new_run_is_running_without_a_further_request_and_a_killed_one_runs_again(open_runs, monkeypatch):
@@ -364,6 +411,26 @@ def test_what_the_server_can_never_take_is_left_out_and_what_follows_arrives(uri
     found = {trial: MlflowClient(uri).get_run(runs.id_of(trial, 0)).data.metrics for trial in ("0000", "0001")}
     assert found == {"0000": {"good": 2.0}, "0001": {"fid": 3.0}}
     assert len(runs.refused) == 1
+
+
+def test_a_tag_that_is_refused_takes_neither_its_run_nor_other_tags_with_it(uri, tmp_path):
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    runs = Runs(uri, "refusing", "s", tmp_path)
+    engine = sqlalchemy.create_engine(uri)
+    with engine.begin() as connection:
+        when = "BEFORE INSERT ON tags WHEN NEW.key = 'bad'"
+        connection.execute(
+            sqlalchemy.text(f"CREATE TRIGGER bad {when} BEGIN SELECT abs(-9223372036854775807 - 1); END")
+        )
+    engine.dispose()
+    spool = Spool(tmp_path / "spool", runs.deliver, retry_seconds=0.01)
+    spool.put(start("0000", tags={"good": "a", "bad": "b"}, metrics={"fid": 1.0}))
+    until(lambda: runs.refused)
+    assert spool.close(60) == 0
+    (run,) = MlflowClient(uri).search_runs([runs.experiment_id], "tags.trial = '0000'")
+    assert (run.data.tags["good"], run.data.metrics) == ("a", {"fid": 1.0})
+    assert "bad" not in run.data.tags
+    assert [reason.partition(":")[0] for reason in runs.refused] == ["tag bad"]
 
 
 def test_artifacts_that_cannot_be_written_hold_up_nothing(uri, tmp_path):

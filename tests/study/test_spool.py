@@ -15,14 +15,16 @@ class Server:
 
     def __init__(self):
         self.received = []
+        self.together = []
         self.away = False
         self.attempts = 0
 
-    def __call__(self, event):
+    def __call__(self, *events):
         self.attempts += 1
         if self.away:
             raise ConnectionError("the server is away")
-        self.received.append(event)
+        self.together.append([event["n"] for event in events])
+        self.received.extend(events)
 
     def numbers(self):
         return [event["n"] for event in self.received]
@@ -45,9 +47,9 @@ def test_events_arrive_in_order(tmp_path, server):
 def slow(server):
     """A server that takes an event in 0.1 s."""
 
-    def take(event):
-        time.sleep(0.1)
-        server(event)
+    def take(*events):
+        time.sleep(0.1 * len(events))
+        server(*events)
 
     return take
 
@@ -55,7 +57,7 @@ def slow(server):
 def test_the_end_waits_while_a_slow_server_takes_events(tmp_path, server, slow):
     spool = Spool(tmp_path, slow)
     for n in range(8):
-        spool.put({"n": n})
+        spool.put({"trial": str(n), "n": n})
     assert spool.left() > 5
     assert spool.close(0.3) == 0
     assert server.numbers() == list(range(8))
@@ -64,10 +66,46 @@ def test_the_end_waits_while_a_slow_server_takes_events(tmp_path, server, slow):
 def test_in_all_it_waits_no_longer_than_it_may(tmp_path, server, slow):
     spool = Spool(tmp_path, slow)
     for n in range(30):
-        spool.put({"n": n})
+        spool.put({"trial": str(n), "n": n})
     started = time.monotonic()
     assert spool.close(10, in_all=0.3) > 15
     assert time.monotonic() - started < 2
+
+
+def test_what_waits_is_delivered_by_trial_and_in_order(tmp_path, server, monkeypatch):
+    monkeypatch.setattr("study.spool.TOGETHER", 6)
+    server.away = True
+    spool = Spool(tmp_path, server, retry_seconds=0.01)
+    for n in range(15):
+        spool.put({"trial": "ab"[n % 2], "n": n})
+    until(lambda: server.attempts > 2)
+    server.away = False
+    assert spool.close(10) == 0
+    assert sorted(server.numbers()) == list(range(15))
+    for trial in ("a", "b"):
+        numbers = [event["n"] for event in server.received if event["trial"] == trial]
+        assert numbers == sorted(numbers)
+    assert max(len(numbers) for numbers in server.together) == 3
+    assert len(server.together) <= 7
+
+
+def test_what_is_left_is_counted_where_some_of_what_waited_together_has_arrived(tmp_path, server):
+    gone = threading.Event()
+
+    def only_a(*events):
+        if events[0]["trial"] != "a":
+            raise ConnectionError("the server is away")
+        gone.wait(5)
+        server(*events)
+
+    spool = Spool(tmp_path, only_a, retry_seconds=0.01)
+    for n, trial in enumerate("aabab"):
+        spool.put({"trial": trial, "n": n})
+    gone.set()
+    assert spool.close(10) == 2
+    assert server.numbers() == [0, 1, 3]
+    Spool(tmp_path, server).close(10)
+    assert set(server.numbers()) == set(range(5))
 
 
 def test_events_arrive_without_waiting_for_the_end(tmp_path, server):
@@ -81,7 +119,7 @@ def test_events_arrive_without_waiting_for_the_end(tmp_path, server):
 
 def test_a_server_that_is_away_does_not_hold_up_the_driver(tmp_path, server):
     slow = threading.Event()
-    spool = Spool(tmp_path, lambda event: slow.wait(5))
+    spool = Spool(tmp_path, lambda *events: slow.wait(5))
     started = time.monotonic()
     for n in range(100):
         spool.put({"n": n})
