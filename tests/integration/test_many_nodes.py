@@ -39,7 +39,7 @@ def test_a_node_is_killed_and_another_joins(nodes, storage):
     driver.until(lambda: first.training() == second.training() == 1)
     second.kill_all()
     third = nodes.add(cpus=2, gpus=2)
-    driver.until(lambda: third.training() == 1)
+    driver.until(third.training)  # it has two CPUs, so it may train two at once
     release(storage)
     assert driver.wait() == 0, driver.screen()
     assert "lost" in driver.screen()
