@@ -20,11 +20,10 @@ def example(tmp_path):
     return file
 
 
-def test_the_study_of_the_page_runs_and_goes_on_without_the_file(example, storage, launch):
+def test_the_study_of_the_page_runs(example, storage, launch):
+    """Another one from outside goes on without its file in tests/integration/test_from_outside.py."""
     smoke = ("--scale", "smoke", "--scheduler", "none", "--max-concurrent", "1")
     assert "2 finished" in launch(storage, "--space", f"{example}:SlicedSpace", *smoke, "--name", "page")
-    example.unlink()
-    assert "3 finished" in launch(storage, "--resume", "page", "--trials", "3")
 
 
 namespace: dict = {"__name__": "sliced"}

@@ -1,4 +1,4 @@
-"""Studies with several objectives, with a population, and with limits, through the command line."""
+"""Studies with several objectives, a population, early stopping and limits, through the command line."""
 
 from __future__ import annotations
 
@@ -100,8 +100,11 @@ def release_after_the_first_trial(storage, name):
         release(storage)
 
 
-def test_a_study_ends_at_its_limits_and_goes_on_without_them(storage, launch):
-    """The first trial soon tells images apart (AUROC), the second one never does, and waits for the first one's end."""
+def test_a_study_ends_at_its_limits_and_goes_on_without_them(storage, launch, monkeypatch):
+    """The first trial soon tells images apart (AUROC), the second one never does, and waits for the first one's end.
+
+    At last a terminal shows the trials while they train.
+    """
     hold(storage, trial=1, rounds=6)
     trials = ("--trials", "3", "--rounds", "12", "--scheduler", "none", "--name", "limited")
     screen = launch(storage, *of_tiny(), *trials, "--time-budget", "1s")
@@ -119,7 +122,10 @@ def test_a_study_ends_at_its_limits_and_goes_on_without_them(storage, launch):
     statuses = {trial: outcome.status(trial) for trial in outcome.runs}
     assert statuses == {"parent": "FINISHED", "0000": "FINISHED", "0001": "KILLED"}
 
-    launch(storage, "--resume", "limited")
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes the pipe for a terminal
+    screen = launch(storage, "--resume", "limited")
+    assert re.search(r"trial +\d  round \d+ of 12  (not evaluated yet|fid_lenet_best \d)", screen)
+    assert re.search(r"\d of 3 trials done, ", screen)
     outcome = Outcome.of(storage, "limited")
     check_complete(outcome, 3, range(2, 13, 2))
     hours = [outcome.metrics[f"{number:04d}"]["cpu_hours"] for number in range(3)]
@@ -129,6 +135,15 @@ def test_a_study_ends_at_its_limits_and_goes_on_without_them(storage, launch):
 def test_a_stopped_trial_is_revived_and_another_study_learns_from_all_of_them(storage, launch):
     launch(storage, *of_tiny("Population"), "--name", "night", "--scheduler", "asha", "--max-concurrent", "1")
     before = Outcome.of(storage, "night")
+    rounds = {state: set() for state in ("COMPLETE", "PRUNED", "FAIL")}
+    for trial in before.trials:
+        rounds[trial.state.name].add(max(trial.intermediate_values, default=0))
+    assert rounds["COMPLETE"] == {12}
+    assert rounds["FAIL"] == {0}
+    assert 0 < min(rounds["PRUNED"]) <= max(rounds["PRUNED"]) < 12
+    statuses = {"parent": "FINISHED"} | {f"{n:04d}": "FAILED" if n == len(RATES) else "FINISHED" for n in range(5)}
+    assert {trial: before.status(trial) for trial in before.runs} == statuses
+    assert "became inf" in before.runs[f"{len(RATES):04d}"][0].data.tags["failure"]
     stopped = min((t for t in before.trials if t.state.name == "PRUNED"), key=lambda trial: trial.value)
     launch(storage, "--resume", "night", "--revive", "1")
     outcome = Outcome.of(storage, "night")

@@ -12,6 +12,7 @@ import pytest
 from tests.systems.outcome import Outcome, check_complete
 from tests.systems.ray_cluster import RayCluster, Submit
 from tests.systems.storage import TINY, hold, of_tiny, release
+from tests.systems.submit import submit as submit_here
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -127,21 +128,30 @@ def test_a_study_whose_cluster_is_lost_goes_on_in_another_one(cluster, submit, s
     check_complete(Outcome.of(storage, "lost"), 4, [2, 4])
 
 
-def test_a_refused_token_is_one_sentence(submit, storage, tmp_path):
-    tokens = ({"RAY_AUTH_TOKEN": "wrong"}, {"RAY_AUTH_TOKEN_PATH": str(tmp_path / "none")})
-    for refused in [submit(*STUDY, "--storage-dir", storage, **token) for token in tokens]:
-        assert refused.wait() == 2
-        assert re.fullmatch(
-            r"error: the Ray cluster at http\S+ refuses the token of this machine.*\n", refused.screen()
-        )
+@pytest.fixture
+def refusal(storage, monkeypatch):
+    """What a submit says that a cluster refuses; it runs in this process."""
+
+    def of(cluster, **environment):
+        for name, value in (cluster.of_clients | environment).items():
+            monkeypatch.setenv(name, value)
+        done = submit_here("--backend", "ray-job", "--address", cluster.address, *STUDY, "--storage-dir", storage)
+        assert (done.returncode, done.stdout) == (2, "")
+        return done.stderr
+
+    return of
 
 
-def test_a_cluster_without_a_token_gets_no_job(submit, storage, tmp_path):
+@pytest.mark.parametrize("token", [{"RAY_AUTH_TOKEN": "wrong"}, {"RAY_AUTH_TOKEN_PATH": "/no/such/file"}])
+def test_a_refused_token_is_one_sentence(cluster, refusal, token):
+    sentence = refusal(cluster, **token)
+    assert re.fullmatch(r"error: the Ray cluster at http\S+ refuses the token of this machine.*\n", sentence)
+
+
+def test_a_cluster_without_a_token_gets_no_job(refusal, tmp_path):
     cluster = RayCluster(tmp_path, mode="disabled")
     try:
         cluster.start()
-        refused = submit(*STUDY, "--storage-dir", storage, to=cluster)
-        assert refused.wait() == 2
-        assert re.fullmatch(r"error: whoever reaches http\S+ can run code there: .*\n", refused.screen())
+        assert re.fullmatch(r"error: whoever reaches http\S+ can run code there: .*\n", refusal(cluster))
     finally:
         cluster.stop()

@@ -38,7 +38,7 @@ def storage(new_storage):
 
 def test_a_study_over_two_nodes_goes_on_by_itself_when_it_is_requeued_and_before_its_time_is_over(slurm, storage):
     hold(storage, trial=0, rounds=2)
-    job = Job(slurm, storage, "requeued", *STUDY, "--nodes", "2", "--trials", "4")
+    job = Job(slurm, storage, "requeued", *STUDY, "--nodes", "2", "--trials", "4", in_a_process=True)
     job.until_both_nodes_train()
     token = job.file(".token")
     assert stat.S_IMODE(token.stat().st_mode) == 0o600

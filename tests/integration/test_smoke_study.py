@@ -15,6 +15,7 @@ import pytest
 from mlflow import MlflowClient
 from optuna.trial import TrialState
 
+from study import load
 from study.optuna_storage import open_storage
 from study.runs import read
 from tests.systems.browser import Charts, browser_page, why_not
@@ -46,7 +47,8 @@ class Finished:
 
 @pytest.fixture(scope="module")
 def study(storage):
-    driver = Driver(storage, "--space", "gradnorm", "--scale", "smoke", "--name", "s", "--scheduler", "none")
+    options = ("--space", "gradnorm", "--scale", "smoke", "--name", "s", "--scheduler", "none")
+    driver = Driver(storage, *options, report=True)
     driver.start()
     driver.until(driver.workers)
     addresses = listening([driver.process.pid, *driver.below()])
@@ -89,6 +91,20 @@ def test_the_screen_shows_progress_and_the_way_on(study, storage):
     assert "-m study.launch --resume s --trials 4" in shown
     assert len(shown.splitlines()) < 56
     assert study.errors == ""
+
+
+def test_it_writes_its_report(study, storage):
+    assert f"report: {storage}/studies/s/report.html" in study.screen
+    loaded = load("s", storage_dir=storage)
+    page = (storage / "studies/s/report.html").read_text()
+    assert f"Trial {loaded.best().name} was best" in page
+    assert loaded.files.text(loaded.recorded.study["run_id"], "report.html") == page
+    assert list(loaded.trials()["state"]) == ["finished", "finished"]
+    assert loaded.samples(0).size[0] > 8
+    first = loaded.curves(["fid_lenet"])
+    assert list(first["round"].unique()) == [2, 4]
+    assert "--no-report" not in page
+    assert "data:image/png;base64," in page
 
 
 def test_mlflow_has_a_run_for_the_study_and_one_per_trial(runs):

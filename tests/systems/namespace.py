@@ -9,7 +9,6 @@ import os
 import secrets
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -36,8 +35,15 @@ def why_not() -> str | None:
 class Raylet(RayNode):
     """A node with an address of its own."""
 
-    def __init__(self, command: Sequence[object], log: Path, environment: Mapping[str, str], address: str) -> None:
-        super().__init__(command, log, environment)
+    def __init__(
+        self,
+        log: Path,
+        environment: Mapping[str, str],
+        address: str,
+        options: Sequence[object],
+        prefix: Sequence[object],
+    ) -> None:
+        super().__init__(log, environment, ["--node-ip-address", address, *options], prefix)
         self.address = address
 
     def training(self) -> int:
@@ -76,11 +82,11 @@ class Nodes:
         """Start a node and wait until it has joined; `prefix` runs its commands."""
         address = f"10.77.0.{len(self.raylets) + 1}"
         _ip("-n", self.name, "address", "add", f"{address}/32", "dev", "lo")
-        role = ["--address", self.address] if self.raylets else ["--head", "--port", PORT, "--disable-usage-stats"]
-        role += [] if self.raylets else ["--include-dashboard", "false"]
-        command = [*self._prefix, *prefix, Path(sys.executable).parent / "ray", "start", "--block", *role]
-        command += ["--node-ip-address", address, "--num-cpus", cpus, "--num-gpus", gpus]
-        raylet = Raylet(command, self.folder / f"{address}.log", self.environment, address)
+        options: list[object] = ["--num-cpus", cpus, "--num-gpus", gpus]
+        options += ["--address", self.address] if self.raylets else ["--head", "--port", PORT, "--disable-usage-stats"]
+        options += [] if self.raylets else ["--include-dashboard", "false"]
+        log = self.folder / f"{address}.log"
+        raylet = Raylet(log, self.environment, address, options, [*self._prefix, *prefix])
         self.raylets.append(raylet)
         raylet.start()
         return raylet

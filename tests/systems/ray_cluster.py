@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from tests.systems.program import START_SECONDS, Program, free_port
-from tests.systems.ray_node import RayNode
-
-BIN = Path(sys.executable).parent
+from tests.systems.ray_node import RAY, RayNode
 
 
 class RayCluster(RayNode):
@@ -29,17 +27,17 @@ class RayCluster(RayNode):
         self._scratch = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # pytest's folders are too long for Ray's sockets
         port, dashboard, agent, client = (free_port() for _ in range(4))
         self.address = f"http://127.0.0.1:{dashboard}"
-        command: list[object] = [BIN / "ray", "start", "--head", "--block", "--node-ip-address", "127.0.0.1"]
-        command += ["--port", port, "--dashboard-host", "127.0.0.1", "--dashboard-port", dashboard]
-        command += ["--dashboard-agent-listen-port", agent, "--ray-client-server-port", client]
-        command += ["--num-cpus", 2, "--temp-dir", self._scratch]
+        options: list[object] = ["--head", "--node-ip-address", "127.0.0.1", "--port", port]
+        options += ["--dashboard-host", "127.0.0.1", "--dashboard-port", dashboard]
+        options += ["--dashboard-agent-listen-port", agent, "--ray-client-server-port", client]
+        options += ["--num-cpus", 2, "--temp-dir", self._scratch]
         self.of_clients = {"RAY_AUTH_MODE": mode, "RAY_AUTH_TOKEN_PATH": str(token), "RAY_USAGE_STATS_ENABLED": "0"}
         environment = self.of_clients | {
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
             "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-            "PATH": f"{BIN}:{os.environ['PATH']}",  # where jobs find Python
+            "PATH": f"{RAY.parent}:{os.environ['PATH']}",  # where jobs find Python
         }
-        super().__init__(command, folder / "ray.log", environment)
+        super().__init__(folder / "ray.log", environment, options)
 
     def start(self) -> None:
         """Start it and wait until it takes jobs."""

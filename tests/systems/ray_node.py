@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from tests.systems.program import START_SECONDS, Program
 
+RAY = Path(sys.executable).parent / "ray"
 ATTEMPTS = 3
 SLOW_SECONDS = 20.0
 SETTLING_SECONDS = 5.0
 
 
 class RayNode(Program):
-    """`ray start --block`, with all that runs on the node."""
+    """`ray start --block`, with all that runs on the node but what nobody here asks: an autoscaler, a log monitor."""
 
     survives_its_test = True
+
+    def __init__(
+        self,
+        log: Path,
+        environment: Mapping[str, str],
+        options: Sequence[object],
+        prefix: Sequence[object] = (),
+    ) -> None:
+        """`options` are those of `ray start`; `prefix` is the command that runs it."""
+        spared = ("--no-monitor", "--include-log-monitor", "false")
+        super().__init__([*prefix, RAY, "start", "--block", *spared, *options], log, environment)
 
     def start(self) -> None:
         """Start it and wait until it is there.

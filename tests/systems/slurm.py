@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -12,7 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+import pytest
+
 from tests.systems.program import START_SECONDS, Program, command_line
+from tests.systems.submit import submit
 from tests.systems.until import until
 
 T = TypeVar("T")
@@ -125,7 +129,19 @@ class SlurmCluster:
         )
 
     def submit(self, storage: Path, *options: object) -> subprocess.CompletedProcess:
-        """`python -m study.submit --backend slurm`."""
+        """`python -m study.submit --backend slurm` in this process; the `sbatch` that it finds is the cluster's."""
+        folder = self.folder / "bin"
+        folder.mkdir(exist_ok=True)
+        sbatch = folder / "sbatch"
+        sbatch.write_text(f'#!/bin/sh\nexec {shlex.join(self._inside(str(shutil.which("sbatch"))))} "$@"\n')
+        sbatch.chmod(0o755)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PATH", str(folder), prepend=os.pathsep)
+            patch.setenv("SLURM_CONF", self.environment["SLURM_CONF"])
+            return submit("--backend", "slurm", "--storage-dir", storage, *options)
+
+    def submit_in_a_process(self, storage: Path, *options: object) -> subprocess.CompletedProcess:
+        """The same command in a process of its own."""
         command = (sys.executable, "-m", "study.submit", "--backend", "slurm", "--storage-dir", storage)
         return self.run(*map(str, (*command, *options)))
 
@@ -173,9 +189,13 @@ class SlurmCluster:
 class Job:
     """A study that was submitted, and its job."""
 
-    def __init__(self, slurm: SlurmCluster, storage: Path, name: str, *options: object) -> None:
+    def __init__(
+        self, slurm: SlurmCluster, storage: Path, name: str, *options: object, in_a_process: bool = False
+    ) -> None:
+        """`in_a_process`: whether a process of its own submits it."""
         self.slurm, self.storage, self.name = slurm, storage, name
-        submitted = slurm.submit(storage, "--name", name, *options)
+        submit = slurm.submit_in_a_process if in_a_process else slurm.submit
+        submitted = submit(storage, "--name", name, *options)
         assert submitted.returncode == 0, submitted.stderr
         self.id = re.match(r"job (\d+): ", submitted.stdout)[1]
 
