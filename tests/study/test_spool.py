@@ -90,18 +90,21 @@ def test_what_waits_is_delivered_by_trial_and_in_order(tmp_path, server, monkeyp
 
 
 def test_what_is_left_is_counted_where_some_of_what_waited_together_has_arrived(tmp_path, server):
-    gone = threading.Event()
+    asked, all_wait = threading.Event(), threading.Event()
 
     def only_a(*events):
         if events[0]["trial"] != "a":
             raise ConnectionError("the server is away")
-        gone.wait(5)
+        asked.set()
+        all_wait.wait(5)
         server(*events)
 
     spool = Spool(tmp_path, only_a, retry_seconds=0.01)
-    for n, trial in enumerate("aabab"):
+    spool.put({"trial": "a", "n": 0})
+    assert asked.wait(5)
+    for n, trial in enumerate("abab", start=1):
         spool.put({"trial": trial, "n": n})
-    gone.set()
+    all_wait.set()
     assert spool.close(10) == 2
     assert server.numbers() == [0, 1, 3]
     Spool(tmp_path, server).close(10)

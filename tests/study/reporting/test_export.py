@@ -24,8 +24,9 @@ def test_a_table_is_made_of_the_values_of_each_seed(ablation, tmp_path, capsys):
     lines = page.read_text().splitlines()
     assert (lines[0], lines[-1]) == ("before", "after")
     seeds = 40.0 * np.array([0.98, 1.0, 1.02])
-    assert lines[4] == f"| baseline | 40 ± {np.std(seeds, ddof=1):.2g} (n=3) |"
-    assert len(lines) == 2 + 2 + 2 + 7
+    assert lines[4] == f"| baseline | 40 ± {np.std(seeds, ddof=1):.2g} |"
+    assert lines[-4:-2] == ["", "*Means of 3 runs, ± their standard deviations.*"]
+    assert len(lines) == 2 + 2 + 2 + 7 + 2
     assert results.with_tables(page) == page.read_text()
     assert re.search(r'"command": "python -m study\.launch --space ablation', file.read_text())
 
@@ -38,9 +39,9 @@ def test_a_metric_that_a_method_lacks_has_an_empty_cell(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps({"trials": trials}))
     page = tmp_path / "page.md"
     page.write_text("<!-- table a.json: arm = first_trial; fid = fid; auroc = auroc -->\n<!-- end of table -->\n")
-    _, _, _, gan, flow, _ = results.with_tables(page).splitlines()
-    assert gan == "| gan | 1.5 ± 0.71 (n=2) | 0.9 (n=2) |"
-    assert flow == "| flow | 20,001 (n=2) | - |"
+    gan, flow = results.with_tables(page).splitlines()[3:5]
+    assert gan == "| gan | 1.5 ± 0.71 | 0.9 |"
+    assert flow == "| flow | 20,001 | - |"
 
 
 @pytest.mark.parametrize(
