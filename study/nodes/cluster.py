@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import ray
 
@@ -32,6 +34,8 @@ def cluster(address: str | None) -> Iterator[None]:
 
     Raises `InputError` where there is no cluster at the address.
     """
+    if address is None:
+        _check_home()
     try:
         ray.init(
             address=address or "local",
@@ -43,8 +47,7 @@ def cluster(address: str | None) -> Iterator[None]:
         if address is None:
             raise InputError(
                 f"Ray does not start on this machine ({first_line(error)}): try again when the machine is less busy, "
-                "set RAY_TMPDIR to a folder with a short path that you can write to (by default /tmp/ray is used), "
-                "and see that HOME can be written to."
+                "or set RAY_TMPDIR to a folder with a short path that you can write to (by default /tmp/ray is used)."
             ) from error
         raise InputError(
             f"no Ray cluster at {address} lets this process in ({first_line(error)}): check --address, "
@@ -54,3 +57,16 @@ def cluster(address: str | None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _check_home() -> None:
+    """Raise `InputError` where Ray cannot keep the token of its clusters: it would try to start for half a minute."""
+    if "RAY_AUTH_TOKEN" in os.environ or "RAY_AUTH_TOKEN_PATH" in os.environ:
+        return
+    try:
+        Path.home().joinpath(".ray").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"Ray does not start: it keeps in HOME who may connect, and {error.filename} cannot be made "
+            f"({error.strerror}): set HOME to a folder that you can write to."
+        ) from error
