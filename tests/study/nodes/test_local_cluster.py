@@ -40,5 +40,5 @@ def test_a_home_that_cannot_be_written_is_a_sentence(tmp_path, monkeypatch):
     """Ray keeps there who may connect."""
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("HOME", str(tmp_path / "file" / "home"))
-    with pytest.raises(InputError, match="Ray does not start: .* set HOME to a folder"), cluster(None):
+    with pytest.raises(InputError, match=r"Ray does not start: .* set HOME to a folder"), cluster(None):
         pass
