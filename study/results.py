@@ -27,6 +27,7 @@ from trainables.errors import InputError
 from trainables.options import Option
 
 TABLE = re.compile(r"(<!-- table (?P<file>\S+): (?P<columns>.*?) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+NAMES = ("first_trial", "dataset")
 PARAMETER = "params."
 
 
@@ -65,18 +66,17 @@ def _between(found: re.Match[str], page: Path) -> str:
         raise InputError(f"{page} names {file}, which is not there: export the study, or take the table out.")
     columns = dict(each.split(" = ") for each in " ".join(found["columns"].split()).split("; "))
     trials = json.loads(file.read_text(encoding="utf-8"))["trials"]
-    known = dict.fromkeys(name for trial in trials for name in ("first_trial", "dataset", *trial["seeds"]))
+    known = dict.fromkeys(name for trial in trials for name in (*NAMES, *trial["seeds"]))
     if missing := [name for name in columns.values() if name not in known and not name.startswith(PARAMETER)]:
         raise InputError(f"no trial of {file} has a metric {missing[0]!r}: there are {', '.join(known)}.")
-    alike: dict[tuple[str | None, ...], list[dict[str, Any]]] = {}
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for trial in trials:
-        alike.setdefault(tuple(_said(trial, column) for column in columns.values()), []).append(trial)
-    rows = [
-        [_measured(group, column) if said is None else said for said, column in zip(row, columns.values(), strict=True)]
-        for row, group in alike.items()
-    ]
-    metrics = [name for name in columns.values() if _said(trials[0], name) is None]
-    counts = {len(_values(group, metric)) for group in alike.values() for metric in metrics} - {0}
+        alike.setdefault(tuple(_said(trial, column) for column in columns.values() if _is_said(column)), []).append(
+            trial
+        )
+    groups = list(alike.values())
+    rows = [[_said(g[0], c) if _is_said(c) else _measured(g, c) for c in columns.values()] for g in groups]
+    counts = {len(_values(g, c)) for g in groups for c in columns.values() if not _is_said(c)} - {0}
     note = ""
     if len(counts) == 1 and (count := counts.pop()) > 1:
         rows = [[cell.removesuffix(f" (n={count})") for cell in row] for row in rows]
@@ -84,13 +84,15 @@ def _between(found: re.Match[str], page: Path) -> str:
     return found[1] + "\n".join(table(Table(list(columns), rows))) + "\n" + note + found[4]
 
 
-def _said(trial: dict[str, Any], column: str) -> str | None:
-    """What a column says of a trial's settings; None if it is a metric."""
+def _is_said(column: str) -> bool:
+    """Whether a column is about what was tried; else it is a metric."""
+    return column in NAMES or column.startswith(PARAMETER)
+
+
+def _said(trial: dict[str, Any], column: str) -> str:
     from study.reporting.numbers import shown
 
-    if column in ("first_trial", "dataset"):
-        return str(trial[column])
-    return shown(trial["params"].get(column.removeprefix(PARAMETER))) if column.startswith(PARAMETER) else None
+    return str(trial[column]) if column in NAMES else shown(trial["params"].get(column.removeprefix(PARAMETER)))
 
 
 def _measured(trials: Sequence[dict[str, Any]], metric: str) -> str:
