@@ -6,7 +6,7 @@ and without unlabelled images.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -67,8 +67,9 @@ SIZES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     },
     "paper": {"feature_matching": {}, "sgan": {}},
 }
-TRIED = {"smoke": ((25,), 1), "laptop": (LABELS, 5), "paper": (LABELS, DRAWS)}
-"""The numbers of labels and of draws at each scale."""
+Tried = tuple[Sequence[int], int]
+"""The numbers of labels, and how many draws there are of each."""
+TRIED: Mapping[str, Tried] = {"smoke": ((25,), 1), "laptop": (LABELS, 5), "paper": (LABELS, DRAWS)}
 
 PUBLISHED_ROUNDS = 180_000
 """300 epochs of 600 batches. For SGAN no number was published."""
@@ -102,9 +103,10 @@ class Labels(GridSpace):
         ),
     }
     grid: ClassVar = {"labels": LABELS, "draw": range(DRAWS), "method": tuple(ARMS)}
+    tried: ClassVar[Mapping[str, Tried]] = TRIED
 
     def points(self) -> list[dict[str, Any]]:
-        labels, draws = TRIED[self.scale_name]
+        labels, draws = self.tried[self.scale_name]
         return [point for point in super().points() if point["labels"] in labels and point["draw"] < draws]
 
     def suggestion(self, point: Point) -> Suggestion:
@@ -124,7 +126,7 @@ class Labels(GridSpace):
         return {"accuracy": accuracies[point["labels"]]} if point["labels"] in accuracies else {}
 
     def claims(self) -> list[Claim]:
-        return [claim for number in TRIED[self.scale_name][0] for claim in _claims(number)]
+        return [claim for number in self.tried[self.scale_name][0] for claim in _claims(number)]
 
 
 def _claims(number: int) -> list[Claim]:
