@@ -39,6 +39,8 @@ class Reference(BaseModel):
     name: str
     published: dict[str, float]
     differences: Differences
+    setting: str = ""
+    """What the figures were published for; first trials that differ in chance alone share it. Empty: `name`."""
 
 
 class Search(BaseModel):
@@ -68,6 +70,15 @@ class Search(BaseModel):
             differences=_of_scales(plan),
         )
 
+    @property
+    def published(self) -> dict[str, list[Reference]]:
+        """The first trials for which figures were published, by setting: those of a setting have the same figures."""
+        by_setting: dict[str, list[Reference]] = {}
+        for first in self.first_trials:
+            if first.published:
+                by_setting.setdefault(first.setting or first.name, []).append(first)
+        return by_setting
+
     def distributions(self) -> dict[str, BaseDistribution]:
         """Optuna's distribution of each parameter."""
         return {name: json_to_distribution(text) for name, text in self.parameters.items()}
@@ -83,7 +94,9 @@ def _references(plan: StudyPlan) -> Sequence[Reference]:
             with suppress(InputError, ValidationError):  # a scale of the document that its own method refuses
                 here = _config(plan.space, plan.fixed, first)
                 differences = _differing(here, _config(published, published.scale.fixed, known[first.name]))
-        references.append(Reference(name=first.name, published=dict(first.published), differences=differences))
+        references.append(
+            Reference(name=first.name, published=dict(first.published), differences=differences, setting=first.setting)
+        )
     return references
 
 

@@ -83,15 +83,15 @@ def _best(study: LoadedStudy, ranking: Ranking) -> Iterator[str]:
 
 def _against_published(study: LoadedStudy, best: pd.Series) -> Iterator[str]:
     objective = study.objectives[0]
-    published = {first.name: first.published for first in study.search.first_trials if first.published}
-    same = {name: values[objective.name] for name, values in published.items() if objective.name in values}
+    figures = {setting: first.published for setting, (first, *_) in study.search.published.items()}
+    same = {setting: values[objective.name] for setting, values in figures.items() if objective.name in values}
     if same:
         name = min(same, key=lambda each: same[each] if objective.direction == "minimize" else -same[each])
         against = better(float(best[f"metrics.{objective.name}"]), same[name], objective.direction)
         differs = ", ".join(study.search.differences)
         caution = f", but it is for other conditions ({differs})" if differs else ""
         yield f"The best published figure is {shown(same[name])} ({name}): ours is {against}{caution}."
-    elif published:
+    elif figures:
         yield "Nothing was published for this metric; the published figures of other metrics are below."
 
 
@@ -149,9 +149,9 @@ def _table(study: LoadedStudy, ranking: Ranking, name_dataset: bool) -> Table:
         [label, with_deviation(study.seeds_of(trial_of(row), objective.name)), _named(row)]
         for label, row in chosen.items()
     ]
-    for first in study.search.first_trials:
+    for setting, (first, *_) in study.search.published.items():
         if objective.name in first.published:
-            rows.append(["published", shown(first.published[objective.name]), first.name])
+            rows.append(["published", shown(first.published[objective.name]), setting])
     prefix = f"{base_name(objective.name)}_"
     known = study.recorded.references
     of_dataset = known[(known["dataset"] == ranking.dataset) & known["name"].str.startswith(prefix)]

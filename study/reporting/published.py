@@ -15,11 +15,12 @@ from trainables.protocol import base_name
 
 def section(study: LoadedStudy) -> Section | None:
     """A row per published figure."""
-    firsts = [first for first in study.search.first_trials if first.published]
-    if not firsts:
+    settings = study.search.published
+    if not settings:
         return None
+    firsts = [first for each in settings.values() for first in each]
     trials = study.trials()
-    rows = [row for first in firsts for row in _rows(study, first, trials)]
+    rows = [row for setting, each in settings.items() for row in _rows(study, setting, each, trials)]
     header = ["settings", "metric", "published", "here", "here / published"]
     blocks: list[Block] = [Table(header, rows, "Published figures and ours")]
     common = _common(firsts)
@@ -31,7 +32,10 @@ def section(study: LoadedStudy) -> Section | None:
         blocks.append(Text("Where so much differs, compare the order of the rows, not the numbers."))
     else:
         blocks.append(Text("Data, budget, measures and settings are the published ones."))
-    own = {first.name: {k: v for k, v in first.differences.items() if k not in common} for first in firsts}
+    own = {
+        setting: {name: pair for name, pair in first.differences.items() if name not in common}
+        for setting, (first, *_) in settings.items()
+    }
     if any(own.values()):
         further = [
             [name, setting, shown(here), shown(there)]
@@ -42,34 +46,34 @@ def section(study: LoadedStudy) -> Section | None:
     return Section("Published figures, cell by cell", blocks)
 
 
-def _rows(study: LoadedStudy, first: Reference, trials: pd.DataFrame) -> Iterator[list[str]]:
-    found = trials[trials["first_trial"] == first.name]
-    for metric, value in first.published.items():
-        ours, ratio, name = NOTHING, NOTHING, metric
-        for number, row in found.iterrows():
-            here, missing = _ours(row, metric)
-            if here is None:
-                ours = "not measured" if row["state"] == "finished" else str(row["state"])
-                continue
-            values = study.seeds_of(int(number), here)  # type: ignore[call-overload]
-            ours = with_deviation(values) + (f" ({here})" if missing else "")
-            if values and not missing and value:
-                ratio = shown(sum(values) / len(values) / value)
-        yield [first.name, name, shown(value), ours, ratio]
+def _rows(study: LoadedStudy, setting: str, firsts: list[Reference], trials: pd.DataFrame) -> Iterator[list[str]]:
+    found = trials[trials["first_trial"].isin([first.name for first in firsts])]
+    for metric, value in firsts[0].published.items():
+        measured = {int(number): here for number, row in found.iterrows() if (here := _ours(row, metric))}  # type: ignore[call-overload]
+        values = [each for number, here in measured.items() for each in study.seeds_of(number, here)]
+        name = next(iter(measured.values()), None)
+        ours, ratio = NOTHING, NOTHING
+        if name is not None:
+            ours = with_deviation(values) + (f" ({name})" if name != metric else "")
+            ratio = shown(sum(values) / len(values) / value) if values and value and name == metric else NOTHING
+        elif len(found):
+            state = str(found["state"].iloc[-1])
+            ours = "not measured" if state == "finished" else state
+        yield [setting, metric, shown(value), ours, ratio]
 
 
-def _ours(row: pd.Series, metric: str) -> tuple[str | None, bool]:
-    """The metric of ours to show beside a published one, and whether it is another extractor's."""
+def _ours(row: pd.Series, metric: str) -> str | None:
+    """The metric of ours to show beside a published one: of another extractor, where this one was not measured."""
     if row["state"] != "finished":
-        return None, False
+        return None
     if pd.notna(row.get(f"metrics.{metric}")):
-        return metric, False
+        return metric
     family, _, extractor = base_name(metric).partition("_")
     ending = metric.removeprefix(base_name(metric))
     for name in ("inception", "lenet", "efficientnet") if extractor else ():
         if pd.notna(row.get(f"metrics.{family}_{name}{ending}")):
-            return f"{family}_{name}{ending}", True
-    return None, False
+            return f"{family}_{name}{ending}"
+    return None
 
 
 def _common(firsts: list[Reference]) -> Differences:

@@ -7,6 +7,7 @@ import pytest
 from mlflow import MlflowClient
 from scipy import stats
 
+from search_spaces import labels
 from study.reporting import comparison, cost, failures, front, importances, pictures, published, stopping, training
 from study.reporting.answer import answer
 from study.reporting.document import Text
@@ -72,6 +73,21 @@ def test_the_same_metric_as_published_has_a_ratio(told):
     assert rows[3]["metric"] == "is_lenet_best"
     assert rows[3]["here"] == "4"
     assert float(rows[3]["here / published"]) == pytest.approx(4 / float(rows[3]["published"]), rel=1e-3)
+
+
+def test_trials_that_differ_in_a_draw_alone_share_the_published_figures(told, monkeypatch):
+    monkeypatch.setitem(labels.TRIED, "smoke", ((25,), 3))
+    plan = told("draws", lambda params, number: 0.5 + 0.01 * number, {"space": "labels"}, pictures=False)
+    rows = table(section(loaded(plan), published), "Published")
+    assert [(row["settings"], row["published"]) for row in rows] == [
+        ("SGAN, 25 labels", "0.802"),
+        ("D of SGAN, labels alone, 25 labels", "0.75"),
+    ]
+    told_as = 1.01  # an evaluation is a little above the best one
+    assert rows[0]["here"] == with_deviation([told_as * value for value in (0.52, 0.56, 0.6)])
+    assert float(rows[0]["here / published"]) == pytest.approx(told_as * 0.56 / 0.802, rel=1e-3)
+    beside = [row["settings"] for row in table(answer(loaded(plan))) if row["0"] == "published"]
+    assert beside == ["SGAN, 25 labels", "D of SGAN, labels alone, 25 labels"]
 
 
 def test_below_20_finished_trials_there_are_no_importances(ablation, searched, monkeypatch):
