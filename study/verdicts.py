@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import json
 import math
 import shlex
@@ -30,6 +31,8 @@ from trainables.repetitions import PER_SEED
 CLAIMS_FILE = "claims.json"
 IN_DECIBELS = "psnr"
 """How metrics begin whose unit is one that people know."""
+MOST_TIMES_THE_SEEDS = 10
+"""Nobody repeats a study more often than so for the sake of one claim."""
 VERDICTS: tuple[Verdict, ...] = ("supported", "contradicted", "undecided")
 
 
@@ -200,9 +203,17 @@ def counts(judged: Sequence[Judged]) -> dict[str, dict[str, int]]:
 
 
 def seeds_that_decide(judged: Sequence[Judged], seeds: int) -> tuple[int, int] | None:
-    """A number of seeds a trial, and how many of the undecided claims so many would decide, if nothing else changes."""
-    within_reach = [math.ceil(seeds * each.needed / max(1, each.values)) for each in judged if each.needed]
-    return (max(max(within_reach), seeds + 1), len(within_reach)) if within_reach else None
+    """A number of seeds a trial, and how many of the undecided claims so many would decide, if nothing else changes.
+
+    A claim that asks for many times as many seeds is left out, unless every one does: then it is the cheapest.
+    """
+    needed = sorted(
+        max(math.ceil(seeds * each.needed / max(1, each.values)), seeds + 1) for each in judged if each.needed
+    )
+    if not needed:
+        return None
+    enough = max((number for number in needed if number <= MOST_TIMES_THE_SEEDS * seeds), default=needed[0])
+    return enough, bisect.bisect_right(needed, enough)
 
 
 def more_seeds_command(study_json: str, seeds: int, storage: Sequence[str]) -> str:

@@ -109,6 +109,9 @@ def test_more_seeds_are_counted_from_those_that_there_are():
     assert each.needed == 17  # a difference of one deviation
     assert each.what_decides == "seen difference 1, deviation 1: about 14 more"
     assert seeds_that_decide([each], 3) == (17, 1)
+    out_of_proportion = replace(each, needed=467)
+    assert seeds_that_decide([each, out_of_proportion, each], 3) == (17, 2)
+    assert seeds_that_decide([replace(each, needed=900), out_of_proportion], 3) == (467, 1)
 
 
 @pytest.mark.parametrize(
