@@ -10,6 +10,7 @@ from search_spaces import SPACES
 from search_spaces.space import SearchSpace, spoken
 from study.config import StudyConfig, said_in
 from study.plan import StudyPlan, describe
+from study.sentences import names_of
 from trainables import command_line
 from trainables.errors import InputError
 from trainables.registry import installed, resolve
@@ -59,7 +60,7 @@ def print_registries() -> None:
         print(f"  {name:<17}{space.description}")
         for scale_name in space.scales:
             at_scale = space(scale_name)
-            datasets = " and ".join(space.datasets or (at_scale.scale.dataset,))
+            datasets = names_of(at_scale.datasets or (at_scale.scale.dataset,), "data sets")
             print(f"    {scale_name:<15}{at_scale.num_trials} trials of {spoken(at_scale.scale.rounds)} on {datasets}")
     print("data sets (--dataset):")
     for name, source in SOURCES.items():

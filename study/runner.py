@@ -34,7 +34,7 @@ from study.revival import bring_checkpoints, revive, revived
 from study.runs import Runs
 from study.schedulers import make_scheduler
 from study.searcher import OptunaSearcher
-from study.sentences import first_line
+from study.sentences import first_line, names_of
 from study.snapshots import snapshots_without_trials
 from study.spending import Spending
 from study.spool import Spool
@@ -160,7 +160,7 @@ def check_storage(plan: StudyPlan) -> None:
 
 def prepare(plan: StudyPlan, console: Console) -> Preparations:
     """Put everything that trials read into the cache; raises `InputError` where something cannot be had."""
-    with console.status(f"preparing {' and '.join(plan.datasets)}"):
+    with console.status(f"preparing {names_of(plan.datasets, 'data sets')}"):
         for dataset, method, config in first_configs(plan):
             check_method(method, config, dataset, plan.cache_dir)
         prepared = {

@@ -1,6 +1,8 @@
-"""What sentences share: errors of other libraries, made fit for one, and when a number is told as a share."""
+"""What sentences share: errors of other libraries, made fit for one, names, and when a number is told as a share."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from trainables.credentials import without_credentials
 
@@ -9,6 +11,17 @@ ASIDE = "(raised as a result of "
 
 MOST_TIMES = 10
 """A value that is so many times as large as another one, or more, is not told as a share of it."""
+
+MOST_NAMES = 3
+"""Of more than so many names a sentence has the first and the last one."""
+
+
+def names_of(several: Sequence[str], noun: str) -> str:
+    """One or more names in a sentence: `a`, `a, b and c`, or `10 data sets from a to j`."""
+    if len(several) > MOST_NAMES:
+        return f"{len(several)} {noun} from {several[0]} to {several[-1]}"
+    *before, last = several
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def first_line(error: Exception) -> str:

@@ -293,6 +293,9 @@ def test_list_shows_spaces_scales_and_data_sets(capsys):
     assert main(["--list"]) == 0
     shown = capsys.readouterr().out
     for name in (
+        "80 trials of 800 rounds on 10 data sets from mnist5k:0 to mnist5k:9",
+        "10 trials of 384 rounds on mnist5k and fashion5k",
+        "6 trials of 4000 rounds on line_-2_0.5, line_3_0.5 and line_3_0.2",
         "gradnorm",
         "ablation",
         "smoke",
