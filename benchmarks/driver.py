@@ -79,12 +79,12 @@ class Usage(threading.Thread):
     def cpu_at(self, at: float) -> float:
         """The CPU seconds up to a time."""
         samples = len(self.times)
-        return float(np.interp(at, self.times, self.cpu[:samples]))
+        return float(np.interp(at, self.times[:samples], self.cpu[:samples]))
 
     def memory_at(self, at: float) -> float:
         """The resident memory at a time, in MB."""
         samples = len(self.times)
-        return float(np.interp(at, self.times, self.memory[:samples]))
+        return float(np.interp(at, self.times[:samples], self.memory[:samples]))
 
 
 def main(trials: int = 1000) -> None:
