@@ -87,7 +87,9 @@ class DiscriminatorOnly(Stackable):
         with seeded_networks(config.seed):
             classes = dataset.num_classes or 10
             network = ClassEnergyDiscriminator(dataset.shape, classes, config.width, config.spectral_norm)
-        self.discriminator = network.to(device).eval()
+        # A CPU is no faster with the other order of an image's numbers.
+        order = torch.preserve_format if device.type == "cpu" else torch.channels_last
+        self.discriminator = network.to(device).to(memory_format=order).eval()
         self.averaged: AveragedModel | None = None
         if config.ema_decay > 0:
             average = get_ema_multi_avg_fn(config.ema_decay)
