@@ -27,8 +27,9 @@ warnings.filterwarnings("ignore", message="Fixed parameter .* is out of range", 
 warnings.filterwarnings("ignore", message="The value .* is out of the range of the distribution", category=UserWarning)
 warnings.filterwarnings("ignore", message="Constraints have been set, but CmaEsSampler", category=UserWarning)
 
-START_UP = 16
-"""Trials, with the first ones, before a sampler models anything. After 8, TPE stays near the best of the few that were not
+START_UP = 8
+TPE_START_UP = 16
+"""Trials, with the first ones, before TPE models anything. After 8, it stays near the best of the few that were not
 stopped early: with 20 trials it then finds less than random search (docs/study.md)."""
 
 MOST_SEEN, BEST_SEEN = 400, 25
@@ -48,7 +49,7 @@ class Tpe(samplers.TPESampler):
     """
 
     def __init__(self, seed: int) -> None:
-        super().__init__(seed=seed, n_startup_trials=START_UP, multivariate=True, group=True, constant_liar=True)
+        super().__init__(seed=seed, n_startup_trials=TPE_START_UP, multivariate=True, group=True, constant_liar=True)
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         return super().infer_relative_search_space(_seen(study, lambda trials: _known(study, trials).kinds()), trial)

@@ -85,14 +85,14 @@ def test_tpe_suggests_what_optunas_own_does(monkeypatch):
 
     def optunas_own(seed):
         return optuna.samplers.TPESampler(
-            seed=seed, n_startup_trials=samplers.START_UP, multivariate=True, group=True, constant_liar=True
+            seed=seed, n_startup_trials=samplers.TPE_START_UP, multivariate=True, group=True, constant_liar=True
         )
 
     suggested = {}
     for name, made in (("ours", original), ("theirs", optunas_own)):
         monkeypatch.setitem(samplers.SAMPLERS, "tpe", made)
         study = optuna.create_study()
-        for number in range(25):
+        for number in range(30):
             trial = ask(study, "tpe", 0)
             x = trial.suggest_float("x", 0.0, 1.0)
             if trial.suggest_categorical("kind", ["a", "b"]) == "b":
