@@ -165,20 +165,20 @@ def numbered(study: optuna.Study, number: int) -> FrozenTrial:
     return storage.get_trial(storage.get_trial_id_from_study_id_trial_number(study._study_id, number))
 
 
-def ask(study: optuna.Study, sampler: str, seed: int, started: int | None = None) -> optuna.Trial:
-    """The next trial; who has counted the trials that have been `started` says so, which saves counting them here."""
-    study.sampler = make_sampler(sampler, seed, num_started(study) if started is None else started)
+def ask(study: optuna.Study, sampler: str, seed: int, num_trials: int = 0, started: int | None = None) -> optuna.Trial:
+    """The next trial of a study of `num_trials`; who has counted those that have been `started` saves counting here."""
+    study.sampler = make_sampler(sampler, seed, num_started(study) if started is None else started, num_trials)
     return study.ask()
 
 
-def reopen(study: optuna.Study, sampler: str, seed: int) -> list[optuna.Trial]:
+def reopen(study: optuna.Study, sampler: str, seed: int, num_trials: int) -> list[optuna.Trial]:
     """The trials that an earlier driver asked for and did not finish, by number.
 
     A trial that was lost before all its parameters were suggested gets the same parameters as without the loss.
     """
     trials = []
     for frozen in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        study.sampler = make_sampler(sampler, seed, frozen.number)
+        study.sampler = make_sampler(sampler, seed, frozen.number, num_trials)
         trials.append(optuna.Trial(study, frozen._trial_id))
     return trials
 

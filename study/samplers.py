@@ -28,9 +28,13 @@ warnings.filterwarnings("ignore", message="The value .* is out of the range of t
 warnings.filterwarnings("ignore", message="Constraints have been set, but CmaEsSampler", category=UserWarning)
 
 START_UP = 8
-TPE_START_UP = 16
-"""Trials, with the first ones, before TPE models anything. After 8, it stays near the best of the few that were not
-stopped early: with 20 trials it then finds less than random search (docs/study.md)."""
+MOST_START_UP = 16
+START_UP_SHARE = 3
+"""Trials, with the first ones, before TPE models anything: a third of a study's, if that is neither less nor more.
+
+After few, it stays near the best of those that were not stopped early, and in a long study finds less than random
+search (docs/study.md). A short study has no time for many.
+"""
 
 MOST_SEEN, BEST_SEEN = 400, 25
 """TPE learns from at most so many ended trials, among them so many of the best: as many as it compares with the others.
@@ -48,8 +52,9 @@ class Tpe(samplers.TPESampler):
     suggestion again, and come to the same.
     """
 
-    def __init__(self, seed: int) -> None:
-        super().__init__(seed=seed, n_startup_trials=TPE_START_UP, multivariate=True, group=True, constant_liar=True)
+    def __init__(self, seed: int, num_trials: int) -> None:
+        start_up = min(max(START_UP, num_trials // START_UP_SHARE), MOST_START_UP)
+        super().__init__(seed=seed, n_startup_trials=start_up, multivariate=True, group=True, constant_liar=True)
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         return super().infer_relative_search_space(_seen(study, lambda trials: _known(study, trials).kinds()), trial)
@@ -188,30 +193,31 @@ def _as_complete(trial: FrozenTrial) -> FrozenTrial:
 # What these two do not model, they draw at random; they would say so at each trial, and docs/study.md says it once.
 MODEL_SETTINGS: dict[str, Any] = {"n_startup_trials": START_UP, "warn_independent_sampling": False}
 
-SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
+SAMPLERS: dict[str, Callable[[int, int], BaseSampler]] = {
     "tpe": Tpe,
-    "gp": lambda seed: LearnsFromStopped(samplers.GPSampler(seed=seed, **MODEL_SETTINGS)),
-    "cmaes": lambda seed: LearnsFromStopped(samplers.CmaEsSampler(seed=seed, **MODEL_SETTINGS)),
-    "random": lambda seed: samplers.RandomSampler(seed=seed),
-    "qmc": lambda seed: samplers.QMCSampler(seed=seed, scramble=True),
-    "grid": lambda seed: samplers.BruteForceSampler(seed=seed),
-    "nsga2": lambda seed: samplers.NSGAIISampler(seed=seed),
-    "nsga3": lambda seed: samplers.NSGAIIISampler(seed=seed),
+    "gp": lambda seed, _: LearnsFromStopped(samplers.GPSampler(seed=seed, **MODEL_SETTINGS)),
+    "cmaes": lambda seed, _: LearnsFromStopped(samplers.CmaEsSampler(seed=seed, **MODEL_SETTINGS)),
+    "random": lambda seed, _: samplers.RandomSampler(seed=seed),
+    "qmc": lambda seed, _: samplers.QMCSampler(seed=seed, scramble=True),
+    "grid": lambda seed, _: samplers.BruteForceSampler(seed=seed),
+    "nsga2": lambda seed, _: samplers.NSGAIISampler(seed=seed),
+    "nsga3": lambda seed, _: samplers.NSGAIIISampler(seed=seed),
 }
+"""By name, what makes a sampler of its seed and the number of the study's trials."""
 
 ONE_OBJECTIVE_ONLY = ("cmaes",)
 ONE_SEQUENCE = ("qmc", "grid")
 """Samplers that walk through one sequence, whose place is in the storage: all trials share a seed."""
 
 
-def make_sampler(name: str, seed: int, trial_number: int) -> BaseSampler:
-    """The sampler for one trial: what it suggests follows from the history, the seed and the number alone.
+def make_sampler(name: str, seed: int, trial_number: int, num_trials: int) -> BaseSampler:
+    """The sampler for one trial: what it suggests follows from the history, the seed and the two numbers alone.
 
     Each (seed, number) has a random stream of its own, so the trials of studies with neighbouring seeds differ.
     """
     make = lookup("sampler", name, SAMPLERS)
     number = 0 if name in ONE_SEQUENCE else trial_number
-    return make(int(np.random.SeedSequence([seed, number]).generate_state(1)[0]))
+    return make(int(np.random.SeedSequence([seed, number]).generate_state(1)[0]), num_trials)
 
 
 def check_grid(suggest: Callable[[optuna.Trial], object], flag: str = "--sampler grid") -> None:

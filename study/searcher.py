@@ -62,7 +62,7 @@ class OptunaSearcher(NotInSnapshot, Searcher):
         self._choose_node = choose_node
         self._limiter = limiter
         self._constraints = constraints
-        self._again = reopen(study, sampler, seed)
+        self._again = reopen(study, sampler, seed, num_trials)
         self._started = num_started(study)
         self._paused: set[int] = set()
         self._trials: dict[str, optuna.Trial] = {}
@@ -88,7 +88,7 @@ class OptunaSearcher(NotInSnapshot, Searcher):
             trial = self._again.pop(0)
             stamp(trial, AGAIN_AT)
         else:
-            trial = ask(self._study, self._sampler, self._seed, self._started)
+            trial = ask(self._study, self._sampler, self._seed, self._num_trials, self._started)
             self._started += REVIVED not in trial.user_attrs
         if self._limiter is not None:
             self._limiter.begin(trial_id, trial)

@@ -83,9 +83,9 @@ def test_tpe_suggests_what_optunas_own_does(monkeypatch):
     """Some trials have a parameter more, some were stopped early, some have failed."""
     original = samplers.SAMPLERS["tpe"]
 
-    def optunas_own(seed):
+    def optunas_own(seed, num_trials):
         return optuna.samplers.TPESampler(
-            seed=seed, n_startup_trials=samplers.TPE_START_UP, multivariate=True, group=True, constant_liar=True
+            seed=seed, n_startup_trials=samplers.START_UP, multivariate=True, group=True, constant_liar=True
         )
 
     suggested = {}
@@ -102,6 +102,21 @@ def test_tpe_suggests_what_optunas_own_does(monkeypatch):
             study.tell(trial, None if number % 5 in ends else x, state=ends.get(number % 5, TrialState.COMPLETE))
         suggested[name] = [trial.params for trial in study.trials]
     assert suggested["ours"] == suggested["theirs"]
+
+
+@pytest.mark.parametrize(("num_trials", "start_up"), [(24, 8), (12, 8), (36, 12), (60, 16), (1000, 16)])
+def test_a_third_of_the_trials_are_random_before_tpe_models_them(num_trials, start_up):
+    study = optuna.create_study()
+    values = []
+    for number in range(start_up + 2):
+        trial = ask(study, "tpe", 0, num_trials)
+        values.append(trial.suggest_float("x", 0.0, 1.0))
+        study.tell(trial, 0.0 if number == 0 else 1.0)
+    drawn = []
+    for number in range(start_up + 2):
+        of_random = ask(optuna.create_study(), "tpe", 0, num_trials, started=number)
+        drawn.append(of_random.suggest_float("x", 0.0, 1.0))
+    assert [a == b for a, b in zip(values, drawn, strict=True)] == [True] * start_up + [False] * 2
 
 
 def most_telling(study, trials):
@@ -178,7 +193,7 @@ def test_with_thousands_of_trials_tpe_still_finds_the_minimum():
     )
     found = []
     for number in range(10):
-        study.sampler = make_sampler("tpe", 0, 3000 + number)
+        study.sampler = make_sampler("tpe", 0, 3000 + number, 0)
         trial = study.ask()
         found.append(trial.suggest_float("x", 0, 1))
         study.tell(trial, abs(found[-1] - 0.3))

@@ -13,7 +13,7 @@ from study.limiter import Limiter
 from study.limits import Limits
 from study.nodes.capacity import Resources
 from study.optuna_storage import FIRST_TRIAL, METRICS, create_study, open_storage
-from study.samplers import TPE_START_UP
+from study.samplers import MOST_START_UP
 from study.searcher import LOST, MAX_RESTARTS, OptunaSearcher
 from study.spending import Spending
 from trainables.protocol import Protocol
@@ -271,7 +271,7 @@ def suggestions(tmp_path, space, seed, name):
     study = create_study(name, open_storage(tmp_path / name), ("minimize",), space.first_trials())
     searcher = make_searcher(study, space, seed)
     configs = []
-    for i in range(TPE_START_UP + 6):
+    for i in range(MOST_START_UP + 6):
         configs.append(searcher.suggest(f"t{i}")["spec"]["config"])
         finish(searcher, f"t{i}", configs[-1]["image_lr"] + configs[-1]["discriminator_lr"])
     return configs
