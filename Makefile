@@ -29,7 +29,7 @@ test: install  ## lint, types, import contracts, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 soak: install  ## kill and resume a study 20 times; stop the tracking server under another one
 	$(BIN)/python -m tests.integration.soak
