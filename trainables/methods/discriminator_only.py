@@ -87,7 +87,7 @@ class DiscriminatorOnly(Stackable):
         with seeded_networks(config.seed):
             classes = dataset.num_classes or 10
             network = ClassEnergyDiscriminator(dataset.shape, classes, config.width, config.spectral_norm)
-        # A CPU is no faster with the other order of an image's numbers.
+        # Channels last, as in `gan`; but here a CPU is no faster with it.
         order = torch.preserve_format if device.type == "cpu" else torch.channels_last
         self.discriminator = network.to(device).to(memory_format=order).eval()
         self.averaged: AveragedModel | None = None
