@@ -6,6 +6,7 @@ import math
 import signal
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from threading import Thread
 
 import optuna
 from optuna.trial import TrialState
@@ -56,6 +57,7 @@ INTERRUPTED_DELIVERY_SECONDS = 10.0
 MANY_EVENTS = 100
 """From here on their delivery takes a while, and the screen says so."""
 REFUSALS_SHOWN = 5
+STOPPING = "Stopping: trials have 10 seconds to reach their next evaluation. A second signal ends the study at once."
 
 
 def run_study(plan: StudyPlan, console: Console, trainable: type[Trainable] = Trial) -> int:
@@ -280,7 +282,13 @@ def _tune(
             verbose=0,
         ),
     )
-    with clean_stop(searcher.close) as interruption, console.live(progress.view), snapshots_without_trials():
+
+    def stop() -> None:
+        searcher.close()
+        # Not here: the signal may have come while this thread was printing.
+        Thread(target=console.print, args=(STOPPING,), daemon=True).start()
+
+    with clean_stop(stop) as interruption, console.live(progress.view), snapshots_without_trials():
         tuner.fit()
     running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     if running and not interruption.received and not limiter.has_limited:

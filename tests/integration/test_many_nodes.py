@@ -49,6 +49,7 @@ def test_a_node_is_killed_and_another_joins(nodes, storage):
     check_complete(outcome, 4, [2, 4])
     (lost,) = [trial for trial in outcome.trials if LOST in trial.user_attrs]
     assert lost.user_attrs[LOST_AT] == 2
+    nodes.until_lost(second)  # for the tests that follow
 
 
 @pytest.fixture

@@ -63,13 +63,14 @@ def test_a_job_that_is_stopped_in_the_middle_and_submitted_again_ends_complete(s
     first.until_shown("[  2/4]")
 
     stop = submit("--action", "stop", "--name", "stopped")
+    first.until_shown("Stopping: ")
+    hold(storage, trial=3)  # else trial 2 would be waited for in vain
     assert stop.wait() == 0, stop.screen()
     assert "job stopped-1 is STOPPED since" in stop.screen()
     assert first.wait() == 128 + signal.SIGTERM
     assert "Stopped by SIGTERM" in first.screen()  # the study itself says so: it was not killed
     assert Outcome.of(storage, "stopped").status() == "KILLED"
 
-    hold(storage, trial=3)
     again = submit(*study)
     again.until_shown("/4] trial")
     again.process.send_signal(signal.SIGINT)

@@ -52,6 +52,8 @@ def test_a_study_over_two_nodes_goes_on_by_itself_when_it_is_requeued_and_before
 
     # As Slurm does before the limit.
     assert slurm.run("scancel", "--batch", "--signal=USR1", job.id).returncode == 0
+    job.until(lambda: "Stopping: " in job.log())
+    hold(storage, trial=2)  # else trials 0 and 1 would be waited for in vain
     job.until(lambda: slurm.restarts(job.id) == 2)
     assert "Stopped by SIGUSR2" in job.log()
     release(storage)

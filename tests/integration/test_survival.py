@@ -59,6 +59,7 @@ def test_a_study_that_is_killed_stopped_and_extended_ends_as_if_it_had_not_been(
     driver.start()
     driver.until_shown("[  2/4]")
     driver.process.send_signal(signal.SIGUSR1)
+    hold(storage, trial=3)  # else trial 2 would be waited for in vain
     assert driver.wait(seconds=60) == 128 + signal.SIGUSR1
     assert "Stopped by SIGUSR1" in driver.screen()
     assert "--resume ended" in driver.screen()

@@ -6,6 +6,7 @@ The namespace has only `lo`, so nothing outside reaches it, whatever Ray binds t
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 from tests.systems.driver import Driver
 from tests.systems.program import training
 from tests.systems.ray_node import RayNode
+from tests.systems.until import until
 
 PORT = 6379
 
@@ -65,6 +67,7 @@ class Nodes:
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(token),
             "RAY_TMPDIR": str(self.folder),
+            "RAY_health_check_period_ms": "1000",  # a node that was killed is missed after 5 of them
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1",  # what study/__init__.py turns off, for machines of their own
         }
@@ -90,6 +93,12 @@ class Nodes:
         self.raylets.append(raylet)
         raylet.start()
         return raylet
+
+    def until_lost(self, raylet: Raylet) -> None:
+        """Wait until Ray misses a node that was killed: before, a driver would ask it, and say that it was lost."""
+        (log,) = self.folder.rglob("gcs_server.out")
+        missed = re.compile(rf"address: {re.escape(raylet.address)} .* marked dead")
+        until(lambda: missed.search(log.read_text(errors="replace")), every=0.2)
 
     def close(self) -> None:
         """End all nodes, the head last, and remove the namespace."""

@@ -25,12 +25,11 @@ class RayCluster(RayNode):
         token.write_text(secrets.token_hex(32))
         self._token = token.read_text() if mode == "token" else ""
         self._scratch = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # pytest's folders are too long for Ray's sockets
-        port, dashboard, agent, client = (free_port() for _ in range(4))
+        port, dashboard, client = (free_port() for _ in range(3))
         self.address = f"http://127.0.0.1:{dashboard}"
         options: list[object] = ["--head", "--node-ip-address", "127.0.0.1", "--port", port]
         options += ["--dashboard-host", "127.0.0.1", "--dashboard-port", dashboard]
-        options += ["--dashboard-agent-listen-port", agent, "--ray-client-server-port", client]
-        options += ["--num-cpus", 2, "--temp-dir", self._scratch]
+        options += ["--ray-client-server-port", client, "--num-cpus", 2, "--temp-dir", self._scratch]
         self.of_clients = {"RAY_AUTH_MODE": mode, "RAY_AUTH_TOKEN_PATH": str(token), "RAY_USAGE_STATS_ENABLED": "0"}
         environment = self.of_clients | {
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",

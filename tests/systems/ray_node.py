@@ -28,7 +28,7 @@ class RayNode(Program):
         prefix: Sequence[object] = (),
     ) -> None:
         """`options` are those of `ray start`; `prefix` is the command that runs it."""
-        spared = ("--no-monitor", "--include-log-monitor", "false")
+        spared = ("--no-monitor", "--include-log-monitor", "false", "--dashboard-agent-listen-port", 0)
         super().__init__([*prefix, RAY, "start", "--block", *spared, *options], log, environment)
 
     def start(self) -> None:

@@ -58,7 +58,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 SchedulerParameters=bf_interval=1,sched_interval=1
 ReturnToService=2
-KillWait=5
+KillWait=2
 NodeName=n1 NodeHostname={host} NodeAddr=10.77.0.1 Port=17001 CPUs=2 RealMemory=4000
 NodeName=n2 NodeHostname={host} NodeAddr=10.77.0.2 Port=17002 CPUs=2 RealMemory=4000
 PartitionName=main Nodes=n1,n2 Default=YES State=UP

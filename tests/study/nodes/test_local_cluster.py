@@ -1,15 +1,25 @@
-"""Where Ray cannot start on this machine."""
+"""A Ray of a study's own: beside another one, and where it cannot start on this machine."""
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
 from study.nodes.cluster import cluster
 from trainables.errors import InputError
 
+AGENT = 52365
+BESIDE_ANOTHER = """
+import ray
+from study.nodes.cluster import cluster
+
+with cluster(None):
+    print(ray._private.worker.global_worker.node.dashboard_agent_listen_port)
+"""
 CODE = """
 from pathlib import Path
 import study
@@ -42,3 +52,14 @@ def test_a_home_that_cannot_be_written_is_a_sentence(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "file" / "home"))
     with pytest.raises(InputError, match=r"Ray does not start: .* set HOME to a folder"), cluster(None):
         pass
+
+
+def test_the_second_study_on_a_machine_does_not_wait_for_a_port_that_the_first_one_has(tmp_path, monkeypatch):
+    """Ray waits for its agent, which says -1 after four seconds without the port."""
+    monkeypatch.setenv("PYTHONPATH", ":".join(path for path in sys.path if path))
+    with socket.socket() as taken:
+        with suppress(OSError):  # something else has it
+            taken.bind(("127.0.0.1", AGENT))
+            taken.listen()
+        done = subprocess.run([sys.executable, "-c", BESIDE_ANOTHER], cwd=tmp_path, capture_output=True, timeout=300)
+    assert int(done.stdout) not in (-1, AGENT), done.stderr
