@@ -49,6 +49,17 @@ def with_absolute_path(space: str) -> str:
     return space if parts is None else f"{parts[0]}:{parts[1]}"
 
 
+def from_its_checkout(space: str) -> str:
+    """`FILE.py:Class` with the file as one names it in the root of its Git checkout, if it is in one."""
+    if (named := split_name(space)) is None:
+        return space
+    path, name = named
+    for folder in path.parents:
+        if (folder / ".git").exists():
+            return f"{path.relative_to(folder)}:{name}"
+    return space
+
+
 def open_outside(path: Path) -> OutsideFile:
     """The file of a new study, imported; raises `InputError` where it is not there or cannot be imported."""
     if not path.is_file():

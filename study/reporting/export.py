@@ -27,7 +27,7 @@ def exported(study: LoadedStudy) -> str:
     """
     content = {
         "study": study.name,
-        "command": repeat(study, with_storage=False),
+        "command": repeat(study, anywhere=True),
         "commit": study.tag("git_commit", "unknown"),
         "scale": study.tag("scale"),
         "dataset": study.tag("dataset"),

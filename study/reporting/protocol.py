@@ -8,6 +8,7 @@ from typing import Any
 
 from study.config import StudyConfig, to_arguments
 from study.loaded import LoadedStudy
+from study.outside import from_its_checkout
 from study.reporting.answer import storage_arguments
 from study.reporting.document import Block, Commands, Section, Table, Text
 
@@ -35,15 +36,20 @@ def section(study: LoadedStudy) -> Section:
     return Section("Protocol, versions, command", blocks)
 
 
-def repeat(study: LoadedStudy, with_storage: bool = True) -> str:
-    """The command line that says the options of the study again, without its name."""
+def repeat(study: LoadedStudy, anywhere: bool = False) -> str:
+    """The command line that says the options of the study again, without its name.
+
+    `anywhere`: as one would type it on another machine, without the storage and with files as from the checkout's root.
+    """
     known = {each.name for each in fields(StudyConfig)}
     said: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in study.options.items()
         if name in known and name != "name"
     }
-    arguments = to_arguments(StudyConfig(**said)) + (storage_arguments(study) if with_storage else [])
+    if anywhere and isinstance(said.get("space"), str):
+        said["space"] = from_its_checkout(said["space"])
+    arguments = to_arguments(StudyConfig(**said)) + ([] if anywhere else storage_arguments(study))
     return f"python -m study.launch {shlex.join(arguments)}"
 
 

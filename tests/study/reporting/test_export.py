@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from study import report, results
+from study.reporting.protocol import repeat
 from trainables.errors import InputError
 
 
@@ -29,6 +31,14 @@ def test_a_table_is_made_of_the_values_of_each_seed(ablation, tmp_path, capsys):
     assert len(lines) == 2 + 2 + 2 + 7 + 2
     assert results.with_tables(page) == page.read_text()
     assert re.search(r'"command": "python -m study\.launch --space ablation', file.read_text())
+
+
+@pytest.mark.parametrize(("git", "named"), [(".git", "spaces/mine.py:Mine"), ("none", "{folder}/spaces/mine.py:Mine")])
+def test_the_command_names_an_outside_space_as_from_the_root_of_its_checkout(ablation, tmp_path, git, named):
+    (tmp_path / git).mkdir()
+    outside = copy.copy(ablation)
+    outside.__dict__["options"] = {**ablation.options, "space": f"{tmp_path}/spaces/mine.py:Mine"}
+    assert f"--space {named.format(folder=tmp_path)}" in repeat(outside, anywhere=True)
 
 
 def test_a_metric_that_a_method_lacks_has_an_empty_cell(tmp_path):
