@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import ray
@@ -98,10 +99,13 @@ def _check_home() -> None:
     """Raise `InputError` where Ray cannot keep the token of its clusters: it would try to start for half a minute."""
     if "RAY_AUTH_TOKEN" in os.environ or "RAY_AUTH_TOKEN_PATH" in os.environ:
         return
+    folder = Path.home() / ".ray"
     try:
-        Path.home().joinpath(".ray").mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / "auth_token").exists():
+            NamedTemporaryFile(dir=folder).close()
     except OSError as error:
         raise InputError(
-            f"Ray does not start: it keeps in HOME who may connect, and {error.filename} cannot be made "
+            f"Ray does not start: it keeps in HOME who may connect, and {folder} cannot be written to "
             f"({error.strerror}): set HOME to a folder that you can write to."
         ) from error

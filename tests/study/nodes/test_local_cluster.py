@@ -10,6 +10,7 @@ from contextlib import suppress
 import pytest
 
 from study.nodes.cluster import cluster
+from tests.systems.namespace import why_not
 from trainables.errors import InputError
 
 AGENT = 52365
@@ -52,6 +53,18 @@ def test_a_home_that_cannot_be_written_is_a_sentence(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "file" / "home"))
     with pytest.raises(InputError, match=r"Ray does not start: .* set HOME to a folder"), cluster(None):
         pass
+
+
+@pytest.mark.skipif(why_not() is not None, reason=str(why_not()))  # nor mount
+def test_a_folder_of_ray_that_cannot_be_written_is_a_sentence(tmp_path, monkeypatch):
+    (tmp_path / ".ray").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", ":".join(path for path in sys.path if path))
+    mounted = 'mount -t tmpfs -o ro none "$HOME/.ray" && exec "$0" -c "$1"'
+    command = ["unshare", "--mount", "sh", "-c", mounted, sys.executable, CODE]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 2, done.stderr
+    assert f"{tmp_path}/.ray cannot be written to (Read-only file system): set HOME" in done.stderr
 
 
 def test_the_second_study_on_a_machine_does_not_wait_for_a_port_that_the_first_one_has(tmp_path, monkeypatch):
