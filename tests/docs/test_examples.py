@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import yaml
 from study.config import StudyConfig
 from study.planning import make_plan
 from trainables.command_line import read
+from trainables.data.sources import source_of
 
 EXAMPLES = Path(__file__).parents[2] / "docs/examples"
 
@@ -31,3 +33,13 @@ def test_a_part_of_a_space_is_a_space():
     assert [config["label_draw"] for config in configs] == list(range(10))
     assert {config["labels"] for config in configs} == {100}
     assert (len(configs), list(plan.protocols), list(plan.claims)) == (10, ["mnist5k"], [])
+
+
+def test_a_study_may_bring_its_space_and_its_data_sets_in_one_file():
+    plan = make_plan(StudyConfig(space=f"{EXAMPLES / 'rings.py'}:Rings"))
+    points = {name: source_of(name).points for name in plan.protocols}
+    radii = {name: {round(math.hypot(*centre), 9) for centre in each.centres} for name, each in points.items()}
+    assert {(*radii[name], points[name].std) for name in points} == {
+        (1.0, 0.02), (2.0, 0.02), (4.0, 0.02), (2.0, 0.1), (2.0, 0.3)
+    }  # fmt: skip
+    assert {len(each.centres) for each in points.values()} == {8}

@@ -35,7 +35,7 @@ from trainables.data.mnist_family import (
     kmnist,
     mnist,
 )
-from trainables.data.points import POINT_SETS, PointSet
+from trainables.data.points import POINT_SETS, Mixture, Spiral
 from trainables.data.yale import has_yale_faces, yale_faces, yale_fingerprint
 from trainables.errors import InputError, lookup
 from trainables.files import absolute, sha256_of
@@ -57,6 +57,7 @@ class Source:
 
     If only the files can tell, `shape` is empty and `num_classes` None; unlabelled data also has None.
     `fingerprint(downloads)` is a string that changes with the user's files, None if they are gone.
+    `points` is the distribution of a data set of points, with which generated ones are compared; None for images.
     """
 
     load: Callable[[Path], tuple[Split, Split]]
@@ -65,10 +66,12 @@ class Source:
     num_classes: int | None
     at_hand: Callable[[Path], bool] = lambda downloads: True
     fingerprint: Callable[[Path], str | None] = _nothing
+    points: Mixture | Spiral | None = None
 
 
-def _points(point_set: PointSet) -> Source:
-    return Source(lambda downloads: point_set.splits(), point_set.description, point_set.shape, None)
+def of_points(points: Mixture | Spiral) -> Source:
+    """The source of two draws from a distribution of points."""
+    return Source(lambda downloads: points.splits(), points.description, points.shape, None, points=points)
 
 
 SOURCES: dict[str, Source] = {
@@ -91,7 +94,7 @@ SOURCES: dict[str, Source] = {
         has_yale_faces,
         yale_fingerprint,
     ),
-    **{name: _points(point_set) for name, point_set in POINT_SETS.items()},
+    **{name: of_points(points) for name, points in POINT_SETS.items()},
 }
 
 FOLDER = "folder"

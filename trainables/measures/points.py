@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from trainables.data.dataset import Dataset
-from trainables.data.points import POINT_SETS, Mixture
+from trainables.data.points import Mixture
+from trainables.data.sources import source_of
 from trainables.data.tensors import to_tensor
 from trainables.measures.base import Measure, Measured
 from trainables.measures.point_figures import Scene, draw_frame, draw_training
@@ -41,7 +42,9 @@ class Points(Measure):
         self.settings = settings
         self.device = device
         self.dataset = dataset
-        self.point_set = POINT_SETS[dataset.name]
+        points = source_of(dataset.name).points
+        assert points is not None, "the settings are checked"
+        self.point_set = points
         self.test = np.array(dataset.test.examples)
         self.unit = float(np.sqrt(self.test.var(axis=0).mean()))
         self.reference = self.test[: settings.num_compared] / self.unit

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from trainables.data.dataset import Dataset
-from trainables.data.points import POINT_SETS, Mixture
+from trainables.data.points import Mixture
 from trainables.data.sources import file_name, parent_of, source_of
 from trainables.data.tasks import IMAGE_TASKS, Task
 from trainables.errors import InputError
@@ -171,7 +171,7 @@ class DetectionSettings(MeasureSettings):
     def check(self, dataset: str) -> None:
         refuse_points(dataset)
         for name in self.ood_sets:
-            if name in POINT_SETS:
+            if name != SCRAMBLED and source_of(name).points is not None:
                 raise InputError(f"--ood-sets {name}: this data set has points, name data sets of images.")
 
 
@@ -233,14 +233,14 @@ class PointsSettings(MeasureSettings):
 
     def metrics(self, dataset: str) -> dict[str, Metric]:
         shown = Metric("maximize", shown=True)
-        is_mixture = isinstance(POINT_SETS[dataset], Mixture)
+        is_mixture = isinstance(source_of(dataset).points, Mixture)
         of_shape = {"modes": shown, "inside": shown} if is_mixture else {"distance": Metric("minimize", shown=True)}
         energies = {"energy": Metric("minimize", shown=True), "energy_absolute": MINIMIZED}
         of_scores = {"boundary": shown, "optimality_gap": Metric("minimize", shown=True)}
         return {**energies, "spread": Metric(target=1.0), **of_shape, **of_scores}
 
     def check(self, dataset: str) -> None:
-        if dataset not in POINT_SETS:
+        if source_of(dataset).points is None:
             raise InputError(f"measure 'points' is for points, and data set {dataset!r} has images.")
 
 
@@ -268,5 +268,5 @@ class ClassificationSettings(MeasureSettings):
 
 def refuse_points(dataset: str) -> None:
     """Raise `InputError` for a data set of points."""
-    if parent_of(dataset) in POINT_SETS:
+    if source_of(parent_of(dataset)).points is not None:
         raise InputError(f"this space measures images, and data set {dataset!r} has points: choose another one.")

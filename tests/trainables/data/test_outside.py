@@ -6,16 +6,20 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
 from trainables.data.cache import open_dataset, prepare
 from trainables.data.sources import file_name, full_name, parent_of, source_of
 from trainables.errors import InputError
+from trainables.measures.points import Points
+from trainables.measures.settings import DetectionSettings, FidelitySettings, PointsSettings
 
 MODULE = """
 from pathlib import Path
 import numpy as np
 from trainables.data.dataset import Split
-from trainables.data.sources import Source
+from trainables.data.points import Mixture
+from trainables.data.sources import Source, of_points
 from trainables.errors import InputError
 
 def load(downloads: Path):
@@ -24,6 +28,8 @@ def load(downloads: Path):
     return Split(images[:16], labels[:16]), Split(images[16:], labels[16:])
 
 GRAY = Source(load, "gray images", (1, 4, 4), 2)
+
+PLACES = of_points(Mixture("two places", 60, ((0.0, 0.0), (4.0, 0.0)), 0.1))
 
 def made():
     return Source(load, "made by a function", (1, 4, 4), 2)
@@ -143,3 +149,20 @@ def test_file_names_are_safe_and_differ(module):
     for file in files:
         assert file.replace("-", "").replace("_", "").replace(".", "").isalnum()
         assert file not in ("downloads", "classifiers", "references", "inception")
+
+
+def test_points_of_somebody_are_measured_as_points_alone(module, tmp_path):
+    places, gray = (f"{module[0]}:{name}" for name in ("PLACES", "GRAY"))
+    settings = PointsSettings(num_samples=100)
+    settings.check(places)
+    measure = Points(settings, prepare(places, tmp_path / "cache"), tmp_path / "cache", torch.device("cpu"))
+    at_the_first = measure.point_metrics(np.zeros((100, 2), np.float32))
+    assert at_the_first.keys() == settings.metrics(places).keys() - {"boundary", "optimality_gap"}
+    assert (at_the_first["modes"], at_the_first["inside"]) == (1, 1.0)
+    with pytest.raises(InputError, match=r"is for points, and data set .* has images"):
+        settings.check(gray)
+    for of_images in (FidelitySettings(num_samples=100), DetectionSettings()):
+        with pytest.raises(InputError, match=r"measures images, and data set .* has points"):
+            of_images.check(places)
+    with pytest.raises(InputError, match=r"--ood-sets .*: this data set has points"):
+        DetectionSettings(ood_sets=(places,)).check(gray)
