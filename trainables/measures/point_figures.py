@@ -20,6 +20,8 @@ FRAME = "points"
 SHOWN = 2500
 """Most points of each kind in a picture."""
 INCHES, DPI = 2.4, 100
+PLACE = (0.12, 0.08, 0.85, 0.83)
+"""Of the axes in the figure: to find it anew for each picture would take as long as to draw it."""
 COLUMNS = 5
 MILLISECONDS = 400
 """How long a picture of the animation stays."""
@@ -48,8 +50,8 @@ def draw_frame(scene: Scene, round_number: int, folder: Path) -> None:
     """Write the frame `points`: the generated points beside the data, and D's probability with its boundary."""
     from matplotlib.figure import Figure  # imported late, as in image_figures.py
 
-    figure = Figure(figsize=(INCHES, INCHES), layout="constrained")
-    axes = figure.subplots()
+    figure = Figure(figsize=(INCHES, INCHES))
+    axes = figure.add_axes(PLACE)
     if scene.test.shape[1] == 1:
         _draw_line(axes, scene)
     else:
