@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from study.loaded import STATES, LoadedStudy, Ranking
@@ -63,6 +64,7 @@ def _best(study: LoadedStudy, ranking: Ranking) -> Iterator[str]:
     number = trial_of(best)
     value = with_deviation(study.seeds_of(number, objective.name))
     yield f"Trial {number} was best: {objective.name} {value}, with {settings(best) or 'the only settings'}."
+    yield from _over_draws(study, ranking)
     firsts = first_trials(ranking)
     if pd.notna(best["first_trial"]):
         yield f"These are the settings of the first trial {best['first_trial']!r}."
@@ -79,6 +81,18 @@ def _best(study: LoadedStudy, ranking: Ranking) -> Iterator[str]:
         against = better(float(best[metric]), float(first[metric]), objective.direction)
         yield f"That is {against} than the best first trial, {first['first_trial']!r} ({shown(float(first[metric]))})."
     yield from _against_published(study, best)
+
+
+def _over_draws(study: LoadedStudy, ranking: Ranking) -> Iterator[str]:
+    """Where trials differ in a draw alone, the best of them says little, and the mean over the draws more."""
+    objective = study.objectives[0]
+    setting_of = {first.name: first.setting or first.name for first in study.search.first_trials}
+    of_trials = ranking.trials["first_trial"].map(setting_of)
+    values = {name: list(group) for name, group in ranking.trials[f"metrics.{objective.name}"].groupby(of_trials)}
+    if max(map(len, values.values()), default=0) > 1:
+        choose = min if objective.direction == "minimize" else max
+        name = choose(values, key=lambda each: float(np.mean(values[each])))
+        yield f"It is one of several draws. Over their draws, {name!r} is best: {with_deviation(values[name])}."
 
 
 def _against_published(study: LoadedStudy, best: pd.Series) -> Iterator[str]:

@@ -88,6 +88,9 @@ def test_trials_that_differ_in_a_draw_alone_share_the_published_figures(told, mo
     assert float(rows[0]["here / published"]) == pytest.approx(told_as * 0.56 / 0.802, rel=1e-3)
     beside = [row["settings"] for row in table(answer(loaded(plan))) if row["0"] == "published"]
     assert beside == ["SGAN, 25 labels", "D of SGAN, labels alone, 25 labels"]
+    last = loaded(plan).search.first_trials[3].setting
+    of_last = with_deviation([told_as * value for value in (0.53, 0.57, 0.61)])
+    assert f"Over their draws, {last!r} is best: {of_last}." in texts(answer(loaded(plan)))
 
 
 def test_below_20_finished_trials_there_are_no_importances(ablation, searched, monkeypatch):
