@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 NUM_FEATURES = 1280
 NUM_CLASSES = 1000
@@ -33,10 +34,11 @@ class SameConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         (kernel, _), (stride, _) = self.kernel_size, self.stride
         height, width = (max((-(-n // stride) - 1) * stride + kernel - n, 0) for n in x.shape[2:])
-        if height == width and height % 2 == 0:
-            return F.conv2d(x, self.weight, None, self.stride, height // 2, groups=self.groups)
-        padded = F.pad(x, (width // 2, width - width // 2, height // 2, height - height // 2))
-        return F.conv2d(padded, self.weight, None, self.stride, groups=self.groups)
+        # One more at the right is one more on both sides, if the kernel has a column of zeros at its left: the kernel
+        # is smaller than the image, which would have to be copied.
+        weight = F.pad(self.weight, (width % 2, 0, height % 2, 0))
+        around = (height // 2 + height % 2, width // 2 + width % 2)
+        return F.conv2d(x, weight, self.bias, self.stride, around, groups=self.groups)
 
 
 def _convolution(inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> SameConv2d:
@@ -56,8 +58,8 @@ class Block(nn.Module):
         self.expands, self.skips = expansion > 1, stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
-        inner = F.relu6(self.bn0(self.expand_conv(x))) if self.expands else x
-        inner = F.relu6(self.bn1(self.depthwise_conv(inner)))
+        inner = F.relu6(self.bn0(self.expand_conv(x)), inplace=True) if self.expands else x
+        inner = F.relu6(self.bn1(self.depthwise_conv(inner)), inplace=True)
         projected = self.bn2(self.project_conv(inner))
         return x + projected if self.skips else projected
 
@@ -85,17 +87,30 @@ class EfficientNetLite0(nn.Module):
         named = {".".join(part.lstrip("_") for part in name.split(".")): tensor for name, tensor in weights.items()}
         self.load_state_dict(named, assign=True)
         self.eval().requires_grad_(False)
+        _fold(self, {"conv_stem": "bn0", "conv_head": "bn1"})
+        for block in self.blocks:
+            _fold(block, {"expand_conv": "bn0", "depthwise_conv": "bn1", "project_conv": "bn2"})
+        self.to(memory_format=torch.channels_last)  # as the images are
 
     def features(self, x: Tensor) -> Tensor:
         """The mean of the last layer over the image, `(n, 1280)`, of normalised RGB images `(n, 3, H, W)`."""
-        x = F.relu6(self.bn0(self.conv_stem(x)))
+        x = F.relu6(self.bn0(self.conv_stem(x)), inplace=True)
         for block in self.blocks:
             x = block(x)
-        return F.relu6(self.bn1(self.conv_head(x))).mean(dim=(2, 3))
+        return F.relu6(self.bn1(self.conv_head(x)), inplace=True).mean(dim=(2, 3))
 
     def logits(self, features: Tensor) -> Tensor:
         """The scores of ImageNet's 1,000 classes before the softmax."""
         return self.fc(features)
+
+
+def _fold(module: nn.Module, norms: Mapping[str, str]) -> None:
+    """Let convolutions do what the normalisations after them do, which cost time of their own."""
+    for name, norm in norms.items():
+        convolution: SameConv2d | None = getattr(module, name, None)
+        if convolution is not None:
+            setattr(module, name, fuse_conv_bn_eval(convolution, getattr(module, norm)))
+            setattr(module, norm, nn.Identity())
 
 
 def _norm(channels: int) -> nn.BatchNorm2d:
