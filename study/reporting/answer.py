@@ -89,7 +89,7 @@ def _over_draws(study: LoadedStudy, ranking: Ranking) -> Iterator[str]:
     setting_of = {first.name: first.setting or first.name for first in study.search.first_trials}
     of_trials = ranking.trials["first_trial"].map(setting_of)
     values = {name: list(group) for name, group in ranking.trials[f"metrics.{objective.name}"].groupby(of_trials)}
-    if max(map(len, values.values()), default=0) > 1:
+    if len(values.get(of_trials.iloc[0], ())) > 1:
         choose = min if objective.direction == "minimize" else max
         name = choose(values, key=lambda each: float(np.mean(values[each])))
         yield f"It is one of several draws. Over their draws, {name!r} is best: {with_deviation(values[name])}."
