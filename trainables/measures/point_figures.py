@@ -20,7 +20,7 @@ FRAME = "points"
 SHOWN = 2500
 """Most points of each kind in a picture."""
 INCHES, DPI = 2.4, 100
-PLACE = (0.12, 0.08, 0.85, 0.83)
+PLACE = (0.15, 0.08, 0.82, 0.83)
 """Of the axes in the figure: to find it anew for each picture would take as long as to draw it."""
 COLUMNS = 5
 MILLISECONDS = 400
